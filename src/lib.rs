@@ -1,0 +1,20 @@
+//! Headcount: SCIM 2.0 provisioning and single sign-on for the organizations of a SaaS vendor.
+//!
+//! The modules stand on floors; each imports only from floors below its own
+//! (`tests/it/floors.rs` guards it):
+//!
+//! ```text
+//! 0  clock  id  secret  text  error
+//! 1  scim  organization
+//! 2  store
+//! 4  audit  membership
+//! 5  provisioning  administration
+//! 6  http  jobs
+//! 7  config  telemetry  cli  demo
+//! ```
+pub mod clock;
+pub mod error;
+pub mod id;
+pub mod scim;
+pub mod secret;
+pub mod text;

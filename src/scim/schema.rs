@@ -1,0 +1,145 @@
+//! Schema and attribute definitions (RFC 7643 §2 and §7), read from the JSON that discovery serves.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Code, Error, Result};
+
+/// `type` of an attribute (RFC 7643 §2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AttributeType {
+    String,
+    Boolean,
+    Decimal,
+    Integer,
+    DateTime,
+    Binary,
+    Reference,
+    Complex,
+}
+
+/// `mutability` (RFC 7643 §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mutability {
+    ReadOnly,
+    ReadWrite,
+    Immutable,
+    WriteOnly,
+}
+
+/// `returned` (RFC 7643 §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Returned {
+    Always,
+    Never,
+    Default,
+    Request,
+}
+
+/// `uniqueness` (RFC 7643 §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Uniqueness {
+    None,
+    Server,
+    Global,
+}
+
+/// One attribute or sub-attribute. Defaults of absent characteristics are those of RFC 7643 §2.2.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attribute {
+    pub name: String,
+    #[serde(rename = "type", default = "default_type")]
+    pub kind: AttributeType,
+    #[serde(default)]
+    pub sub_attributes: Vec<Attribute>,
+    #[serde(default)]
+    pub multi_valued: bool,
+    #[serde(default)]
+    pub required: bool,
+    #[serde(default)]
+    pub canonical_values: Vec<String>,
+    #[serde(default)]
+    pub case_exact: bool,
+    #[serde(default = "default_mutability")]
+    pub mutability: Mutability,
+    #[serde(default = "default_returned")]
+    pub returned: Returned,
+    #[serde(default = "default_uniqueness")]
+    pub uniqueness: Uniqueness,
+    #[serde(default)]
+    pub reference_types: Vec<String>,
+}
+
+const fn default_type() -> AttributeType {
+    AttributeType::String
+}
+const fn default_mutability() -> Mutability {
+    Mutability::ReadWrite
+}
+const fn default_returned() -> Returned {
+    Returned::Default
+}
+const fn default_uniqueness() -> Uniqueness {
+    Uniqueness::None
+}
+
+impl Attribute {
+    /// The sub-attribute of this name; names are case-insensitive (RFC 7643 §2.1).
+    #[must_use]
+    pub fn sub_attribute(&self, name: &str) -> Option<&Self> {
+        self.sub_attributes.iter().find(|sub| sub.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether values are JSON objects.
+    #[must_use]
+    pub fn is_complex(&self) -> bool {
+        self.kind == AttributeType::Complex
+    }
+
+    /// Whether a string value is compared exactly. References are (RFC 7643 §2.3.7), binaries too (§2.3.6).
+    #[must_use]
+    pub fn compares_exactly(&self) -> bool {
+        self.case_exact || matches!(self.kind, AttributeType::Reference | AttributeType::Binary)
+    }
+}
+
+/// A schema (RFC 7643 §7): its attributes, and the resource as discovery serves it.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// The URN.
+    pub id: String,
+    pub name: String,
+    pub attributes: Vec<Attribute>,
+    /// The Schema resource, without `meta.location`'s base.
+    pub resource: Value,
+}
+
+impl Schema {
+    /// Reads a Schema resource.
+    ///
+    /// # Errors
+    /// `invalidValue` naming what is missing or not as RFC 7643 §7 has it.
+    pub fn from_json(resource: Value) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Raw {
+            id: String,
+            #[serde(default)]
+            name: String,
+            attributes: Vec<Attribute>,
+        }
+        let raw = Raw::deserialize(&resource)
+            .map_err(|source| Error::new(Code::InvalidValue, format!("This is not a Schema as RFC 7643 §7 defines it: {source}.")))?;
+        Ok(Self { id: raw.id, name: raw.name, attributes: raw.attributes, resource })
+    }
+
+    /// The attribute of this name, case-insensitively.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+    }
+}
