@@ -75,7 +75,9 @@ impl Code {
             Self::InvalidPath => row("invalid_path", 400, Some("invalidPath"), "The path names no attribute"),
             Self::NoTarget => row("no_target", 400, Some("noTarget"), "The path matches nothing"),
             Self::InvalidValue => row("invalid_value", 400, Some("invalidValue"), "A value cannot be used"),
-            Self::InvalidVersion => row("invalid_version", 400, Some("invalidVers"), "This SCIM version is not spoken here"),
+            Self::InvalidVersion => {
+                row("invalid_version", 400, Some("invalidVers"), "This SCIM version is not spoken here")
+            }
             Self::Sensitive => row("sensitive", 400, Some("sensitive"), "The request carries a secret in its address"),
             Self::InvalidCursor => row("invalid_cursor", 400, Some("invalidCursor"), "The cursor is not one of ours"),
             Self::ExpiredCursor => row("expired_cursor", 400, Some("expiredCursor"), "The cursor has expired"),
@@ -126,7 +128,9 @@ impl Error {
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self {
             code: Code::Internal,
-            detail: Cow::Borrowed("The service failed to handle this request. Nothing was changed. Quote the request id to the operator."),
+            detail: Cow::Borrowed(
+                "The service failed to handle this request. Nothing was changed. Quote the request id to the operator.",
+            ),
             source: Some(source.into()),
             retry_after: None,
         }
@@ -153,7 +157,11 @@ impl Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("code", &self.code).field("detail", &self.detail).field("source", &self.source).finish()
+        f.debug_struct("Error")
+            .field("code", &self.code)
+            .field("detail", &self.detail)
+            .field("source", &self.source)
+            .finish()
     }
 }
 

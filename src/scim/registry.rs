@@ -117,7 +117,8 @@ impl ResourceType {
 
     /// The schema URNs a document of this type may name.
     pub fn schema_ids(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.core.id.as_str()).chain(self.extensions.iter().map(|extension| extension.schema.id.as_str()))
+        std::iter::once(self.core.id.as_str())
+            .chain(self.extensions.iter().map(|extension| extension.schema.id.as_str()))
     }
 }
 
@@ -127,7 +128,11 @@ fn after_urn<'p>(path: &'p str, urn: &str) -> Option<&'p str> {
     if head.eq_ignore_ascii_case(urn) { rest.strip_prefix(':') } else { None }
 }
 
-fn target<'r>(extension: Option<&'r Schema>, find: impl Fn(&str) -> Option<&'r Attribute>, rest: &str) -> Option<Named<'r>> {
+fn target<'r>(
+    extension: Option<&'r Schema>,
+    find: impl Fn(&str) -> Option<&'r Attribute>,
+    rest: &str,
+) -> Option<Named<'r>> {
     let (name, sub_name) = match rest.split_once('.') {
         Some((name, sub_name)) => (name, Some(sub_name)),
         None => (rest, None),
@@ -166,7 +171,12 @@ impl Registry {
                 core: read(include_str!("../../schemas/user.json"))?,
                 extensions: vec![Extension { schema: enterprise, required: false }],
             },
-            group: ResourceType { kind: Kind::Group, common, core: read(include_str!("../../schemas/group.json"))?, extensions: Vec::new() },
+            group: ResourceType {
+                kind: Kind::Group,
+                common,
+                core: read(include_str!("../../schemas/group.json"))?,
+                extensions: Vec::new(),
+            },
         })
     }
 

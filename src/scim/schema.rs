@@ -132,8 +132,9 @@ impl Schema {
             name: String,
             attributes: Vec<Attribute>,
         }
-        let raw = Raw::deserialize(&resource)
-            .map_err(|source| Error::new(Code::InvalidValue, format!("This is not a Schema as RFC 7643 §7 defines it: {source}.")))?;
+        let raw = Raw::deserialize(&resource).map_err(|source| {
+            Error::new(Code::InvalidValue, format!("This is not a Schema as RFC 7643 §7 defines it: {source}."))
+        })?;
         Ok(Self { id: raw.id, name: raw.name, attributes: raw.attributes, resource })
     }
 

@@ -1,0 +1,86 @@
+//! The two rules by which texts are compared (floor 0): SCIM keys and e-mail addresses.
+//!
+//! They must not be mixed: under the SCIM rule the Kelvin sign becomes `k`, which would hand one
+//! person's account to another if addresses were compared by it.
+
+use icu_casemap::CaseMapper;
+use icu_normalizer::ComposingNormalizerBorrowed;
+
+/// The key of a SCIM string with `caseExact: false`: NFKC and full case folding, so that equal
+/// keys are equal text without regard to case (RFC 7643 §2.2, RFC 8264 practice).
+#[must_use]
+pub fn scim_key(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let nfkc = ComposingNormalizerBorrowed::new_nfkc();
+    let folded = CaseMapper::new().fold_string(&nfkc.normalize(text)).into_owned();
+    nfkc.normalize(&folded).into_owned()
+}
+
+/// The key of an e-mail address: the local part in NFC with ASCII letters lower-cased, the domain
+/// as A-labels. `None` for what is no plain address: quoted local parts, control characters or
+/// spaces, not exactly one `@`, a domain that IDNA refuses.
+#[must_use]
+pub fn address_key(address: &str) -> Option<String> {
+    let (local, domain) = address.split_once('@')?;
+    if local.is_empty() || domain.contains('@') || local.contains(['"', '(', ')', '<', '>', ',', ';', '\\']) {
+        return None;
+    }
+    if address.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return None;
+    }
+    let domain = domain_key(domain)?;
+    let nfc = ComposingNormalizerBorrowed::new_nfc();
+    // Lower case first: NFC turns the Kelvin sign into a capital `K`, which must stay one.
+    let mut key = nfc.normalize(&local.to_ascii_lowercase()).into_owned();
+    key.push('@');
+    key.push_str(&domain);
+    Some(key)
+}
+
+/// The A-label form of a domain name in lower case (RFC 5891), or `None` when it is none.
+#[must_use]
+pub fn domain_key(domain: &str) -> Option<String> {
+    let key = idna::domain_to_ascii_strict(domain).ok()?;
+    (!key.is_empty() && !key.ends_with('.') && key.len() <= 253).then_some(key)
+}
+
+/// A number as text whose byte order is the order of the numbers.
+#[must_use]
+pub fn number_key(number: f64) -> String {
+    // IEEE 754: flipping the sign bit of positives and all bits of negatives makes the bit order numeric.
+    let bits = (if number == 0.0 { 0.0 } else { number }).to_bits();
+    let ordered = if bits >> 63 == 0 { bits | 1 << 63 } else { !bits };
+    format!("{ordered:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scim_keys_ignore_case_and_compatibility_forms() {
+        assert_eq!(scim_key("Straße"), scim_key("STRASSE"));
+        assert_eq!(scim_key("\u{212a}elvin"), "kelvin");
+        assert_eq!(scim_key("ﬁle"), "file");
+        assert_eq!(scim_key("A\u{30a}"), scim_key("å"));
+    }
+
+    #[test]
+    fn addresses_keep_the_kelvin_sign() {
+        assert_eq!(address_key("Ann@Example.COM").as_deref(), Some("ann@example.com"));
+        assert_ne!(address_key("\u{212a}ay@example.com"), address_key("kay@example.com"));
+        assert_eq!(address_key("a@bücher.example").as_deref(), Some("a@xn--bcher-kva.example"));
+        for refused in ["ann", "a@b@example.com", "\"a b\"@example.com", "a\u{0}@example.com", "@example.com", "a@"] {
+            assert_eq!(address_key(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn number_keys_sort_like_numbers() {
+        let numbers = [f64::MIN, -2.5, -1.0, 0.0, 0.5, 1.0, 10.0, f64::MAX];
+        assert!(numbers.windows(2).all(|pair| number_key(pair[0]) < number_key(pair[1])));
+        assert_eq!(number_key(-0.0), number_key(0.0));
+    }
+}
