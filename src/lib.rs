@@ -15,6 +15,9 @@
 pub mod clock;
 pub mod error;
 pub mod id;
+pub mod organization;
+pub mod provisioning;
 pub mod scim;
 pub mod secret;
+pub mod store;
 pub mod text;

@@ -1,4 +1,13 @@
 //! The SCIM protocol core (floor 1): pure rules of RFC 7643, RFC 7644 and RFC 9865; no I/O.
 
+pub mod document;
+pub mod filter;
+pub mod index;
+pub mod lenient;
+pub mod message;
+pub mod patch;
+pub mod path;
+pub mod project;
 pub mod registry;
 pub mod schema;
+pub mod validate;

@@ -1,0 +1,11 @@
+DROP TABLE provisioning_log;
+DROP TABLE audit_events;
+DROP TABLE members;
+DROP TABLE group_members;
+DROP TABLE attribute_values;
+DROP TABLE resources;
+DROP TABLE provisioning_tokens;
+DROP TABLE associated_domains;
+DROP TABLE organization_extensions;
+DROP TABLE organization_usage;
+DROP TABLE organizations;

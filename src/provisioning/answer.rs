@@ -1,0 +1,171 @@
+//! Answers as text: the stored document with `id`, `groups` and `meta` spliced in, so that a
+//! resource is not parsed where nothing has to be projected.
+
+use ring::digest;
+
+use crate::clock::Timestamp;
+use crate::id::ResourceId;
+use crate::scim::registry::Kind;
+use crate::store::group_members::{Member, Membership};
+use crate::store::resources::Resource;
+
+/// A resource with what is derived for its answer.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub kind: Kind,
+    pub resource: Resource,
+    /// A User's groups; empty for a Group.
+    pub groups: Vec<Membership>,
+    /// A Group's members, when they fit one page; longer lists are streamed.
+    pub members: Members,
+}
+
+/// The members of a Group in an answer.
+#[derive(Clone, Debug)]
+pub enum Members {
+    /// Not asked for.
+    Left,
+    /// All of them.
+    All(Vec<Member>),
+    /// The first of them; the rest is streamed behind the last.
+    More(Vec<Member>),
+}
+
+impl Shown {
+    /// The entity tag (RFC 7644 §3.14): the version of the document, and for a User in groups a
+    /// digest of them, because they are part of the representation and change without the document.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        if self.groups.is_empty() {
+            return format!("W/\"{}\"", self.resource.version);
+        }
+        let mut context = digest::Context::new(&digest::SHA256);
+        for membership in &self.groups {
+            context.update(membership.group.as_bytes());
+            context.update(&[u8::from(membership.direct)]);
+            context.update(membership.display.as_deref().unwrap_or_default().as_bytes());
+        }
+        let hash = context.finish();
+        let bytes = hash.as_ref();
+        format!("W/\"{}-{:02x}{:02x}{:02x}{:02x}\"", self.resource.version, bytes[0], bytes[1], bytes[2], bytes[3])
+    }
+
+    /// `Location` and `meta.location`.
+    #[must_use]
+    pub fn location(&self, base: &str) -> String {
+        location(base, self.kind, self.resource.id)
+    }
+
+    /// The answer up to where members go, and what follows them.
+    #[must_use]
+    pub fn parts(&self, base: &str) -> (String, String) {
+        let document = &self.resource.document;
+        let mut head = String::with_capacity(document.len() + 512);
+        // The document is an object that begins with "schemas", so it is never empty.
+        head.push_str(document.strip_suffix('}').unwrap_or(document));
+        head.push_str(",\"id\":\"");
+        self.resource.id.write_to(&mut head);
+        head.push('"');
+        if !self.groups.is_empty() {
+            head.push_str(",\"groups\":[");
+            for (position, membership) in self.groups.iter().enumerate() {
+                if position > 0 {
+                    head.push(',');
+                }
+                write_membership(&mut head, base, membership);
+            }
+            head.push(']');
+        }
+        let mut tail = String::with_capacity(256);
+        self.write_meta(&mut tail, base);
+        (head, tail)
+    }
+
+    fn write_meta(&self, out: &mut String, base: &str) {
+        out.push_str(",\"meta\":{\"resourceType\":\"");
+        out.push_str(self.kind.name());
+        out.push_str("\",\"created\":\"");
+        Timestamp(self.resource.created_at).write_rfc3339(out);
+        out.push_str("\",\"lastModified\":\"");
+        Timestamp(self.resource.updated_at).write_rfc3339(out);
+        out.push_str("\",\"location\":");
+        write_json(out, &self.location(base));
+        out.push_str(",\"version\":");
+        write_json(out, &self.etag());
+        out.push_str("}}");
+    }
+
+    /// The whole answer; members that do not fit one page are not in it.
+    #[must_use]
+    pub fn text(&self, base: &str) -> String {
+        let (mut text, tail) = self.parts(base);
+        if let Members::All(members) | Members::More(members) = &self.members
+            && !members.is_empty()
+        {
+            text.push_str(",\"members\":[");
+            write_members(&mut text, base, members, true);
+            text.push(']');
+        }
+        text.push_str(&tail);
+        text
+    }
+}
+
+/// Appends members, with a comma in front of each but the very first.
+pub fn write_members(out: &mut String, base: &str, members: &[Member], first: bool) {
+    for (position, member) in members.iter().enumerate() {
+        if position > 0 || !first {
+            out.push(',');
+        }
+        out.push_str("{\"value\":\"");
+        member.id.write_to(out);
+        out.push_str("\",\"$ref\":");
+        write_json(out, &location(base, member.kind, member.id));
+        out.push_str(",\"type\":\"");
+        out.push_str(member.kind.name());
+        out.push('"');
+        if let Some(display) = &member.display {
+            out.push_str(",\"display\":");
+            write_json(out, display);
+        }
+        out.push('}');
+    }
+}
+
+fn write_membership(out: &mut String, base: &str, membership: &Membership) {
+    out.push_str("{\"value\":\"");
+    membership.group.write_to(out);
+    out.push_str("\",\"$ref\":");
+    write_json(out, &location(base, Kind::Group, membership.group));
+    if let Some(display) = &membership.display {
+        out.push_str(",\"display\":");
+        write_json(out, display);
+    }
+    out.push_str(if membership.direct { ",\"type\":\"direct\"}" } else { ",\"type\":\"indirect\"}" });
+}
+
+fn location(base: &str, kind: Kind, id: ResourceId) -> String {
+    let mut location = String::with_capacity(base.len() + 44);
+    location.push_str(base);
+    location.push_str(kind.endpoint());
+    location.push('/');
+    id.write_to(&mut location);
+    location
+}
+
+/// Appends a JSON string.
+pub fn write_json(out: &mut String, text: &str) {
+    out.push_str(&serde_json::Value::from(text).to_string());
+}
+
+/// Whether an `If-Match` names this version. Only the document's version counts: a User's groups
+/// are readOnly there, so nobody's change is lost by them (RFC 7644 §3.14).
+#[must_use]
+pub fn matches_version(condition: &str, version: i64) -> bool {
+    condition.split(',').map(str::trim).any(|tag| {
+        tag == "*" || {
+            let tag = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
+            tag.split('-').next().and_then(|number| number.parse::<i64>().ok()) == Some(version)
+        }
+    })
+}

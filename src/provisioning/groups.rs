@@ -1,0 +1,272 @@
+//! Groups: create, get, replace, patch, delete. Membership changes are rows and cost what they change.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::answer::{Members, Shown};
+use super::record::{Outcome, record};
+use super::users::{check_version, not_found};
+use super::{Call, Caller, Planned, Service};
+use crate::error::Result;
+use crate::id::{OrganizationId, ResourceId};
+use crate::organization::seats::Change;
+use crate::scim::document::Document;
+use crate::scim::patch::{self, MemberChange};
+use crate::scim::registry::{Kind, ResourceType};
+use crate::store::batch::Batch;
+use crate::store::connection::Connection;
+use crate::store::resources::{self, Resource, Written};
+use crate::store::{group_members, organizations};
+
+/// Members that are read with the group; longer lists are streamed.
+pub const FIRST_MEMBERS: i64 = 500;
+
+/// What a write does to the memberships of a group.
+#[derive(Debug, Default)]
+struct MemberPlan {
+    add: Vec<(ResourceId, Kind)>,
+    remove: Vec<ResourceId>,
+    /// Ids that are no resource of the organization: skipped, and named in the log.
+    unknown: Vec<String>,
+}
+
+impl MemberPlan {
+    fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
+
+    fn apply(&self, batch: &mut Batch, organization: OrganizationId, group: ResourceId) {
+        group_members::insert(batch, organization, group, &self.add);
+        group_members::delete(batch, organization, group, &self.remove);
+    }
+
+    fn explain(&self, what: &str) -> String {
+        let mut text = format!("{what} Members added: {}, removed: {}.", self.add.len(), self.remove.len());
+        if !self.unknown.is_empty() {
+            text.push_str(" Unknown members skipped: ");
+            text.push_str(&self.unknown.join(", "));
+            text.push('.');
+        }
+        text
+    }
+
+    fn delta(&self) -> String {
+        let ids = |ids: &mut dyn Iterator<Item = ResourceId>| Value::from(ids.map(|id| id.to_string()).collect::<Vec<_>>());
+        serde_json::json!({"added": ids(&mut self.add.iter().map(|(id, _)| *id)), "removed": ids(&mut self.remove.iter().copied())}).to_string()
+    }
+}
+
+/// Creates a Group. displayName is not unique: a second one is created too.
+///
+/// # Errors
+/// Those of the document.
+pub fn create(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, body: &Value) -> Result<Planned<Shown>> {
+    let accepted = Document::from_request(body, group_type(caller))?;
+    let derived = service.storage.derive(&accepted.document, Kind::Group)?;
+    let now = service.clock.now().to_millisecond().0;
+    let id: ResourceId = service.ids.next();
+    let text = accepted.document.to_text();
+    let members = known(connection, caller.organization, accepted.members.as_deref().unwrap_or_default())?;
+    let mut batch = Batch::default();
+    resources::insert(&mut batch, caller.organization, Written { id, kind: Kind::Group, now, document: &text, derived: &derived });
+    members.apply(&mut batch, caller.organization, id);
+    organizations::change_usage(&mut batch, caller.organization, &Change { groups: 1, ..Change::default() });
+    let explanation = members.explain("Created.");
+    let outcome = Outcome { status: 201, action: "group.created", kind: Some(Kind::Group), resource: Some(id), explanation: &explanation, before: None, after: Some(&text) };
+    record(&mut batch, service, call, caller, outcome);
+    let mut shown_members = members.add.clone();
+    shown_members.sort_unstable();
+    let shown_members = shown_members.into_iter().map(|(id, kind)| group_members::Member { id, kind, display: None }).collect();
+    let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text };
+    Ok(Planned { batch, answer: Shown { kind: Kind::Group, resource, groups: Vec::new(), members: Members::All(shown_members) } })
+}
+
+/// Gets a Group; without members it never touches a member row.
+///
+/// # Errors
+/// `not_found`.
+pub fn get(connection: &mut Connection, caller: &Caller, id: ResourceId, with_members: bool) -> Result<Shown> {
+    let resource = resources::get(connection, caller.organization, Kind::Group, id)?.ok_or_else(|| not_found(&id.to_string()))?;
+    let members = if with_members { first_members(connection, caller.organization, id)? } else { Members::Left };
+    Ok(Shown { kind: Kind::Group, resource, groups: Vec::new(), members })
+}
+
+/// The first page of a group's members, and whether it is all of them.
+///
+/// # Errors
+/// The database's.
+pub fn first_members(connection: &mut Connection, organization: OrganizationId, group: ResourceId) -> Result<Members> {
+    let mut members = group_members::page(connection, organization, group, None, FIRST_MEMBERS + 1)?;
+    if i64::try_from(members.len()).unwrap_or(i64::MAX) > FIRST_MEMBERS {
+        members.pop();
+        return Ok(Members::More(members));
+    }
+    Ok(Members::All(members))
+}
+
+/// Replaces a Group (PUT): the document, and the members as a set.
+///
+/// # Errors
+/// `not_found`, `precondition_failed`, and those of the document.
+pub fn replace(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, id: ResourceId, body: &Value, if_match: Option<&str>) -> Result<Planned<Shown>> {
+    let resource = load(connection, caller, id, if_match)?;
+    let accepted = Document::from_request(body, group_type(caller))?;
+    let changes = [MemberChange::ReplaceAll(accepted.members.unwrap_or_default())];
+    let change = Rewrite { document: accepted.document, changes: &changes, status: 200, action: "group.replaced", guarded: if_match.is_some() };
+    rewrite(connection, service, call, caller, resource, change)
+}
+
+/// Patches a Group (RFC 7644 §3.5.2).
+///
+/// # Errors
+/// `not_found`, `precondition_failed`, and those of the operations.
+pub fn patch(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, id: ResourceId, body: &Value, if_match: Option<&str>) -> Result<Planned<Shown>> {
+    let resource = load(connection, caller, id, if_match)?;
+    let plan = patch::plan(&Document::from_stored(&resource.document)?, body, group_type(caller))?;
+    let change = Rewrite { document: plan.document, changes: &plan.members, status: 204, action: "group.patched", guarded: if_match.is_some() };
+    rewrite(connection, service, call, caller, resource, change)
+}
+
+struct Rewrite<'a> {
+    document: Document,
+    changes: &'a [MemberChange],
+    status: u16,
+    action: &'a str,
+    /// Whether the client insists on the version it read.
+    guarded: bool,
+}
+
+fn rewrite(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, resource: Resource, change: Rewrite<'_>) -> Result<Planned<Shown>> {
+    let organization = caller.organization;
+    let members = plan_members(connection, organization, resource.id, change.changes)?;
+    let text = change.document.to_text();
+    let now = service.clock.now().to_millisecond().0;
+    let document_changed = text != resource.document;
+    let mut batch = Batch::default();
+    if document_changed {
+        let before = service.storage.derive(&Document::from_stored(&resource.document)?, Kind::Group)?;
+        let derived = service.storage.derive(&change.document, Kind::Group)?;
+        let written = Written { id: resource.id, kind: Kind::Group, now, document: &text, derived: &derived };
+        resources::update(&mut batch, organization, resource.version, written, &before);
+    } else if !members.is_empty() && change.guarded {
+        resources::touch_version(&mut batch, organization, Kind::Group, resource.id, resource.version, now);
+    } else if !members.is_empty() {
+        // Memberships of different clients do not conflict, so the version read is not insisted on.
+        resources::touch(&mut batch, organization, Kind::Group, resource.id, now);
+    }
+    members.apply(&mut batch, organization, resource.id);
+    let explanation = members.explain("Changed.");
+    let delta = members.delta();
+    let (before, after) = (document_changed.then_some(resource.document.as_str()), if document_changed { text.as_str() } else { delta.as_str() });
+    record(
+        &mut batch,
+        service,
+        call,
+        caller,
+        Outcome { status: change.status, action: change.action, kind: Some(Kind::Group), resource: Some(resource.id), explanation: &explanation, before, after: Some(after) },
+    );
+    let changed = document_changed || !members.is_empty();
+    let resource = Resource {
+        version: resource.version + i64::from(changed),
+        updated_at: if changed { now } else { resource.updated_at },
+        document: text,
+        ..resource
+    };
+    Ok(Planned { batch, answer: Shown { kind: Kind::Group, resource, groups: Vec::new(), members: Members::Left } })
+}
+
+/// Deletes a Group.
+///
+/// # Errors
+/// `not_found`, `precondition_failed`.
+pub fn delete(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, id: ResourceId, if_match: Option<&str>) -> Result<Planned<()>> {
+    let resource = load(connection, caller, id, if_match)?;
+    let derived = service.storage.derive(&Document::from_stored(&resource.document)?, Kind::Group)?;
+    let mut batch = Batch::default();
+    resources::delete(&mut batch, caller.organization, Kind::Group, id, resource.version, &derived);
+    group_members::delete_of(&mut batch, caller.organization, id, Kind::Group);
+    organizations::change_usage(&mut batch, caller.organization, &Change { groups: -1, ..Change::default() });
+    let outcome =
+        Outcome { status: 204, action: "group.deleted", kind: Some(Kind::Group), resource: Some(id), explanation: "Deleted.", before: Some(&resource.document), after: None };
+    record(&mut batch, service, call, caller, outcome);
+    Ok(Planned { batch, answer: () })
+}
+
+/// Composes the membership operations, in their order, into rows to add and rows to remove.
+fn plan_members(connection: &mut Connection, organization: OrganizationId, group: ResourceId, changes: &[MemberChange]) -> Result<MemberPlan> {
+    let mut plan = MemberPlan::default();
+    let mut add: BTreeSet<(ResourceId, Kind)> = BTreeSet::new();
+    let mut remove: BTreeSet<ResourceId> = BTreeSet::new();
+    for change in changes {
+        match change {
+            MemberChange::Add(values) => {
+                let wanted = known(connection, organization, values)?;
+                for member in wanted.add {
+                    remove.remove(&member.0);
+                    add.insert(member);
+                }
+                plan.unknown.extend(wanted.unknown);
+            }
+            MemberChange::Remove(values) => {
+                for id in values.iter().filter_map(|value| value.parse::<ResourceId>().ok()) {
+                    add.retain(|(other, _)| *other != id);
+                    remove.insert(id);
+                }
+            }
+            MemberChange::ReplaceAll(values) => {
+                let wanted = known(connection, organization, values)?;
+                add = wanted.add.into_iter().collect();
+                remove = group_members::all(connection, organization, group)?.into_iter().map(|(id, _)| id).filter(|id| !add.iter().any(|(other, _)| other == id)).collect();
+                plan.unknown.extend(wanted.unknown);
+            }
+            MemberChange::RemoveAll => {
+                add.clear();
+                remove = group_members::all(connection, organization, group)?.into_iter().map(|(id, _)| id).collect();
+            }
+            MemberChange::RemoveWhere(filter) => {
+                for (id, kind) in group_members::all(connection, organization, group)? {
+                    if filter.matches_element(&serde_json::json!({"value": id.to_string(), "type": kind.name()})) {
+                        add.retain(|(other, _)| *other != id);
+                        remove.insert(id);
+                    }
+                }
+            }
+        }
+    }
+    // Only what really changes is written, so that repeating an operation changes nothing.
+    let ids: Vec<ResourceId> = add.iter().map(|(id, _)| *id).chain(remove.iter().copied()).collect();
+    let present: BTreeSet<ResourceId> = group_members::among(connection, organization, group, &ids)?.into_iter().collect();
+    plan.add = add.into_iter().filter(|(id, _)| !present.contains(id)).collect();
+    plan.remove = remove.into_iter().filter(|id| present.contains(id)).collect();
+    Ok(plan)
+}
+
+/// Which of the values are resources of the organization, deduplicated.
+fn known(connection: &mut Connection, organization: OrganizationId, values: &[String]) -> Result<MemberPlan> {
+    let mut plan = MemberPlan::default();
+    let mut ids = BTreeSet::new();
+    for value in values {
+        match value.parse::<ResourceId>() {
+            Ok(id) => {
+                ids.insert(id);
+            }
+            Err(_) => plan.unknown.push(value.clone()),
+        }
+    }
+    let ids: Vec<ResourceId> = ids.into_iter().collect();
+    plan.add = group_members::existing(connection, organization, &ids)?;
+    let found: BTreeSet<ResourceId> = plan.add.iter().map(|(id, _)| *id).collect();
+    plan.unknown.extend(ids.iter().filter(|id| !found.contains(id)).map(ToString::to_string));
+    Ok(plan)
+}
+
+fn load(connection: &mut Connection, caller: &Caller, id: ResourceId, if_match: Option<&str>) -> Result<Resource> {
+    let resource = resources::get(connection, caller.organization, Kind::Group, id)?.ok_or_else(|| not_found(&id.to_string()))?;
+    check_version(if_match, resource.version)?;
+    Ok(resource)
+}
+
+fn group_type(caller: &Caller) -> &ResourceType {
+    caller.registry.resource_type(Kind::Group)
+}

@@ -1,0 +1,85 @@
+//! What identity providers do (floor 5): one use case = one public function = one transaction.
+//!
+//! Each function plans on a connection and returns a [`Planned`] batch; the store applies it.
+
+pub mod answer;
+pub mod authenticate;
+pub mod groups;
+pub mod list;
+pub mod record;
+pub mod users;
+
+use std::sync::Arc;
+
+use crate::clock::{Clock, Timestamp};
+use crate::id::{IdGenerator, OrganizationId, TokenId};
+use crate::organization::seats::SeatPolicy;
+use crate::scim::index::Storage;
+use crate::scim::registry::Registry;
+use crate::secret::SecretHash;
+
+pub use crate::store::Planned;
+
+/// Limits, as configured and as stated in `ServiceProviderConfig`.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub default_page_size: i64,
+    pub max_page_size: i64,
+    pub bulk_max_operations: usize,
+    pub max_body_bytes: usize,
+    /// How many resources an unindexed filter may look at.
+    pub unindexed_limit: i64,
+    pub cursor_lifetime_seconds: i64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            default_page_size: 100,
+            max_page_size: 1_000,
+            bulk_max_operations: 1_000,
+            max_body_bytes: 8 * 1_024 * 1_024,
+            unindexed_limit: 20_000,
+            cursor_lifetime_seconds: 3_600,
+        }
+    }
+}
+
+/// What the use cases share.
+pub struct Service {
+    pub options: Options,
+    pub clock: Arc<dyn Clock>,
+    pub ids: IdGenerator,
+    pub storage: Storage,
+    pub registries: authenticate::Registries,
+    /// Signs cursors; made at start, so a cursor does not outlive its process's key.
+    pub cursor_key: ring::hmac::Key,
+}
+
+/// One request, as the delivery knows it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub credential: SecretHash,
+    pub request_id: String,
+    pub client_address: Option<String>,
+    pub method: &'static str,
+    pub path: String,
+    pub started: Timestamp,
+    /// `https://host/scim/v2`, from configuration.
+    pub base: Arc<str>,
+}
+
+/// Who is asking, after authentication.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub organization: OrganizationId,
+    pub token: TokenId,
+    pub seat_policy: SeatPolicy,
+    pub registry: Arc<Registry>,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("provisioning::Service").field("options", &self.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,72 @@
+//! Every write and every refusal leaves a trace: the provisioning log with what undo needs, and
+//! the audit trail, in the transaction of the write itself.
+
+use super::{Call, Caller, Service};
+use crate::error::Error;
+use crate::id::{EventId, ResourceId};
+use crate::scim::registry::Kind;
+use crate::store::batch::Batch;
+use crate::store::provisioning_log::{self, Entry, Event};
+use crate::store::resources::kind_number;
+
+/// What came of one operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome<'a> {
+    pub status: u16,
+    pub action: &'a str,
+    pub kind: Option<Kind>,
+    pub resource: Option<ResourceId>,
+    /// In words for the organization's own admin.
+    pub explanation: &'a str,
+    pub before: Option<&'a str>,
+    pub after: Option<&'a str>,
+}
+
+/// Adds the log entry of an operation, and the audit event when something changed.
+pub fn record(batch: &mut Batch, service: &Service, call: &Call, caller: &Caller, outcome: Outcome<'_>) {
+    let now = service.clock.now();
+    let id: EventId = service.ids.next();
+    provisioning_log::insert(
+        batch,
+        caller.organization,
+        &Entry {
+            id,
+            at: now.0,
+            token: caller.token,
+            request_id: &call.request_id,
+            client_address: call.client_address.as_deref(),
+            method: call.method,
+            path: &call.path,
+            status: i64::from(outcome.status),
+            latency_us: now.0 - call.started.0,
+            resource_kind: outcome.kind.map(kind_number),
+            resource_id: outcome.resource,
+            explanation: outcome.explanation,
+            before: outcome.before,
+            after: outcome.after,
+        },
+    );
+    if outcome.status < 400 {
+        provisioning_log::insert_event(
+            batch,
+            caller.organization,
+            &Event {
+                id,
+                at: now.0,
+                actor: "provisioning",
+                action: outcome.action,
+                target_kind: outcome.kind.map_or("", Kind::name),
+                target_id: outcome.resource,
+                request_id: Some(&call.request_id),
+                address: call.client_address.as_deref(),
+                detail: outcome.explanation,
+            },
+        );
+    }
+}
+
+/// Adds the log entry of a refused operation.
+pub fn refusal(batch: &mut Batch, service: &Service, call: &Call, caller: &Caller, kind: Option<Kind>, resource: Option<ResourceId>, error: &Error) {
+    let outcome = Outcome { status: error.status(), action: "refused", kind, resource, explanation: &error.detail, before: None, after: None };
+    record(batch, service, call, caller, outcome);
+}

@@ -1,0 +1,350 @@
+//! Users: create (with adoption and restore), get, replace, patch, delete (RFC 7644 §3.3–3.6).
+
+use serde_json::Value;
+
+use super::answer::{Members, Shown, matches_version};
+use super::record::{Outcome, record};
+use super::{Call, Caller, Planned, Service};
+use crate::error::{Code, Error, Result};
+use crate::id::ResourceId;
+use crate::organization::role::Role;
+use crate::organization::seats::{Change, Standing};
+use crate::scim::document::{Accepted, Document};
+use crate::scim::index::Derived;
+use crate::scim::patch;
+use crate::scim::registry::{Kind, ResourceType};
+use crate::store::batch::Batch;
+use crate::store::connection::Connection;
+use crate::store::resources::{self, Member, NewMember, Resource, Written};
+use crate::store::{group_members, organizations};
+
+/// A User as stored, read back into the rules' types.
+struct Stored {
+    resource: Resource,
+    member: Member,
+    document: Document,
+    derived: Derived,
+}
+
+impl Stored {
+    fn new(service: &Service, (resource, member): (Resource, Member)) -> Result<Self> {
+        let document = Document::from_stored(&resource.document)?;
+        let derived = service.storage.derive(&document, Kind::User)?;
+        Ok(Self { resource, member, document, derived })
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::from_name(&self.member.status)
+    }
+
+    fn role(&self) -> Role {
+        self.member.role.parse().unwrap_or(Role::Read)
+    }
+
+    fn name(&self) -> String {
+        self.document.user_name().unwrap_or_default().to_owned()
+    }
+}
+
+/// Creates a User, adopts a member that provisioning did not manage yet, or restores a deactivated
+/// one (product.md §7). Always 201.
+///
+/// # Errors
+/// `uniqueness` when the userName is in use, `seat_limit_reached`, and those of the document.
+pub fn create(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, body: &Value) -> Result<Planned<Shown>> {
+    let accepted = Document::from_request(body, user_type(caller))?;
+    let derived = service.storage.derive(&accepted.document, Kind::User)?;
+    match existing(connection, caller, &derived)? {
+        Some(found) => {
+            let stored = Stored::new(service, found)?;
+            take_over(connection, service, call, caller, stored, accepted, &derived)
+        }
+        None => create_new(connection, service, call, caller, accepted.document, derived),
+    }
+}
+
+/// The User a POST may mean: by userName, else by an externalId only it has, else by its address.
+fn existing(connection: &mut Connection, caller: &Caller, derived: &Derived) -> Result<Option<(Resource, Member)>> {
+    if let Some(key) = &derived.user_name_key
+        && let Some(found) = resources::user_by_name(connection, caller.organization, key)?
+    {
+        return Ok(Some(found));
+    }
+    if let Some(external_id) = &derived.external_id
+        && let Some(found) = resources::only_user_by_external_id(connection, caller.organization, external_id)?
+        && found.1.status == Standing::Deactivated.name()
+        && found.1.address_key.is_some()
+        && found.1.address_key == derived.address_key
+    {
+        return Ok(Some(found));
+    }
+    if let Some(address) = &derived.address_key
+        && let Some(found) = resources::only_user_by_address(connection, caller.organization, address)?
+        && !found.1.provisioned
+    {
+        return Ok(Some(found));
+    }
+    Ok(None)
+}
+
+fn create_new(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, mut document: Document, derived: Derived) -> Result<Planned<Shown>> {
+    let usage = organizations::usage(connection, caller.organization)?;
+    let standing = usage.admit(caller.seat_policy, None, derived.active)?;
+    let derived = hold_back(&mut document, derived, standing);
+    let now = service.clock.now().to_millisecond().0;
+    let id = service.ids.next();
+    let text = document.to_text();
+    let mut batch = Batch::default();
+    resources::insert(&mut batch, caller.organization, Written { id, kind: Kind::User, now, document: &text, derived: &derived });
+    resources::insert_member(
+        &mut batch,
+        caller.organization,
+        id,
+        NewMember {
+            role: Role::Read.name(),
+            role_source: "default",
+            status: standing.name(),
+            source: "scim",
+            provisioned: true,
+            address_key: derived.address_key.as_deref(),
+            waiting_since: (standing == Standing::Waiting).then_some(now),
+        },
+    );
+    let mut change = Change::default();
+    change.moves(Role::Read, None, Some(standing));
+    organizations::change_usage(&mut batch, caller.organization, &change);
+    let explanation = if standing == Standing::Waiting { "Created, waiting for a seat." } else { "Created." };
+    let outcome = Outcome { status: 201, action: "user.created", kind: Some(Kind::User), resource: Some(id), explanation, before: None, after: Some(&text) };
+    record(&mut batch, service, call, caller, outcome);
+    let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text };
+    Ok(Planned { batch, answer: Shown { kind: Kind::User, resource, groups: Vec::new(), members: Members::Left } })
+}
+
+/// A POST met a User that exists: adopt, restore, or 409.
+fn take_over(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, stored: Stored, accepted: Accepted, derived: &Derived) -> Result<Planned<Shown>> {
+    let mut document = accepted.document;
+    let explanation = if stored.member.provisioned {
+        let contradicts = matches!((&stored.derived.external_id, &derived.external_id), (Some(theirs), Some(ours)) if theirs != ours);
+        if stored.standing() != Standing::Deactivated || contradicts {
+            return Err(Error::new(
+                Code::Uniqueness,
+                format!("A user with the userName \"{}\" exists already. Find it with a filter and update it instead.", stored.name()),
+            ));
+        }
+        "Restored: the same id as before."
+    } else {
+        // First contact with a member who came another way: the address stays what it is.
+        document.keep_emails_of(&stored.document);
+        "Adopted: this member is managed by provisioning from now on."
+    };
+    let change = Rewrite { document, status: 201, action: "user.restored", explanation };
+    rewrite(connection, service, call, caller, &stored, change)
+}
+
+/// Gets a User.
+///
+/// # Errors
+/// `not_found`.
+pub fn get(connection: &mut Connection, caller: &Caller, id: ResourceId, with_groups: bool) -> Result<Shown> {
+    let resource = resources::get(connection, caller.organization, Kind::User, id)?.ok_or_else(|| not_found(&id.to_string()))?;
+    shown(connection, caller, resource, with_groups)
+}
+
+/// Replaces a User (PUT).
+///
+/// # Errors
+/// `not_found`, `precondition_failed`, and those of the document and of the rules.
+pub fn replace(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, id: ResourceId, body: &Value, if_match: Option<&str>) -> Result<Planned<Shown>> {
+    let stored = load(connection, service, caller, id, if_match)?;
+    let accepted = Document::from_request(body, user_type(caller))?;
+    Document::check_immutable(&stored.document, &accepted.document, user_type(caller))?;
+    let change = Rewrite { document: accepted.document, status: 200, action: "user.replaced", explanation: "Replaced." };
+    rewrite(connection, service, call, caller, &stored, change)
+}
+
+/// Patches a User (RFC 7644 §3.5.2).
+///
+/// # Errors
+/// `not_found`, `precondition_failed`, and those of the operations and of the rules.
+pub fn patch(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, id: ResourceId, body: &Value, if_match: Option<&str>) -> Result<Planned<Shown>> {
+    let stored = load(connection, service, caller, id, if_match)?;
+    let plan = patch::plan(&stored.document, body, user_type(caller))?;
+    let change = Rewrite { document: plan.document, status: 200, action: "user.patched", explanation: "Changed." };
+    rewrite(connection, service, call, caller, &stored, change)
+}
+
+struct Rewrite {
+    document: Document,
+    status: u16,
+    action: &'static str,
+    explanation: &'static str,
+}
+
+/// The one way a User's document changes: seats, owner rule, waitlist, log.
+fn rewrite(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, stored: &Stored, change: Rewrite) -> Result<Planned<Shown>> {
+    let mut document = change.document;
+    let derived = service.storage.derive(&document, Kind::User)?;
+    if derived.user_name_key != stored.derived.user_name_key {
+        refuse_taken(connection, caller, stored.resource.id, &derived, &document)?;
+    }
+    let usage = organizations::usage(connection, caller.organization)?;
+    let standing = usage.admit(caller.seat_policy, Some(stored.standing()), derived.active)?;
+    let derived = hold_back(&mut document, derived, standing);
+    let mut ledger = Change::default();
+    ledger.moves(stored.role(), Some(stored.standing()), Some(standing));
+    usage.keep_an_owner(&ledger, &stored.name())?;
+    let text = document.to_text();
+    let mut batch = Batch::default();
+    let mut resource = stored.resource.clone();
+    let changed = text != stored.resource.document;
+    let now = service.clock.now().to_millisecond().0;
+    if changed {
+        let written = Written { id: resource.id, kind: Kind::User, now, document: &text, derived: &derived };
+        resources::update(&mut batch, caller.organization, resource.version, written, &stored.derived);
+        resource = Resource { version: resource.version + 1, updated_at: now, document: text, ..resource };
+    }
+    if changed || !stored.member.provisioned || standing != stored.standing() {
+        let waiting_since = (standing == Standing::Waiting).then_some(now);
+        resources::update_member(&mut batch, caller.organization, resource.id, standing.name(), derived.address_key.as_deref(), waiting_since);
+    }
+    if ledger.used < 0 {
+        admit_next(connection, service, caller, &usage, resource.id, &mut batch, &mut ledger)?;
+    }
+    organizations::change_usage(&mut batch, caller.organization, &ledger);
+    let (before, after) = if changed { (Some(stored.resource.document.as_str()), Some(resource.document.as_str())) } else { (None, None) };
+    let explanation = if changed { change.explanation } else { "Nothing to change." };
+    record(
+        &mut batch,
+        service,
+        call,
+        caller,
+        Outcome { status: change.status, action: change.action, kind: Some(Kind::User), resource: Some(resource.id), explanation, before, after },
+    );
+    let answer = shown(connection, caller, resource, true)?;
+    Ok(Planned { batch, answer })
+}
+
+/// While a member waits for a seat, SCIM shows it inactive.
+fn hold_back(document: &mut Document, mut derived: Derived, standing: Standing) -> Derived {
+    if standing == Standing::Waiting {
+        document.set_active(false);
+        derived.active = false;
+    }
+    derived
+}
+
+/// Gives a seat that has become free to whoever has waited longest.
+fn admit_next(
+    connection: &mut Connection,
+    service: &Service,
+    caller: &Caller,
+    usage: &crate::organization::seats::Usage,
+    except: ResourceId,
+    batch: &mut Batch,
+    ledger: &mut Change,
+) -> Result<()> {
+    if usage.waiting == 0 {
+        return Ok(());
+    }
+    let Some(found) = resources::first_waiting(connection, caller.organization, Some(except))? else { return Ok(()) };
+    admit(service, caller.organization, found, batch, ledger)
+}
+
+/// Activates a waiting User in the same batch as what freed the seat.
+///
+/// # Errors
+/// When the stored document cannot be read.
+pub fn admit(service: &Service, organization: crate::id::OrganizationId, found: (Resource, Member), batch: &mut Batch, ledger: &mut Change) -> Result<()> {
+    let stored = Stored::new(service, found)?;
+    let mut document = stored.document.clone();
+    document.set_active(true);
+    let derived = service.storage.derive(&document, Kind::User)?;
+    let text = document.to_text();
+    let now = service.clock.now().to_millisecond().0;
+    let written = Written { id: stored.resource.id, kind: Kind::User, now, document: &text, derived: &derived };
+    resources::update(batch, organization, stored.resource.version, written, &stored.derived);
+    resources::update_member(batch, organization, stored.resource.id, Standing::Active.name(), derived.address_key.as_deref(), None);
+    ledger.moves(stored.role(), Some(Standing::Waiting), Some(Standing::Active));
+    Ok(())
+}
+
+/// Deletes a User: 404 from now on, the userName and the seat are free (RFC 7644 §3.6).
+///
+/// # Errors
+/// `not_found`, `precondition_failed`, `last_owner`.
+pub fn delete(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, id: ResourceId, if_match: Option<&str>) -> Result<Planned<()>> {
+    let stored = load(connection, service, caller, id, if_match)?;
+    let usage = organizations::usage(connection, caller.organization)?;
+    let mut ledger = Change::default();
+    ledger.moves(stored.role(), Some(stored.standing()), None);
+    usage.keep_an_owner(&ledger, &stored.name())?;
+    let mut batch = Batch::default();
+    resources::delete(&mut batch, caller.organization, Kind::User, id, stored.resource.version, &stored.derived);
+    let memberships = group_members::groups_of(connection, caller.organization, &[id])?;
+    if !memberships.is_empty() {
+        group_members::delete_of(&mut batch, caller.organization, id, Kind::User);
+    }
+    if ledger.used < 0 {
+        admit_next(connection, service, caller, &usage, id, &mut batch, &mut ledger)?;
+    }
+    organizations::change_usage(&mut batch, caller.organization, &ledger);
+    let before = with_memberships(&stored.resource.document, memberships.iter().filter(|m| m.direct).map(|m| m.group));
+    let outcome = Outcome { status: 204, action: "user.deleted", kind: Some(Kind::User), resource: Some(id), explanation: "Deleted.", before: Some(&before), after: None };
+    record(&mut batch, service, call, caller, outcome);
+    Ok(Planned { batch, answer: () })
+}
+
+/// What undo needs of a deleted resource: the document and the groups it was in.
+fn with_memberships(document: &str, groups: impl Iterator<Item = ResourceId>) -> String {
+    let groups: Vec<String> = groups.map(|id| id.to_string()).collect();
+    if groups.is_empty() {
+        return document.to_owned();
+    }
+    format!("{},\"groups\":{}}}", document.strip_suffix('}').unwrap_or(document), Value::from(groups))
+}
+
+fn load(connection: &mut Connection, service: &Service, caller: &Caller, id: ResourceId, if_match: Option<&str>) -> Result<Stored> {
+    let found = resources::user(connection, caller.organization, id)?.ok_or_else(|| not_found(&id.to_string()))?;
+    check_version(if_match, found.0.version)?;
+    Stored::new(service, found)
+}
+
+/// Compares `If-Match` with a resource's version (RFC 7644 §3.14).
+///
+/// # Errors
+/// `precondition_failed`.
+pub fn check_version(if_match: Option<&str>, version: i64) -> Result<()> {
+    match if_match {
+        Some(condition) if !matches_version(condition, version) => Err(Error::new(
+            Code::PreconditionFailed,
+            format!("The resource is at version W/\"{version}\", which If-Match does not name. Get it again and repeat the change."),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_taken(connection: &mut Connection, caller: &Caller, id: ResourceId, derived: &Derived, document: &Document) -> Result<()> {
+    let Some(key) = &derived.user_name_key else { return Ok(()) };
+    match resources::user_by_name(connection, caller.organization, key)? {
+        Some((other, _)) if other.id != id => Err(Error::new(
+            Code::Uniqueness,
+            format!("Another user has the userName \"{}\". Choose another or update that user.", document.user_name().unwrap_or_default()),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn shown(connection: &mut Connection, caller: &Caller, resource: Resource, with_groups: bool) -> Result<Shown> {
+    let groups = if with_groups { group_members::groups_of(connection, caller.organization, &[resource.id])? } else { Vec::new() };
+    Ok(Shown { kind: Kind::User, resource, groups, members: Members::Left })
+}
+
+fn user_type(caller: &Caller) -> &ResourceType {
+    caller.registry.resource_type(Kind::User)
+}
+
+/// The 404 of a resource; the same for an id of another organization.
+#[must_use]
+pub fn not_found(id: &str) -> Error {
+    Error::new(Code::NotFound, format!("There is no resource with the id {id}."))
+}

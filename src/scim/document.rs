@@ -1,0 +1,225 @@
+//! The canonical document of a resource (RFC 7643 §3): what is stored and what answers are made of.
+
+use serde_json::{Map, Value};
+
+use super::lenient;
+use super::registry::{Kind, Named, ResourceType};
+use super::schema::{Mutability, Schema};
+use super::validate::{canonical, refuse};
+use crate::error::{Code, Error, Result};
+
+/// A resource's attributes without `id`, `meta`, `groups` and `members`; `schemas` comes first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document(pub(super) Map<String, Value>);
+
+/// A request body made canonical.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    pub document: Document,
+    /// A Group's members by id, if the body has them.
+    pub members: Option<Vec<String>>,
+    /// What the schema does not know; for the log.
+    pub ignored: Vec<String>,
+}
+
+impl Document {
+    /// Reads the body of a POST or PUT.
+    ///
+    /// # Errors
+    /// `invalidSyntax` for what is no object, `invalidValue` naming the attribute.
+    pub fn from_request(body: &Value, resource_type: &ResourceType) -> Result<Accepted> {
+        let Value::Object(body) = body else {
+            return Err(Error::new(Code::InvalidSyntax, "The body must be a JSON object."));
+        };
+        lenient::schemas(lenient::any_case(body, "schemas"), resource_type)?;
+        let mut accepted = Accepted { document: Self(Map::new()), members: None, ignored: Vec::new() };
+        for (name, value) in body {
+            accepted.take(name, value, resource_type)?;
+        }
+        if resource_type.kind == Kind::User && accepted.document.get("active").is_none() {
+            accepted.document.set_active(true);
+        }
+        accepted.document.finish(resource_type)?;
+        Ok(accepted)
+    }
+
+    /// Reads what [`Document::to_text`] wrote.
+    ///
+    /// # Errors
+    /// `internal`: the database holds something else.
+    pub fn from_stored(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map(Self).map_err(Error::internal)
+    }
+
+    /// The text that is stored.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(&self.0).unwrap_or_default()
+    }
+
+    /// An attribute's value, or an extension's object by its URN.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// `userName`.
+    #[must_use]
+    pub fn user_name(&self) -> Option<&str> {
+        self.get("userName").and_then(Value::as_str)
+    }
+
+    /// Sets `active`.
+    pub fn set_active(&mut self, active: bool) {
+        self.0.insert("active".into(), Value::Bool(active));
+    }
+
+    /// Takes the e-mails of another document in place of its own.
+    pub fn keep_emails_of(&mut self, other: &Self) {
+        match other.get("emails") {
+            Some(emails) => {
+                self.0.insert("emails".into(), emails.clone());
+            }
+            None => {
+                self.0.shift_remove("emails");
+            }
+        }
+    }
+
+    /// Refuses a PUT that changes an immutable attribute (RFC 7644 §3.5.1).
+    ///
+    /// # Errors
+    /// `mutability` naming the attribute.
+    pub fn check_immutable(old: &Self, new: &Self, resource_type: &ResourceType) -> Result<()> {
+        let schemas = std::iter::once((None, &resource_type.core)).chain(resource_type.extensions.iter().map(|extension| (Some(extension.schema.id.as_str()), &extension.schema)));
+        for (urn, schema) in schemas {
+            let value = |document: &Self, name: &str| match urn {
+                Some(urn) => document.get(urn).and_then(|extension| extension.get(name)).cloned(),
+                None => document.get(name).cloned(),
+            };
+            for attribute in schema.attributes.iter().filter(|attribute| attribute.mutability == Mutability::Immutable) {
+                if let Some(before) = value(old, &attribute.name)
+                    && value(new, &attribute.name).as_ref() != Some(&before)
+                {
+                    return Err(Error::new(Code::Mutability, format!("{} is immutable: it keeps the value it was created with.", attribute.name)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks what is required and recomputes `schemas`.
+    pub(super) fn finish(&mut self, resource_type: &ResourceType) -> Result<()> {
+        self.0.retain(|_, value| !matches!(value, Value::Object(object) if object.is_empty()) && !matches!(value, Value::Array(values) if values.is_empty()));
+        require(&resource_type.core, |name| self.get(name), "")?;
+        let mut schemas = vec![Value::from(resource_type.core.id.as_str())];
+        for extension in &resource_type.extensions {
+            match self.get(&extension.schema.id) {
+                Some(values) => {
+                    require(&extension.schema, |name| values.get(name), &format!("{}:", extension.schema.id))?;
+                    schemas.push(Value::from(extension.schema.id.as_str()));
+                }
+                None if extension.required => return Err(refuse(&extension.schema.id, "is required for this organization")),
+                None => {}
+            }
+        }
+        self.0.shift_remove("schemas");
+        self.0.shift_insert(0, "schemas".into(), Value::Array(schemas));
+        Ok(())
+    }
+}
+
+fn require<'v>(schema: &Schema, find: impl Fn(&str) -> Option<&'v Value>, prefix: &str) -> Result<()> {
+    for attribute in schema.attributes.iter().filter(|attribute| attribute.required && attribute.mutability != Mutability::ReadOnly) {
+        let found = find(&attribute.name);
+        if found.is_none() || found.and_then(Value::as_str).is_some_and(|text| text.trim().is_empty()) {
+            return Err(refuse(&format!("{prefix}{}", attribute.name), "is required"));
+        }
+    }
+    Ok(())
+}
+
+impl Accepted {
+    fn take(&mut self, name: &str, value: &Value, resource_type: &ResourceType) -> Result<()> {
+        let name = lenient::draft_urn(name);
+        match resource_type.resolve(name) {
+            Some(Named::Extension(schema)) => self.take_extension(schema, value),
+            Some(Named::Attribute(target)) if target.sub_attribute.is_none() => {
+                let attribute = target.attribute;
+                if attribute.name == "schemas" {
+                    return Ok(());
+                }
+                if attribute.name == "members" && resource_type.kind == Kind::Group {
+                    self.members = if value.is_null() { None } else { Some(member_ids(value)?) };
+                    return Ok(());
+                }
+                let urn = target.extension.map(|schema| schema.id.as_str());
+                self.set(urn, attribute, value, name)
+            }
+            _ => {
+                self.ignored.push(name.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    fn take_extension(&mut self, schema: &Schema, value: &Value) -> Result<()> {
+        let values = match value {
+            Value::Object(values) => values,
+            Value::Null => return Ok(()),
+            _ => return Err(refuse(&schema.id, "must be an object")),
+        };
+        for (name, value) in values {
+            match schema.attribute(name) {
+                Some(attribute) => self.set(Some(&schema.id), attribute, value, name)?,
+                None => self.ignored.push(format!("{}:{name}", schema.id)),
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, urn: Option<&str>, attribute: &super::schema::Attribute, value: &Value, path: &str) -> Result<()> {
+        let Some(value) = canonical(attribute, value.clone(), path, &mut self.ignored)? else { return Ok(()) };
+        let map = &mut self.document.0;
+        match urn {
+            None => {
+                map.insert(attribute.name.clone(), value);
+            }
+            Some(urn) => {
+                if let Value::Object(extension) = map.entry(urn).or_insert_with(|| Value::Object(Map::new())) {
+                    extension.insert(attribute.name.clone(), value);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The ids in a `members` value: objects with `value`, or bare ids; deduplicated, in order.
+///
+/// # Errors
+/// `invalidValue` for an element without an id.
+pub fn member_ids(value: &Value) -> Result<Vec<String>> {
+    let mut seen = std::collections::HashSet::new();
+    let mut ids = Vec::new();
+    let one = [value.clone()];
+    let elements = value.as_array().map_or(&one[..], Vec::as_slice);
+    for (position, element) in elements.iter().enumerate() {
+        let id = match element {
+            Value::Null => continue,
+            Value::String(id) => Some(id.as_str()),
+            Value::Object(object) => lenient::any_case(object, "value").and_then(Value::as_str),
+            _ => None,
+        };
+        match id {
+            Some(id) if id.contains('\0') => return Err(refuse(&format!("members[{position}].value"), "must not contain a NUL character")),
+            Some(id) => {
+                if seen.insert(id.to_owned()) {
+                    ids.push(id.to_owned());
+                }
+            }
+            None => return Err(refuse(&format!("members[{position}].value"), "must be the id of a member")),
+        }
+    }
+    Ok(ids)
+}

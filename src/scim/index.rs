@@ -1,0 +1,149 @@
+//! What is derived of a document for finding it: key columns and index rows, in one place.
+//!
+//! `schemas/storage.json` says which attributes have index rows; their numbers are stored, so they never change.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::document::Document;
+use super::registry::Kind;
+use crate::error::{Code, Error, Result};
+use crate::text::{address_key, scim_key};
+
+/// A key longer than this cannot be indexed by every database.
+const MAX_KEY: usize = 1_000;
+
+/// The keys of one document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Derived {
+    pub user_name_key: Option<String>,
+    pub external_id: Option<String>,
+    pub active: bool,
+    pub display_name_key: Option<String>,
+    /// The member's address (product.md §3), by the rule for addresses.
+    pub address_key: Option<String>,
+    pub elements: Vec<Element>,
+}
+
+/// One indexed value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    pub attribute: u16,
+    pub ordinal: u16,
+    pub value_key: String,
+    pub type_key: Option<String>,
+    pub primary: bool,
+}
+
+/// An indexed attribute.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Indexed {
+    pub number: u16,
+    pub extension: Option<String>,
+    pub attribute: String,
+    pub sub: Option<String>,
+}
+
+/// Which attributes have index rows.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Storage {
+    pub indexed: Vec<Indexed>,
+}
+
+impl Storage {
+    /// Reads `schemas/storage.json`, compiled in.
+    ///
+    /// # Errors
+    /// When it is not of its form; a unit test reads it.
+    pub fn standard() -> Result<Self> {
+        serde_json::from_str(include_str!("../../schemas/storage.json")).map_err(Error::internal)
+    }
+
+    /// The number of an indexed attribute.
+    #[must_use]
+    pub fn number(&self, extension: Option<&str>, attribute: &str, sub: Option<&str>) -> Option<u16> {
+        self.indexed
+            .iter()
+            .find(|indexed| indexed.extension.as_deref() == extension && indexed.attribute == attribute && indexed.sub.as_deref() == sub)
+            .map(|indexed| indexed.number)
+    }
+
+    /// Derives the keys of a document.
+    ///
+    /// # Errors
+    /// `invalidValue` when a key is too long to be indexed.
+    pub fn derive(&self, document: &Document, kind: Kind) -> Result<Derived> {
+        let text = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let mut derived = Derived {
+            active: document.get("active").and_then(Value::as_bool).unwrap_or(true),
+            external_id: text("externalId").map(str::to_owned),
+            display_name_key: text("displayName").map(scim_key),
+            ..Derived::default()
+        };
+        if kind == Kind::User {
+            derived.user_name_key = text("userName").map(scim_key);
+            derived.address_key = address(document);
+            for indexed in &self.indexed {
+                push_elements(&mut derived.elements, indexed, document);
+            }
+        }
+        check_length("userName", derived.user_name_key.as_deref())?;
+        check_length("externalId", derived.external_id.as_deref())?;
+        check_length("displayName", derived.display_name_key.as_deref())?;
+        for element in &derived.elements {
+            let name = self.indexed.iter().find(|indexed| indexed.number == element.attribute).map_or("", |indexed| indexed.attribute.as_str());
+            check_length(name, Some(&element.value_key))?;
+        }
+        Ok(derived)
+    }
+}
+
+fn check_length(name: &str, key: Option<&str>) -> Result<()> {
+    match key {
+        Some(key) if key.len() > MAX_KEY => {
+            Err(Error::new(Code::InvalidValue, format!("{name} is too long: at most {MAX_KEY} bytes can be searched.")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn push_elements(out: &mut Vec<Element>, indexed: &Indexed, document: &Document) {
+    let holder = match &indexed.extension {
+        Some(urn) => document.get(urn).and_then(|extension| extension.get(&indexed.attribute)),
+        None => document.get(&indexed.attribute),
+    };
+    let values = match holder {
+        Some(Value::Array(values)) => values.as_slice(),
+        Some(value) => std::slice::from_ref(value),
+        None => &[],
+    };
+    for (ordinal, value) in values.iter().enumerate() {
+        let leaf = match &indexed.sub {
+            Some(sub) => value.get(sub),
+            None => Some(value),
+        };
+        let Some(leaf) = leaf.and_then(Value::as_str) else { continue };
+        out.push(Element {
+            attribute: indexed.number,
+            ordinal: u16::try_from(ordinal).unwrap_or(u16::MAX),
+            value_key: scim_key(leaf),
+            type_key: value.get("type").and_then(Value::as_str).map(scim_key),
+            primary: value.get("primary").and_then(Value::as_bool).unwrap_or(false),
+        });
+    }
+}
+
+/// The primary e-mail, else the first of type work, else the first, else a userName that is an address.
+fn address(document: &Document) -> Option<String> {
+    let emails = document.get("emails").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let is_work = |email: &&Value| email.get("type").and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("work"));
+    let chosen = emails
+        .iter()
+        .find(|email| email.get("primary") == Some(&Value::Bool(true)))
+        .or_else(|| emails.iter().find(is_work))
+        .or_else(|| emails.first());
+    match chosen {
+        Some(email) => email.get("value").and_then(Value::as_str).and_then(address_key),
+        None => document.user_name().and_then(address_key),
+    }
+}

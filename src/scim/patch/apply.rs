@@ -1,0 +1,273 @@
+//! One operation on the object that holds the attribute: the document, or an extension's part of it.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Code, Error, Result};
+use crate::scim::filter::Filter;
+use crate::scim::lenient;
+use crate::scim::registry::Target;
+use crate::scim::schema::{Attribute, Mutability};
+use crate::scim::validate::{canonical, one_primary, refuse};
+
+/// `add` and `replace` (RFC 7644 §3.5.2.1, §3.5.2.3).
+pub(super) fn set(holder: &mut Map<String, Value>, replaces: bool, target: &Target<'_>, filter: Option<&Filter>, value: Value, ignored: &mut Vec<String>) -> Result<()> {
+    let attribute = target.attribute;
+    let before = holder.get(&attribute.name).cloned();
+    match (filter, target.sub_attribute) {
+        (Some(filter), sub) => set_elements(holder, replaces, attribute, sub, filter, value, ignored)?,
+        (None, Some(sub)) => set_sub(holder, attribute, sub, value, ignored)?,
+        (None, None) => set_whole(holder, replaces, attribute, value, ignored)?,
+    }
+    let immutable = attribute.mutability == Mutability::Immutable || target.leaf().mutability == Mutability::Immutable;
+    match before {
+        Some(before) if immutable && holder.get(&attribute.name) != Some(&before) => {
+            Err(Error::new(Code::Mutability, format!("{} is immutable: it keeps the value it has.", attribute.name)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn set_whole(holder: &mut Map<String, Value>, replaces: bool, attribute: &Attribute, value: Value, ignored: &mut Vec<String>) -> Result<()> {
+    let name = &attribute.name;
+    let Some(new) = canonical(attribute, value, name, ignored)? else {
+        if replaces {
+            holder.shift_remove(name);
+        }
+        return Ok(());
+    };
+    match (holder.get_mut(name), new) {
+        (Some(Value::Array(present)), Value::Array(new)) if !replaces => append(present, new, name),
+        // Sub-attributes that are not named stay as they are, with replace too (§3.5.2.3).
+        (Some(Value::Object(present)), Value::Object(new)) => {
+            present.extend(new);
+            Ok(())
+        }
+        (_, new) => {
+            holder.insert(name.clone(), new);
+            Ok(())
+        }
+    }
+}
+
+/// Adds what is not there yet; a new primary takes the mark from the old one (§3.5.2).
+fn append(present: &mut Vec<Value>, new: Vec<Value>, name: &str) -> Result<()> {
+    let new_primary = new.iter().any(is_primary);
+    for element in new {
+        if present.contains(&element) {
+            continue;
+        }
+        if new_primary {
+            present.iter_mut().for_each(clear_primary);
+        }
+        present.push(element);
+    }
+    one_primary(present, name)
+}
+
+fn set_sub(holder: &mut Map<String, Value>, attribute: &Attribute, sub: &Attribute, value: Value, ignored: &mut Vec<String>) -> Result<()> {
+    let path = format!("{}.{}", attribute.name, sub.name);
+    let Some(value) = canonical(sub, value, &path, ignored)? else { return Ok(()) };
+    let empty = || if attribute.multi_valued { Value::Array(vec![Value::Object(Map::new())]) } else { Value::Object(Map::new()) };
+    match holder.entry(attribute.name.as_str()).or_insert_with(empty) {
+        Value::Array(elements) => {
+            for element in elements.iter_mut().filter_map(Value::as_object_mut) {
+                element.insert(sub.name.clone(), value.clone());
+            }
+            one_primary(elements, &path)
+        }
+        Value::Object(object) => {
+            object.insert(sub.name.clone(), value);
+            Ok(())
+        }
+        _ => Err(refuse(&path, "has no sub-attributes")),
+    }
+}
+
+fn set_elements(holder: &mut Map<String, Value>, replaces: bool, attribute: &Attribute, sub: Option<&Attribute>, filter: &Filter, value: Value, ignored: &mut Vec<String>) -> Result<()> {
+    let path = match sub {
+        Some(sub) => format!("{}[…].{}", attribute.name, sub.name),
+        None => format!("{}[…]", attribute.name),
+    };
+    let new = match sub {
+        Some(sub) => canonical(sub, value, &path, ignored)?.map(|value| Map::from_iter([(sub.name.clone(), value)])),
+        None => element_of(attribute, value, &path, ignored)?,
+    };
+    let Some(new) = new else { return Ok(()) };
+    if !attribute.multi_valued {
+        return match holder.get_mut(&attribute.name) {
+            Some(object) if filter.matches_element(object) => {
+                if let Value::Object(object) = object {
+                    object.extend(new);
+                }
+                Ok(())
+            }
+            _ => Err(missing(&attribute.name)),
+        };
+    }
+    let matched: Vec<usize> = matching(holder, attribute, filter);
+    if matched.is_empty() {
+        return create_element(holder, attribute, filter, new);
+    }
+    let Some(Value::Array(elements)) = holder.get_mut(&attribute.name) else { return Ok(()) };
+    if new.get("primary") == Some(&Value::Bool(true)) {
+        if matched.len() > 1 {
+            return Err(refuse(&path, "would mark more than one value as primary"));
+        }
+        elements.iter_mut().for_each(clear_primary);
+    }
+    for position in matched {
+        if let Value::Object(element) = &mut elements[position] {
+            if replaces && sub.is_none() {
+                element.clear();
+            }
+            element.extend(new.clone());
+        }
+    }
+    Ok(())
+}
+
+/// The value for a matched element: an object, or (lenient) what its `value` becomes.
+fn element_of(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec<String>) -> Result<Option<Map<String, Value>>> {
+    let value = match value {
+        Value::Array(mut values) if values.len() == 1 => values.remove(0),
+        other => other,
+    };
+    let one = Attribute { multi_valued: false, ..attribute.clone() };
+    match canonical(&one, value, path, ignored)? {
+        Some(Value::Object(object)) => Ok(Some(object)),
+        _ => Ok(None),
+    }
+}
+
+/// Entra ID patches `emails[type eq "work"].value` of a user who has none and expects the element
+/// to be made; any other filter that matches nothing is noTarget (§3.5.2.1).
+fn create_element(holder: &mut Map<String, Value>, attribute: &Attribute, filter: &Filter, new: Map<String, Value>) -> Result<()> {
+    let known = |kind: &str| {
+        attribute.sub_attribute("type").is_some_and(|sub| sub.canonical_values.is_empty() || sub.canonical_values.iter().any(|value| value.eq_ignore_ascii_case(kind)))
+    };
+    let Some(kind) = filter.as_type_alone().filter(|kind| known(kind)) else { return Err(missing(&attribute.name)) };
+    let mut element = new;
+    element.entry("type").or_insert_with(|| kind.into());
+    match holder.entry(attribute.name.as_str()).or_insert_with(|| Value::Array(Vec::new())) {
+        Value::Array(present) => append(present, vec![Value::Object(element)], &attribute.name),
+        _ => Err(missing(&attribute.name)),
+    }
+}
+
+/// `remove` (RFC 7644 §3.5.2.2).
+pub(super) fn remove(holder: &mut Map<String, Value>, target: &Target<'_>, filter: Option<&Filter>, value: Option<Value>) -> Result<()> {
+    let attribute = target.attribute;
+    let before = holder.get(&attribute.name).cloned();
+    if target.leaf().mutability == Mutability::Immutable && before.is_some() {
+        return Err(Error::new(Code::Mutability, format!("{} is immutable and cannot be removed.", attribute.name)));
+    }
+    match (filter, target.sub_attribute) {
+        (None, None) => remove_whole(holder, attribute, value),
+        (None, Some(sub)) => each(holder, attribute, |element| {
+            element.shift_remove(&sub.name);
+        }),
+        (Some(filter), sub) => {
+            let matched = matching(holder, attribute, filter);
+            if matched.is_empty() {
+                return Err(no_target(target));
+            }
+            remove_matched(holder, attribute, sub, &matched);
+        }
+    }
+    tidy(holder, attribute);
+    Ok(())
+}
+
+/// Several clients name the elements to remove in `value` instead of in the path.
+fn remove_whole(holder: &mut Map<String, Value>, attribute: &Attribute, value: Option<Value>) {
+    let wanted = value.filter(|value| !value.is_null()).map(lenient::one_for_many);
+    match (holder.get_mut(&attribute.name), wanted) {
+        (Some(Value::Array(elements)), Some(wanted)) => {
+            let names = |element: &Value, wanted: &Value| match (element, wanted) {
+                (Value::Object(element), Value::Object(wanted)) => wanted.iter().all(|(name, value)| element.get(name) == Some(value)),
+                (Value::Object(element), value) => element.get("value") == Some(value),
+                (element, wanted) => element == wanted,
+            };
+            elements.retain(|element| !wanted.iter().any(|wanted| names(element, wanted)));
+        }
+        _ => {
+            holder.shift_remove(&attribute.name);
+        }
+    }
+}
+
+fn remove_matched(holder: &mut Map<String, Value>, attribute: &Attribute, sub: Option<&Attribute>, matched: &[usize]) {
+    match (holder.get_mut(&attribute.name), sub) {
+        (Some(Value::Array(elements)), Some(sub)) => {
+            for position in matched {
+                if let Value::Object(element) = &mut elements[*position] {
+                    element.shift_remove(&sub.name);
+                }
+            }
+        }
+        (Some(Value::Array(elements)), None) => {
+            let mut position = 0;
+            elements.retain(|_| {
+                position += 1;
+                !matched.contains(&(position - 1))
+            });
+        }
+        (Some(Value::Object(object)), Some(sub)) => {
+            object.shift_remove(&sub.name);
+        }
+        _ => {
+            holder.shift_remove(&attribute.name);
+        }
+    }
+}
+
+fn matching(holder: &Map<String, Value>, attribute: &Attribute, filter: &Filter) -> Vec<usize> {
+    let elements = match holder.get(&attribute.name) {
+        Some(Value::Array(elements)) => elements.as_slice(),
+        Some(value) => std::slice::from_ref(value),
+        None => &[],
+    };
+    elements.iter().enumerate().filter(|(_, element)| filter.matches_element(element)).map(|(position, _)| position).collect()
+}
+
+fn each(holder: &mut Map<String, Value>, attribute: &Attribute, change: impl Fn(&mut Map<String, Value>)) {
+    match holder.get_mut(&attribute.name) {
+        Some(Value::Array(elements)) => elements.iter_mut().filter_map(Value::as_object_mut).for_each(change),
+        Some(Value::Object(object)) => change(object),
+        _ => {}
+    }
+}
+
+/// An attribute without values is unassigned (RFC 7643 §2.5).
+fn tidy(holder: &mut Map<String, Value>, attribute: &Attribute) {
+    let empty = match holder.get_mut(&attribute.name) {
+        Some(Value::Array(elements)) => {
+            elements.retain(|element| element.as_object().is_none_or(|object| !object.is_empty()));
+            elements.is_empty()
+        }
+        Some(Value::Object(object)) => object.is_empty(),
+        _ => false,
+    };
+    if empty {
+        holder.shift_remove(&attribute.name);
+    }
+}
+
+fn is_primary(element: &Value) -> bool {
+    element.get("primary") == Some(&Value::Bool(true))
+}
+
+fn clear_primary(element: &mut Value) {
+    if is_primary(element) {
+        element["primary"] = Value::Bool(false);
+    }
+}
+
+/// `noTarget` for a path.
+pub(super) fn no_target(target: &Target<'_>) -> Error {
+    missing(&target.attribute.name)
+}
+
+fn missing(name: &str) -> Error {
+    Error::new(Code::NoTarget, format!("no value of {name} matches the filter of the path. Add the value first."))
+}

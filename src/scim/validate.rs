@@ -1,0 +1,121 @@
+//! Values as the schema has them (RFC 7643 §2.3, §2.4): canonical names and JSON types, or an
+//! error that names the attribute and what was expected.
+
+use serde_json::{Map, Value};
+
+use super::lenient;
+use super::schema::{Attribute, AttributeType, Mutability, Returned};
+use crate::clock::Timestamp;
+use crate::error::{Code, Error, Result};
+
+/// The canonical form of an attribute's value; `None` when it is unassigned (RFC 7643 §2.5), readOnly, or
+/// never stored. `path` is for error texts; unknown sub-attributes are added to `ignored`.
+///
+/// # Errors
+/// `invalidValue`.
+pub fn canonical(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec<String>) -> Result<Option<Value>> {
+    if value.is_null() || attribute.mutability == Mutability::ReadOnly {
+        return Ok(None);
+    }
+    if !attribute.multi_valued {
+        return single(attribute, value, path, ignored);
+    }
+    let value = if attribute.is_complex() { lenient::json_in_string(value) } else { value };
+    let mut values: Vec<Value> = Vec::new();
+    for (position, element) in lenient::one_for_many(value).into_iter().enumerate() {
+        if element.is_null() {
+            continue;
+        }
+        if let Some(element) = single(attribute, element, &format!("{path}[{position}]"), ignored)?
+            && !values.contains(&element)
+        {
+            values.push(element);
+        }
+    }
+    one_primary(&values, path)?;
+    Ok((!values.is_empty()).then_some(Value::Array(values)))
+}
+
+/// `primary` is true at most once (RFC 7643 §2.4).
+///
+/// # Errors
+/// `invalidValue`.
+pub fn one_primary(values: &[Value], path: &str) -> Result<()> {
+    if values.iter().filter(|value| value.get("primary") == Some(&Value::Bool(true))).count() > 1 {
+        return Err(refuse(path, "has more than one value with primary true; mark one"));
+    }
+    Ok(())
+}
+
+fn single(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec<String>) -> Result<Option<Value>> {
+    let canonical = match attribute.kind {
+        AttributeType::Complex => return complex(attribute, value, path, ignored),
+        AttributeType::Boolean => match (&value, lenient::string_boolean(&value)) {
+            (Value::Bool(_), _) => value,
+            (_, Some(boolean)) => Value::Bool(boolean),
+            (Value::String(text), _) if text.is_empty() => return Ok(None),
+            _ => return Err(refuse(path, "must be true or false")),
+        },
+        AttributeType::Integer => number(value, path, true)?,
+        AttributeType::Decimal => number(value, path, false)?,
+        AttributeType::DateTime => match value.as_str() {
+            Some("") => return Ok(None),
+            Some(text) if Timestamp::parse(text).is_some() => value,
+            _ => return Err(refuse(path, "must be a dateTime such as \"2026-01-31T08:00:00Z\"")),
+        },
+        AttributeType::Binary => match value.as_str() {
+            Some(text) if is_base64(text) => value,
+            _ => return Err(refuse(path, "must be base64")),
+        },
+        AttributeType::String | AttributeType::Reference => match value.as_str() {
+            Some(text) if text.contains('\0') => return Err(refuse(path, "must not contain a NUL character")),
+            Some(_) => value,
+            None => return Err(refuse(path, "must be a string")),
+        },
+    };
+    // A password is accepted and goes no further (RFC 7643 §4.1.1: it is never returned; nothing here checks one).
+    Ok((attribute.returned != Returned::Never || attribute.mutability != Mutability::WriteOnly).then_some(canonical))
+}
+
+fn number(value: Value, path: &str, whole: bool) -> Result<Value> {
+    let value = lenient::string_number(&value).unwrap_or(value);
+    let fits = if whole { value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0) } else { value.is_number() };
+    if fits { Ok(value) } else { Err(refuse(path, if whole { "must be an integer" } else { "must be a number" })) }
+}
+
+fn complex(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec<String>) -> Result<Option<Value>> {
+    let Value::Object(mut object) = lenient::bare_value(attribute, lenient::json_in_string(value)) else {
+        return Err(refuse(path, "must be an object"));
+    };
+    lenient::manager_id(attribute, &mut object);
+    let mut canonical_object = Map::new();
+    for (name, value) in object {
+        let Some(sub) = attribute.sub_attribute(&name) else {
+            ignored.push(format!("{path}.{name}"));
+            continue;
+        };
+        if let Some(value) = canonical(sub, value, &format!("{path}.{}", sub.name), ignored)? {
+            canonical_object.insert(sub.name.clone(), value);
+        }
+    }
+    for sub in attribute.sub_attributes.iter().filter(|sub| sub.required) {
+        if !canonical_object.contains_key(&sub.name) && !canonical_object.is_empty() {
+            return Err(refuse(&format!("{path}.{}", sub.name), "is required"));
+        }
+    }
+    // An empty text is a value of its own only beside others: `manager: {"value": ""}` unassigns.
+    let only_empty = canonical_object.values().all(|value| value.as_str() == Some(""));
+    Ok((!only_empty).then_some(Value::Object(canonical_object)))
+}
+
+fn is_base64(text: &str) -> bool {
+    use base64::Engine as _;
+    let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    base64::engine::general_purpose::STANDARD.decode(&text).is_ok() || base64::engine::general_purpose::STANDARD_NO_PAD.decode(&text).is_ok()
+}
+
+/// `invalidValue` for an attribute.
+#[must_use]
+pub fn refuse(path: &str, why: &str) -> Error {
+    Error::new(Code::InvalidValue, format!("{path} {why}."))
+}

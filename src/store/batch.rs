@@ -1,0 +1,145 @@
+//! A write as data (floor 2): the statements of one use case, applied in one round trip.
+//!
+//! A use case plans on a read and hands over a [`Batch`]. SQLite runs its statements one by one
+//! inside the writer's savepoint; PostgreSQL runs all of them as one statement with data-modifying
+//! CTEs, which is its own transaction. A statement that must touch an exact number of rows and
+//! does not makes the whole batch fail as [`Failure::Stale`], so nothing is half done.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::sql_types::BigInt;
+
+use super::connection::Connection;
+use super::sql::{Rows, Sql};
+
+/// Why a batch was not applied.
+#[derive(Debug)]
+pub enum Failure {
+    /// What was planned on has changed: plan again.
+    Stale,
+    /// A constraint refused it, by name or by the columns SQLite tells.
+    Constraint(String),
+    /// Serialization failure, deadlock, lock time-out: the same again may work.
+    Retry(DieselError),
+    /// The database is away, full or broken.
+    Database(DieselError),
+}
+
+impl From<DieselError> for Failure {
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(kind, information) => match kind {
+                DatabaseErrorKind::UniqueViolation | DatabaseErrorKind::CheckViolation | DatabaseErrorKind::ForeignKeyViolation => {
+                    let name = information.constraint_name().unwrap_or_else(|| information.message());
+                    Self::Constraint(name.to_owned())
+                }
+                DatabaseErrorKind::SerializationFailure => Self::Retry(error),
+                _ if information.message().contains("division by zero") => Self::Stale,
+                _ if information.message().contains("deadlock detected") => Self::Retry(error),
+                _ if information.message().contains("CHECK constraint failed") => Self::Constraint(information.message().to_owned()),
+                _ => Self::Database(error),
+            },
+            _ => Self::Database(error),
+        }
+    }
+}
+
+enum Step {
+    Any(Sql),
+    Exactly(i64, Sql),
+    Rows(Rows),
+}
+
+/// The statements of one write. They must not depend on each other's effects and must not touch
+/// the same row twice: in PostgreSQL all see the state before the batch.
+#[derive(Default)]
+pub struct Batch {
+    steps: Vec<Step>,
+}
+
+impl Batch {
+    /// A statement that may touch any number of rows.
+    pub fn run(&mut self, sql: Sql) {
+        self.steps.push(Step::Any(sql));
+    }
+
+    /// A statement that must touch exactly one row, else the batch is stale.
+    pub fn run_once(&mut self, sql: Sql) {
+        self.steps.push(Step::Exactly(1, sql));
+    }
+
+    /// Rows for one table.
+    pub fn insert(&mut self, rows: Rows) {
+        if !rows.rows.is_empty() {
+            self.steps.push(Step::Rows(rows));
+        }
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Applies all of it or nothing. On SQLite the caller's transaction makes it atomic.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn apply(self, connection: &mut Connection) -> Result<(), Failure> {
+        if self.steps.is_empty() {
+            return Ok(());
+        }
+        if connection.is_sqlite() { self.apply_each(connection) } else { self.apply_as_one(connection) }
+    }
+
+    fn apply_each(self, connection: &mut Connection) -> Result<(), Failure> {
+        for step in self.steps {
+            match step {
+                Step::Any(sql) => {
+                    sql.execute(connection)?;
+                }
+                Step::Exactly(expected, sql) => {
+                    if i64::try_from(sql.execute(connection)?).ok() != Some(expected) {
+                        return Err(Failure::Stale);
+                    }
+                }
+                Step::Rows(rows) => {
+                    for sql in rows.for_sqlite() {
+                        sql.execute(connection)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_as_one(self, connection: &mut Connection) -> Result<(), Failure> {
+        let mut sql = Sql::new("WITH ");
+        let mut check = String::new();
+        for (position, step) in self.steps.into_iter().enumerate() {
+            if position > 0 {
+                sql.push(", ");
+            }
+            sql.push(&format!("s{position} AS ("));
+            let step = match step {
+                Step::Any(step) => step,
+                Step::Exactly(expected, step) => {
+                    // The division fails, and with it the whole statement, unless the count is as expected.
+                    use std::fmt::Write as _;
+                    let _ = write!(check, " + 1 / (CASE WHEN (SELECT count(*) FROM s{position}) = {expected} THEN 1 ELSE 0 END)");
+                    step
+                }
+                Step::Rows(rows) => rows.for_postgres(),
+            };
+            sql.append(step).push(" RETURNING 1)");
+        }
+        sql.push(" SELECT (0").push(&check).push(")::bigint");
+        sql.load::<BigInt, i64>(connection)?;
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch").field("steps", &self.steps.len()).finish()
+    }
+}

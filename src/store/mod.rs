@@ -1,0 +1,266 @@
+//! Storage (floor 2): Diesel on SQLite and PostgreSQL behind one [`Store`]. It stores; it decides nothing.
+//!
+//! `read` answers a bounded read where it is called (SQLite) or on the blocking pool (PostgreSQL).
+//! `write` takes a plan: a function from a connection to a [`Batch`] and an answer. It is planned on
+//! a read and applied in one go; when what it saw has changed, it is planned again under the lock.
+
+pub mod batch;
+pub mod connection;
+pub mod migrate;
+pub mod sql;
+mod pool;
+mod writer;
+
+pub mod group_members;
+pub mod organizations;
+pub mod provisioning_log;
+pub mod provisioning_tokens;
+pub mod resources;
+
+use std::cell::RefCell;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use tokio::sync::oneshot;
+
+use self::batch::{Batch, Failure};
+use self::connection::{Connection, DatabaseUrl};
+use self::pool::PostgresPool;
+use self::writer::Writer;
+use crate::error::{Code, Error, Result};
+
+/// What the store is told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub url: DatabaseUrl,
+    /// PostgreSQL connections; 0 = twice the cores.
+    pub pool_size: u32,
+    /// How long a request waits for a connection before it is answered 503.
+    pub timeout: Duration,
+}
+
+/// A plan's outcome: what to write and what to answer once it is written.
+#[derive(Debug)]
+pub struct Planned<T> {
+    pub batch: Batch,
+    pub answer: T,
+}
+
+/// The database.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+enum Inner {
+    Sqlite { url: DatabaseUrl, writer: Writer },
+    Postgres(PostgresPool),
+}
+
+/// How often a write is planned again before the client is asked to come back.
+const ATTEMPTS: usize = 8;
+
+thread_local! {
+    /// One SQLite read connection per thread and store: point reads run where they are called.
+    static READERS: RefCell<Vec<(Weak<Inner>, Connection)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Store {
+    /// Opens the database. SQLite's directory is created when it is missing.
+    ///
+    /// # Errors
+    /// `unavailable` when the database cannot be opened.
+    pub fn open(options: &Options) -> Result<Self> {
+        let inner = match &options.url {
+            DatabaseUrl::Sqlite(path) => {
+                if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+                    std::fs::create_dir_all(directory).map_err(|source| Error::unavailable("The directory of the database cannot be created.", Some(source.into())))?;
+                }
+                Inner::Sqlite { url: options.url.clone(), writer: Writer::start(&options.url)? }
+            }
+            DatabaseUrl::Postgres(_) => Inner::Postgres(PostgresPool::new(options)),
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Runs a bounded read: a few rows by key, one page.
+    ///
+    /// # Errors
+    /// Those of `work`; `unavailable` when the database is away.
+    pub async fn read<T: Send + 'static>(&self, work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static) -> Result<T> {
+        match &*self.0 {
+            Inner::Sqlite { .. } => self.read_here(work),
+            Inner::Postgres(pool) => pool.run(work).await,
+        }
+    }
+
+    /// Runs a read that may look at many rows, away from the threads that answer requests.
+    ///
+    /// # Errors
+    /// Those of `work`; `unavailable` when the database is away.
+    pub async fn scan<T: Send + 'static>(&self, work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static) -> Result<T> {
+        match &*self.0 {
+            Inner::Sqlite { .. } => {
+                let store = self.clone();
+                tokio::task::spawn_blocking(move || store.read_here(work)).await.map_err(Error::internal)?
+            }
+            Inner::Postgres(pool) => pool.run(work).await,
+        }
+    }
+
+    /// Plans a write on a read and applies it in one go. The plan runs again when what it saw has
+    /// changed, so it must have no effect but its answer.
+    ///
+    /// # Errors
+    /// Those of the plan; `unavailable` when the database is away or the writer is overloaded.
+    pub async fn write<T: Send + 'static>(&self, plan: impl Fn(&mut Connection) -> Result<Planned<T>> + Send + Sync + 'static) -> Result<T> {
+        match &*self.0 {
+            Inner::Sqlite { writer, .. } => {
+                let Planned { batch, answer } = self.read_here(&plan)?;
+                if batch.is_empty() {
+                    return Ok(answer);
+                }
+                match writer.submit(move |connection| batch.apply(connection).map(|()| answer)).await? {
+                    Ok(answer) => Ok(answer),
+                    Err(Failure::Stale | Failure::Constraint(_) | Failure::Retry(_)) => self.transaction(move |connection| run(connection, &plan)).await,
+                    Err(failure) => Err(failure_error(failure)),
+                }
+            }
+            Inner::Postgres(pool) => pool.run(move |connection| {
+                for _ in 0..ATTEMPTS {
+                    let Planned { batch, answer } = plan(connection)?;
+                    match batch.apply(connection) {
+                        Ok(()) => return Ok(answer),
+                        Err(Failure::Stale | Failure::Constraint(_) | Failure::Retry(_)) => {}
+                        Err(failure) => return Err(failure_error(failure)),
+                    }
+                }
+                connection.transaction(|connection| run(connection, &plan).map_err(Abort::from)).map_err(Abort::into_error)
+            }).await,
+        }
+    }
+
+    /// Runs `work` in one transaction that holds the write lock (SQLite) or an ordinary one (PostgreSQL).
+    ///
+    /// # Errors
+    /// Those of `work`; nothing is kept then.
+    pub async fn transaction<T: Send + 'static>(&self, work: impl Fn(&mut Connection) -> Result<T> + Send + Sync + 'static) -> Result<T> {
+        match &*self.0 {
+            Inner::Sqlite { writer, .. } => match writer.submit(move |connection| work(connection).map_err(Box::new)).await? {
+                Ok(value) => Ok(value),
+                Err(error) => Err(*error),
+            },
+            Inner::Postgres(pool) => pool.run(move |connection| connection.transaction(|connection| work(connection).map_err(Abort::from)).map_err(Abort::into_error)).await,
+        }
+    }
+
+    fn read_here<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        let Inner::Sqlite { url, .. } = &*self.0 else {
+            return Err(Error::internal("read_here is for SQLite"));
+        };
+        READERS.with_borrow_mut(|readers| {
+            let found = readers.iter().position(|(owner, _)| std::ptr::eq(owner.as_ptr(), Arc::as_ptr(&self.0)));
+            let position = match found {
+                Some(position) => position,
+                None => {
+                    readers.retain(|(owner, _)| owner.strong_count() > 0);
+                    let mut connection = Connection::open(url).map_err(|source| Error::unavailable("The database cannot be opened.", Some(source.into())))?;
+                    connection.batch("PRAGMA query_only = ON").map_err(database_error)?;
+                    readers.push((Arc::downgrade(&self.0), connection));
+                    readers.len() - 1
+                }
+            };
+            work(&mut readers[position].1)
+        })
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match &*self.0 {
+            Inner::Sqlite { .. } => "Store(SQLite)",
+            Inner::Postgres(_) => "Store(PostgreSQL)",
+        })
+    }
+}
+
+/// Plans and applies inside the caller's transaction.
+///
+/// # Errors
+/// Those of the plan, and what the database refuses.
+pub fn run<T>(connection: &mut Connection, plan: impl Fn(&mut Connection) -> Result<Planned<T>>) -> Result<T> {
+    let Planned { batch, answer } = plan(connection)?;
+    batch.apply(connection).map_err(failure_error)?;
+    Ok(answer)
+}
+
+/// Carries an [`Error`] through Diesel's transaction, which wants its own error type too.
+struct Abort(Box<Error>);
+
+impl From<DieselError> for Abort {
+    fn from(error: DieselError) -> Self {
+        Self(Box::new(database_error(error)))
+    }
+}
+impl From<Error> for Abort {
+    fn from(error: Error) -> Self {
+        Self(Box::new(error))
+    }
+}
+impl Abort {
+    fn into_error(self) -> Error {
+        *self.0
+    }
+}
+
+/// What a client is told of a database failure.
+#[must_use]
+pub fn database_error(error: DieselError) -> Error {
+    let message = error.to_string();
+    if message.contains("disk is full") || message.contains("No space left") {
+        return Error::unavailable("The storage is full. Nothing was changed. The operator has to make room.", Some(error.into()));
+    }
+    let away = match &error {
+        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) | DieselError::BrokenTransactionManager => true,
+        DieselError::DatabaseError(_, _) => {
+            ["server closed the connection", "no connection to the server", "terminating connection", "database is locked", "the database system is", "connection to server", "disk I/O error"]
+                .iter()
+                .any(|sign| message.contains(sign))
+        }
+        _ => false,
+    };
+    if away {
+        return Error::unavailable("The database does not answer right now. Nothing was changed. Send the request again.", Some(error.into()));
+    }
+    Error::internal(error)
+}
+
+fn failure_error(failure: Failure) -> Error {
+    match failure {
+        Failure::Stale => Error::unavailable("Others are changing the same thing right now. Nothing was changed. Send the request again.", None),
+        Failure::Retry(error) => Error::unavailable("Others are changing the same thing right now. Nothing was changed. Send the request again.", Some(error.into())),
+        Failure::Database(error) => database_error(error),
+        Failure::Constraint(name) => constraint_error(&name),
+    }
+}
+
+/// The last guard behind the rules: constraints hold what a race would break.
+fn constraint_error(name: &str) -> Error {
+    if name.contains("seats_available") {
+        return Error::new(Code::SeatLimitReached, "No seats available. Buy seats or deactivate a member first.");
+    }
+    if name.contains("an_owner_remains") {
+        return Error::new(Code::LastOwner, "This would leave the organization without an active owner. Make another member an owner first.");
+    }
+    if name.contains("slug") {
+        return Error::new(Code::Uniqueness, "Another organization has this slug.");
+    }
+    if name.contains("user_name") {
+        return Error::new(Code::Uniqueness, "Another user has this userName.");
+    }
+    Error::internal(format!("constraint {name} refused a write"))
+}
+
+/// Waits for a reply that the other side may have dropped.
+async fn reply<T>(receiver: oneshot::Receiver<T>) -> Result<T> {
+    receiver.await.map_err(|_| Error::unavailable("The service is stopping. Send the request again.", None))
+}

@@ -1,0 +1,153 @@
+//! Organizations, their ledger row and their extension schemas (floor 2).
+
+use diesel::sql_types::{BigInt, Bool, Text};
+
+use super::batch::Batch;
+use super::connection::Connection;
+use super::database_error;
+use super::sql::{Sql, SqlId};
+use crate::error::Result;
+use crate::id::OrganizationId;
+use crate::organization::seats::{Change, Usage};
+
+/// A row of `organizations`.
+#[derive(Clone, Debug)]
+pub struct Organization {
+    pub id: OrganizationId,
+    pub slug: String,
+    pub name: String,
+    pub state: String,
+    pub plan: String,
+    pub seat_policy: String,
+    pub created_at: i64,
+}
+
+type OrganizationColumns = (SqlId, Text, Text, Text, Text, Text, BigInt);
+type OrganizationRow = (OrganizationId, String, String, String, String, String, i64);
+const COLUMNS: &str = "id, slug, name, state, plan, seat_policy, created_at";
+
+fn from_row(row: OrganizationRow) -> Organization {
+    let (id, slug, name, state, plan, seat_policy, created_at) = row;
+    Organization { id, slug, name, state, plan, seat_policy, created_at }
+}
+
+/// The organization with this slug.
+///
+/// # Errors
+/// The database's.
+pub fn by_slug(connection: &mut Connection, slug: &str) -> Result<Option<Organization>> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM organizations WHERE slug = ").push_bind(slug);
+    Ok(sql.first::<OrganizationColumns, OrganizationRow>(connection).map_err(database_error)?.map(from_row))
+}
+
+/// All organizations, oldest first.
+///
+/// # Errors
+/// The database's.
+pub fn list(connection: &mut Connection) -> Result<Vec<Organization>> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM organizations ORDER BY id");
+    Ok(sql.load::<OrganizationColumns, OrganizationRow>(connection).map_err(database_error)?.into_iter().map(from_row).collect())
+}
+
+/// Inserts an organization with an empty ledger of `seats` seats whose first owner is in the same batch.
+pub fn insert(batch: &mut Batch, organization: &Organization, seats: i64) {
+    batch.run(
+        Sql::new("INSERT INTO organizations (id, slug, name, state, plan, seat_policy, extensions_version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)")
+            .bind(organization.id)
+            .bind(organization.slug.as_str())
+            .bind(organization.name.as_str())
+            .bind(organization.state.as_str())
+            .bind(organization.plan.as_str())
+            .bind(organization.seat_policy.as_str())
+            .bind(organization.created_at)
+            .bind(organization.created_at),
+    );
+    batch.run(
+        Sql::new("INSERT INTO organization_usage (organization_id, seats, seats_used, seats_pending, waiting, active_owners, users, groups) VALUES (?, ?, 1, 0, 0, 1, 1, 0)")
+            .bind(organization.id)
+            .bind(seats),
+    );
+}
+
+/// Changes the seats bought and what happens when they run out.
+pub fn update_settings(batch: &mut Batch, organization: OrganizationId, seats: Option<i64>, seat_policy: Option<&str>, now: i64) {
+    if let Some(seats) = seats {
+        batch.run_once(Sql::new("UPDATE organization_usage SET seats = ? WHERE organization_id = ?").bind(seats).bind(organization));
+    }
+    if let Some(seat_policy) = seat_policy {
+        batch.run_once(
+            Sql::new("UPDATE organizations SET seat_policy = ?, updated_at = ? WHERE id = ?").bind(seat_policy).bind(now).bind(organization),
+        );
+    }
+}
+
+/// The ledger.
+///
+/// # Errors
+/// The database's.
+pub fn usage(connection: &mut Connection, organization: OrganizationId) -> Result<Usage> {
+    let row = Sql::new("SELECT seats, seats_used, seats_pending, waiting, active_owners, users, groups FROM organization_usage WHERE organization_id = ?")
+        .bind(organization)
+        .first::<(BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt), (i64, i64, i64, i64, i64, i64, i64)>(connection)
+        .map_err(database_error)?;
+    let (seats, used, pending, waiting, active_owners, users, groups) =
+        row.ok_or_else(|| crate::error::Error::internal("an organization has no usage row"))?;
+    Ok(Usage { seats, used, pending, waiting, active_owners, users, groups })
+}
+
+/// Adds a change to the ledger. The table's constraints refuse what a race would break.
+pub fn change_usage(batch: &mut Batch, organization: OrganizationId, change: &Change) {
+    if change.is_nothing() {
+        return;
+    }
+    batch.run_once(
+        Sql::new(
+            "UPDATE organization_usage SET seats_used = seats_used + ?, waiting = waiting + ?, active_owners = active_owners + ?, \
+             users = users + ?, groups = groups + ? WHERE organization_id = ?",
+        )
+        .bind(change.used)
+        .bind(change.waiting)
+        .bind(change.active_owners)
+        .bind(change.users)
+        .bind(change.groups)
+        .bind(organization),
+    );
+}
+
+/// The organization's extension schemas: the Schema resource and whether it is required.
+///
+/// # Errors
+/// The database's.
+pub fn extensions(connection: &mut Connection, organization: OrganizationId) -> Result<Vec<(String, bool)>> {
+    Sql::new("SELECT resource, required FROM organization_extensions WHERE organization_id = ? ORDER BY schema_id")
+        .bind(organization)
+        .load::<(Text, Bool), (String, bool)>(connection)
+        .map_err(database_error)
+}
+
+/// Adds an extension; every process sees the new version at its next request.
+pub fn insert_extension(batch: &mut Batch, organization: OrganizationId, schema_id: &str, resource: &str, required: bool, now: i64) {
+    batch.run(
+        Sql::new("INSERT INTO organization_extensions (organization_id, schema_id, required, resource, created_at) VALUES (?, ?, ?, ?, ?)")
+            .bind(organization)
+            .bind(schema_id)
+            .bind(required)
+            .bind(resource)
+            .bind(now),
+    );
+    bump_extensions(batch, organization);
+}
+
+/// Removes an extension.
+pub fn delete_extension(batch: &mut Batch, organization: OrganizationId, schema_id: &str) {
+    batch.run_once(
+        Sql::new("DELETE FROM organization_extensions WHERE organization_id = ? AND schema_id = ?").bind(organization).bind(schema_id),
+    );
+    bump_extensions(batch, organization);
+}
+
+fn bump_extensions(batch: &mut Batch, organization: OrganizationId) {
+    batch.run_once(Sql::new("UPDATE organizations SET extensions_version = extensions_version + 1 WHERE id = ?").bind(organization));
+}

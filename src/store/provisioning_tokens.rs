@@ -1,0 +1,110 @@
+//! Provisioning tokens (floor 2): found by hash, with the state of their organization in one read.
+
+use diesel::sql_types::{BigInt, Nullable, Text};
+
+use super::batch::Batch;
+use super::connection::Connection;
+use super::database_error;
+use super::sql::{Sql, SqlId};
+use crate::error::Result;
+use crate::id::{OrganizationId, TokenId};
+use crate::secret::SecretHash;
+
+/// A token and what has to be known of its organization before anything else.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    pub organization: OrganizationId,
+    pub token: TokenId,
+    pub expires_at: Option<i64>,
+    pub revoked_at: Option<i64>,
+    pub last_used_at: Option<i64>,
+    pub state: String,
+    pub seat_policy: String,
+    pub extensions_version: i64,
+}
+
+/// Finds a token by its hash, also when it is expired or revoked.
+///
+/// # Errors
+/// The database's.
+pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Credential>> {
+    type Columns = (SqlId, SqlId, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>, Text, Text, BigInt);
+    type Row = (OrganizationId, TokenId, Option<i64>, Option<i64>, Option<i64>, String, String, i64);
+    let row = Sql::new(
+        "SELECT t.organization_id, t.id, t.expires_at, t.revoked_at, t.last_used_at, o.state, o.seat_policy, o.extensions_version \
+         FROM provisioning_tokens t JOIN organizations o ON o.id = t.organization_id WHERE t.hash = ?",
+    )
+    .bind(hash)
+    .first::<Columns, Row>(connection)
+    .map_err(database_error)?;
+    Ok(row.map(|(organization, token, expires_at, revoked_at, last_used_at, state, seat_policy, extensions_version)| Credential {
+        organization,
+        token,
+        expires_at,
+        revoked_at,
+        last_used_at,
+        state,
+        seat_policy,
+        extensions_version,
+    }))
+}
+
+/// A token as it is listed.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub id: TokenId,
+    pub name: String,
+    pub hint: String,
+    pub created_at: i64,
+    pub expires_at: Option<i64>,
+    pub revoked_at: Option<i64>,
+    pub last_used_at: Option<i64>,
+}
+
+/// The organization's tokens, oldest first.
+///
+/// # Errors
+/// The database's.
+pub fn list(connection: &mut Connection, organization: OrganizationId) -> Result<Vec<Listed>> {
+    type Columns = (SqlId, Text, Text, BigInt, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>);
+    type Row = (TokenId, String, String, i64, Option<i64>, Option<i64>, Option<i64>);
+    let rows = Sql::new("SELECT id, name, hint, created_at, expires_at, revoked_at, last_used_at FROM provisioning_tokens WHERE organization_id = ? ORDER BY id")
+        .bind(organization)
+        .load::<Columns, Row>(connection)
+        .map_err(database_error)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, name, hint, created_at, expires_at, revoked_at, last_used_at)| Listed { id, name, hint, created_at, expires_at, revoked_at, last_used_at })
+        .collect())
+}
+
+/// Stores a new token by its hash.
+pub fn insert(batch: &mut Batch, organization: OrganizationId, token: &Listed, hash: SecretHash) {
+    batch.run(
+        Sql::new("INSERT INTO provisioning_tokens (organization_id, id, hash, name, hint, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)")
+            .bind(organization)
+            .bind(token.id)
+            .bind(hash)
+            .bind(token.name.as_str())
+            .bind(token.hint.as_str())
+            .bind(token.created_at)
+            .bind(token.expires_at),
+    );
+}
+
+/// Revokes a token; from the next request on no process accepts it.
+pub fn revoke(batch: &mut Batch, organization: OrganizationId, token: TokenId, now: i64) {
+    batch.run_once(
+        Sql::new("UPDATE provisioning_tokens SET revoked_at = ? WHERE organization_id = ? AND id = ? AND revoked_at IS NULL")
+            .bind(now)
+            .bind(organization)
+            .bind(token),
+    );
+}
+
+/// Notes that the token was used.
+pub fn touch(batch: &mut Batch, organization: OrganizationId, token: TokenId, now: i64) {
+    batch.run(
+        Sql::new("UPDATE provisioning_tokens SET last_used_at = ? WHERE organization_id = ? AND id = ?").bind(now).bind(organization).bind(token),
+    );
+}

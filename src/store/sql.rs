@@ -1,0 +1,407 @@
+//! One SQL text for both databases (floor 2): statements with `?` for each bound value,
+//! prepared once per connection and typed on the way out.
+//!
+//! Diesel's own `sql_query` never caches the prepared statement; these are cached by their text.
+
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql, Queryable};
+use diesel::pg::{Pg, PgValue};
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::query_dsl::methods::LoadQuery;
+use diesel::sql_types::{BigInt, Binary, Bool, HasSqlType, Nullable, SingleValue, SqlType, Text};
+use diesel::sqlite::{Sqlite, SqliteValue};
+use std::borrow::Cow;
+use std::io::Write as _;
+use std::marker::PhantomData;
+
+use super::connection::Connection;
+use crate::id::Id;
+use crate::secret::SecretHash;
+
+/// The SQL type of an id: `uuid` in PostgreSQL, a BLOB of 16 bytes in SQLite.
+#[derive(Debug, Clone, Copy, Default, QueryId, SqlType)]
+#[diesel(postgres_type(oid = 2950, array_oid = 2951))]
+#[diesel(sqlite_type(name = "Binary"))]
+pub struct SqlId;
+
+impl<T> FromSql<SqlId, Pg> for Id<T> {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self::from_bytes(value.as_bytes().try_into()?))
+    }
+}
+
+impl<T> FromSql<SqlId, Sqlite> for Id<T> {
+    fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
+        Ok(Self::from_bytes(bytes.as_slice().try_into()?))
+    }
+}
+
+impl<T, DB, ST> Queryable<ST, DB> for Id<T>
+where
+    DB: Backend,
+    ST: SingleValue,
+    Self: FromSql<ST, DB>,
+{
+    type Row = Self;
+
+    fn build(row: Self) -> deserialize::Result<Self> {
+        Ok(row)
+    }
+}
+
+/// The bytes of an id on their way into a statement.
+#[derive(Debug, Clone, Copy)]
+struct IdBytes([u8; 16]);
+
+impl ToSql<SqlId, Pg> for IdBytes {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(&self.0)?;
+        Ok(IsNull::No)
+    }
+}
+
+impl ToSql<SqlId, Sqlite> for IdBytes {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(&self.0[..]);
+        Ok(IsNull::No)
+    }
+}
+
+/// A bound value.
+#[derive(Debug, Clone)]
+pub enum Value {
+    Id(IdValue),
+    Text(String),
+    Integer(i64),
+    Boolean(bool),
+    Bytes(Vec<u8>),
+    Null(Type),
+}
+
+/// An id as a bound value.
+#[derive(Debug, Clone, Copy)]
+pub struct IdValue(IdBytes);
+
+/// The type of a column; a NULL has to carry it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    Id,
+    Text,
+    Integer,
+    Boolean,
+    Bytes,
+}
+
+impl<T> From<Id<T>> for Value {
+    fn from(id: Id<T>) -> Self {
+        Self::Id(IdValue(IdBytes(*id.as_bytes())))
+    }
+}
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+impl From<i64> for Value {
+    fn from(integer: i64) -> Self {
+        Self::Integer(integer)
+    }
+}
+impl From<bool> for Value {
+    fn from(boolean: bool) -> Self {
+        Self::Boolean(boolean)
+    }
+}
+impl From<SecretHash> for Value {
+    fn from(hash: SecretHash) -> Self {
+        Self::Bytes(hash.0.to_vec())
+    }
+}
+impl<T> From<Option<Id<T>>> for Value {
+    fn from(id: Option<Id<T>>) -> Self {
+        id.map_or(Self::Null(Type::Id), Into::into)
+    }
+}
+impl From<Option<String>> for Value {
+    fn from(text: Option<String>) -> Self {
+        text.map_or(Self::Null(Type::Text), Self::Text)
+    }
+}
+impl From<Option<&str>> for Value {
+    fn from(text: Option<&str>) -> Self {
+        text.map_or(Self::Null(Type::Text), Into::into)
+    }
+}
+impl From<Option<i64>> for Value {
+    fn from(integer: Option<i64>) -> Self {
+        integer.map_or(Self::Null(Type::Integer), Self::Integer)
+    }
+}
+
+/// A piece of SQL with its bound values, in the order of its `?`.
+#[derive(Debug, Clone, Default)]
+pub struct Sql {
+    text: Cow<'static, str>,
+    binds: Vec<Value>,
+}
+
+impl Sql {
+    /// A statement without values yet.
+    #[must_use]
+    pub const fn new(text: &'static str) -> Self {
+        Self { text: Cow::Borrowed(text), binds: Vec::new() }
+    }
+
+    /// Binds the next `?`.
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.binds.push(value.into());
+        self
+    }
+
+    /// Appends SQL text that comes from this code, never from a request.
+    pub fn push(&mut self, text: &str) -> &mut Self {
+        self.text.to_mut().push_str(text);
+        self
+    }
+
+    /// Appends `?` with its value.
+    pub fn push_bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.binds.push(value.into());
+        self.push("?")
+    }
+
+    /// Appends another piece with its values.
+    pub fn append(&mut self, other: Self) -> &mut Self {
+        self.text.to_mut().push_str(&other.text);
+        self.binds.extend(other.binds);
+        self
+    }
+
+    /// Appends `(?, ?, …)`.
+    pub fn push_list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> &mut Self {
+        self.push("(");
+        for (position, value) in values.into_iter().enumerate() {
+            if position > 0 {
+                self.push(", ");
+            }
+            self.push_bind(value);
+        }
+        self.push(")")
+    }
+
+    /// The same statement without a piece of text, such as a cast only PostgreSQL needs.
+    #[must_use]
+    pub fn without(mut self, piece: &str) -> Self {
+        self.text = Cow::Owned(self.text.replace(piece, ""));
+        self
+    }
+
+    /// The text, for EXPLAIN in tests and for logs (it holds no values).
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Loads all rows.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn load<ST, U>(self, connection: &mut Connection) -> QueryResult<Vec<U>>
+    where
+        Typed<ST>: for<'q> LoadQuery<'q, SqliteConnection, U> + for<'q> LoadQuery<'q, PgConnection, U>,
+    {
+        let query = Typed::<ST> { sql: self, returns: PhantomData };
+        match connection {
+            Connection::Sqlite(sqlite) => RunQueryDsl::load(query, sqlite),
+            Connection::Postgres(postgres) => RunQueryDsl::load(query, postgres),
+        }
+    }
+
+    /// Loads the first row, if there is one.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn first<ST, U>(self, connection: &mut Connection) -> QueryResult<Option<U>>
+    where
+        Typed<ST>: for<'q> LoadQuery<'q, SqliteConnection, U> + for<'q> LoadQuery<'q, PgConnection, U>,
+    {
+        Ok(self.load::<ST, U>(connection)?.into_iter().next())
+    }
+
+    /// Executes a statement; the number of rows it touched.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn execute(self, connection: &mut Connection) -> QueryResult<usize> {
+        let query = Typed::<()> { sql: self, returns: PhantomData };
+        match connection {
+            Connection::Sqlite(sqlite) => RunQueryDsl::execute(query, sqlite),
+            Connection::Postgres(postgres) => RunQueryDsl::execute(query, postgres),
+        }
+    }
+}
+
+/// [`Sql`] with the types of the columns it answers.
+#[derive(Debug)]
+pub struct Typed<ST> {
+    sql: Sql,
+    returns: PhantomData<ST>,
+}
+
+impl<ST: SqlType> Query for Typed<ST> {
+    type SqlType = ST;
+}
+
+// No static id: statements are cached by their text.
+impl<ST> QueryId for Typed<ST> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<ST, C> RunQueryDsl<C> for Typed<ST> {}
+
+impl<ST> QueryFragment<Pg> for Typed<ST> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.sql.walk(out)
+    }
+}
+
+impl<ST> QueryFragment<Sqlite> for Typed<ST> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        self.sql.walk(out)
+    }
+}
+
+impl Sql {
+    fn walk<'b, DB>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()>
+    where
+        DB: Backend
+            + HasSqlType<SqlId>
+            + HasSqlType<Text>
+            + HasSqlType<BigInt>
+            + HasSqlType<Bool>
+            + HasSqlType<Binary>,
+        IdBytes: ToSql<SqlId, DB>,
+        String: ToSql<Text, DB>,
+        i64: ToSql<BigInt, DB>,
+        bool: ToSql<Bool, DB>,
+        Vec<u8>: ToSql<Binary, DB>,
+    {
+        let mut binds = self.binds.iter();
+        for (position, piece) in self.text.split('?').enumerate() {
+            if position > 0 {
+                match binds.next() {
+                    Some(Value::Id(IdValue(id))) => out.push_bind_param::<SqlId, _>(id)?,
+                    Some(Value::Text(text)) => out.push_bind_param::<Text, _>(text)?,
+                    Some(Value::Integer(integer)) => out.push_bind_param::<BigInt, _>(integer)?,
+                    Some(Value::Boolean(boolean)) => out.push_bind_param::<Bool, _>(boolean)?,
+                    Some(Value::Bytes(bytes)) => out.push_bind_param::<Binary, _>(bytes)?,
+                    Some(Value::Null(Type::Id)) => out.push_bind_param::<Nullable<SqlId>, _>(&None::<IdBytes>)?,
+                    Some(Value::Null(Type::Text)) => out.push_bind_param::<Nullable<Text>, _>(&None::<String>)?,
+                    Some(Value::Null(Type::Integer)) => out.push_bind_param::<Nullable<BigInt>, _>(&None::<i64>)?,
+                    Some(Value::Null(Type::Boolean)) => out.push_bind_param::<Nullable<Bool>, _>(&None::<bool>)?,
+                    Some(Value::Null(Type::Bytes)) => out.push_bind_param::<Nullable<Binary>, _>(&None::<Vec<u8>>)?,
+                    None => {
+                        return Err(diesel::result::Error::QueryBuilderError(
+                            format!("a statement has more ? than values: {}", self.text).into(),
+                        ));
+                    }
+                }
+            }
+            out.push_sql(piece);
+        }
+        Ok(())
+    }
+}
+
+/// Many rows for one table. PostgreSQL inserts them in one statement whose text does not depend
+/// on their number (arrays); SQLite runs one prepared statement per row, which is its fastest way.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// `INSERT INTO table (columns)`.
+    pub insert: &'static str,
+    /// The types of the columns.
+    pub types: &'static [Type],
+    /// `ON CONFLICT …`, or empty.
+    pub conflict: &'static str,
+    /// The values, a row each.
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl Rows {
+    pub(super) fn for_sqlite(self) -> impl Iterator<Item = Sql> {
+        self.rows.into_iter().map(move |row| {
+            let mut sql = Sql::new(self.insert);
+            sql.push(" VALUES ").push_list(row).push(" ").push(self.conflict);
+            sql
+        })
+    }
+
+    pub(super) fn for_postgres(self) -> Sql {
+        // An array literal per column: ids, numbers, booleans and texts alike travel as text[] and are cast.
+        let mut sql = Sql::new(self.insert);
+        sql.push(" SELECT ");
+        for (position, kind) in self.types.iter().enumerate() {
+            sql.push(if position > 0 { ", " } else { "" }).push(&format!("c{position}"));
+            sql.push(match kind {
+                Type::Id => "::uuid",
+                Type::Text | Type::Bytes => "",
+                Type::Integer => "::bigint",
+                Type::Boolean => "::boolean",
+            });
+        }
+        sql.push(" FROM unnest(");
+        for position in 0..self.types.len() {
+            sql.push(if position > 0 { ", " } else { "" });
+            let column: Vec<&Value> = self.rows.iter().map(|row| &row[position]).collect();
+            sql.push_bind(array_literal(&column)).push("::text[]");
+        }
+        sql.push(") AS rows(");
+        for position in 0..self.types.len() {
+            sql.push(if position > 0 { ", " } else { "" }).push(&format!("c{position}"));
+        }
+        sql.push(") ").push(self.conflict);
+        sql
+    }
+}
+
+/// PostgreSQL's text form of a one-dimensional array.
+fn array_literal(values: &[&Value]) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(values.len() * 40 + 2);
+    out.push('{');
+    for (position, value) in values.iter().enumerate() {
+        if position > 0 {
+            out.push(',');
+        }
+        match value {
+            Value::Id(IdValue(IdBytes(bytes))) => Id::<()>::from_bytes(*bytes).write_to(&mut out),
+            Value::Integer(integer) => {
+                let _ = write!(out, "{integer}");
+            }
+            Value::Boolean(boolean) => out.push_str(if *boolean { "t" } else { "f" }),
+            Value::Text(text) => {
+                out.push('"');
+                for c in text.chars() {
+                    if matches!(c, '"' | '\\') {
+                        out.push('\\');
+                    }
+                    out.push(c);
+                }
+                out.push('"');
+            }
+            Value::Null(_) | Value::Bytes(_) => out.push_str("NULL"),
+        }
+    }
+    out.push('}');
+    out
+}
