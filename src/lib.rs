@@ -14,6 +14,7 @@
 //! ```
 pub mod clock;
 pub mod error;
+pub mod http;
 pub mod id;
 pub mod organization;
 pub mod provisioning;

@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod authenticate;
+mod cursor;
 pub mod groups;
 pub mod list;
 pub mod record;
@@ -52,6 +53,8 @@ pub struct Service {
     pub ids: IdGenerator,
     pub storage: Storage,
     pub registries: authenticate::Registries,
+    /// Where walks by `startIndex` stand.
+    pub walks: list::Walks,
     /// Signs cursors; made at start, so a cursor does not outlive its process's key.
     pub cursor_key: ring::hmac::Key,
 }

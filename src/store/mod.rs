@@ -11,6 +11,7 @@ pub mod sql;
 mod pool;
 mod writer;
 
+pub mod filter_sql;
 pub mod group_members;
 pub mod organizations;
 pub mod provisioning_log;

@@ -167,6 +167,13 @@ impl Sql {
         self
     }
 
+    /// Appends `?` with its value to a piece under construction.
+    #[must_use]
+    pub fn bind_here(mut self, value: impl Into<Value>) -> Self {
+        self.push_bind(value);
+        self
+    }
+
     /// Appends SQL text that comes from this code, never from a request.
     pub fn push(&mut self, text: &str) -> &mut Self {
         self.text.to_mut().push_str(text);

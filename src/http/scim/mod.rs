@@ -1,0 +1,135 @@
+//! SCIM over HTTP (RFC 7644 §3): one entry that knows every endpoint, so that a wrong path, a
+//! wrong method and a wrong media type are answered as SCIM Errors like everything else.
+
+mod bulk;
+mod discovery;
+mod query;
+mod request;
+mod respond;
+mod write;
+
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use self::request::Request;
+use super::State;
+use crate::error::{Code, Error, Result};
+use crate::id::ResourceId;
+use crate::scim::registry::Kind;
+
+/// Handles everything under `/scim/v2`.
+pub async fn handle(http: HttpRequest, payload: web::Payload, state: web::Data<State>) -> HttpResponse {
+    let mut request = Request::new(&http, payload, &state);
+    let mut response = match route(&http, &mut request, &state).await {
+        Ok(response) => response,
+        Err(error) => respond::error(&error),
+    };
+    if let Ok(id) = HeaderValue::from_str(&request.id) {
+        response.headers_mut().insert(request::REQUEST_ID, id);
+    }
+    request.measure(&state, response.status().as_u16());
+    response
+}
+
+/// What a path means.
+#[derive(Clone, Copy, Debug)]
+enum Endpoint<'p> {
+    Root,
+    Search(Option<Kind>),
+    Resources(Kind),
+    Resource(Kind, &'p str),
+    Bulk,
+    Me,
+    ServiceProviderConfig,
+    ResourceTypes(Option<&'p str>),
+    Schemas(Option<&'p str>),
+}
+
+impl<'p> Endpoint<'p> {
+    /// A trailing slash is tolerated (OneLogin and hand-written connectors send one).
+    fn of(path: &'p str) -> Option<Self> {
+        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let kind = |name: &str| Kind::ALL.into_iter().find(|kind| kind.endpoint().trim_start_matches('/') == name);
+        Some(match segments.as_slice() {
+            [] => Self::Root,
+            [".search"] => Self::Search(None),
+            ["Bulk"] => Self::Bulk,
+            ["Me"] => Self::Me,
+            ["ServiceProviderConfig"] => Self::ServiceProviderConfig,
+            ["ResourceTypes"] => Self::ResourceTypes(None),
+            ["ResourceTypes", name] => Self::ResourceTypes(Some(name)),
+            ["Schemas"] => Self::Schemas(None),
+            ["Schemas", urn] => Self::Schemas(Some(urn)),
+            [name] => Self::Resources(kind(name)?),
+            [name, ".search"] => Self::Search(Some(kind(name)?)),
+            [name, id] => Self::Resource(kind(name)?, id),
+            _ => return None,
+        })
+    }
+
+    /// The methods it takes, for `Allow`.
+    const fn allow(self) -> &'static str {
+        match self {
+            Self::Resources(_) => "GET, POST",
+            Self::Resource(..) => "GET, PUT, PATCH, DELETE",
+            Self::Search(_) | Self::Bulk => "POST",
+            _ => "GET",
+        }
+    }
+}
+
+async fn route(http: &HttpRequest, request: &mut Request<'_>, state: &web::Data<State>) -> Result<HttpResponse> {
+    let path = http.match_info().get("path").unwrap_or_default().to_owned();
+    // ServiceProviderConfig is public so that clients learn how to authenticate (RFC 7643 §5).
+    let endpoint = Endpoint::of(&path);
+    if matches!(endpoint, Some(Endpoint::ServiceProviderConfig)) && request.method == Method::GET && !request.has_credential() {
+        return Ok(discovery::service_provider_config(state));
+    }
+    let call = request.call(state)?;
+    let Some(endpoint) = endpoint else {
+        request.authenticate(state, &call).await?;
+        return Err(Error::new(Code::NotFound, format!("There is no endpoint /{path}. Resources are at /Users and /Groups.")));
+    };
+    let method = request.method.clone();
+    match (endpoint, method.as_str()) {
+        (Endpoint::Resources(kind), "GET") => query::list(request, state, call, Some(kind)).await,
+        (Endpoint::Root, "GET") => query::list(request, state, call, None).await,
+        (Endpoint::Search(kind), "POST") => query::search(request, state, call, kind).await,
+        (Endpoint::Resource(kind, id), "GET") => query::get(request, state, call, kind, resource_id(id)?).await,
+        (Endpoint::Resources(kind), "POST") => write::create(request, state, call, kind).await,
+        (Endpoint::Resource(kind, id), "PUT" | "PATCH" | "DELETE") => write::change(request, state, call, kind, id).await,
+        (Endpoint::Bulk, "POST") => bulk::handle(request, state, call).await,
+        (Endpoint::Me, _) => {
+            request.authenticate(state, &call).await?;
+            Err(Error::new(Code::NotImplemented, "A provisioning token is no person: /Me is not offered (RFC 7644 §3.11)."))
+        }
+        (Endpoint::ServiceProviderConfig, "GET") => {
+            request.authenticate(state, &call).await?;
+            discovery::refuse_filter(request)?;
+            Ok(discovery::service_provider_config(state))
+        }
+        (Endpoint::ResourceTypes(name), "GET") => {
+            let caller = request.authenticate(state, &call).await?;
+            discovery::refuse_filter(request)?;
+            discovery::resource_types(state, &caller, name)
+        }
+        (Endpoint::Schemas(urn), "GET") => {
+            let caller = request.authenticate(state, &call).await?;
+            discovery::refuse_filter(request)?;
+            discovery::schemas(state, &caller, urn)
+        }
+        _ => {
+            request.authenticate(state, &call).await?;
+            let error = Error::new(Code::MethodNotAllowed, format!("{method} is not allowed on /{path}. Allowed: {}.", endpoint.allow()));
+            let mut response = respond::error(&error);
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
+            Ok(response)
+        }
+    }
+}
+
+/// An id that is no UUID is an id nothing has.
+fn resource_id(text: &str) -> Result<ResourceId> {
+    text.parse().map_err(|_| crate::provisioning::users::not_found(text))
+}

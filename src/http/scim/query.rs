@@ -1,0 +1,204 @@
+//! Reads: GET of a resource, queries by GET and by POST `.search` (RFC 7644 §3.4).
+
+use actix_web::{HttpResponse, web};
+use serde_json::Value;
+
+use super::request::Request;
+use super::respond;
+use crate::error::{Code, Error, Result};
+use crate::http::State;
+use crate::id::ResourceId;
+use crate::provisioning::authenticate::authenticate;
+use crate::provisioning::list::{self, Page, Query};
+use crate::provisioning::{Call, Caller, groups, users};
+use crate::scim::lenient;
+use crate::scim::message::SEARCH_REQUEST;
+use crate::scim::project::Projection;
+use crate::scim::registry::Kind;
+
+/// The parameters of a query, before they are resolved against a resource type.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Parameters {
+    query: Query,
+    attributes: Vec<String>,
+    excluded: Vec<String>,
+}
+
+impl Parameters {
+    /// Reads a query string; what it does not know is ignored (Entra ID's feature flag travels there).
+    pub(super) fn from_query(text: &str) -> Result<Self> {
+        let pairs = web::Query::<Vec<(String, String)>>::from_query(text).map_err(|_| Error::new(Code::BadRequest, "The query string cannot be read."))?;
+        let mut parameters = Self::default();
+        parameters.query.start_index = 1;
+        let mut count = None;
+        for (name, value) in pairs.into_inner() {
+            let list = || value.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect::<Vec<_>>();
+            match name.as_str() {
+                "filter" if !value.trim().is_empty() => parameters.query.filter = Some(value),
+                "sortBy" if !value.trim().is_empty() => parameters.query.sort_by = Some(value),
+                "sortOrder" => parameters.query.descending = value.eq_ignore_ascii_case("descending"),
+                "startIndex" => parameters.query.start_index = number("startIndex", &value)?,
+                "count" => count = Some(value),
+                "cursor" => parameters.query.cursor = Some(value),
+                "attributes" => parameters.attributes.extend(list()),
+                "excludedAttributes" => parameters.excluded.extend(list()),
+                _ => {}
+            }
+        }
+        parameters.count(count.as_deref())?;
+        Ok(parameters)
+    }
+
+    /// Reads a SearchRequest (RFC 7644 §3.4.3).
+    fn from_body(body: &Value) -> Result<Self> {
+        let Value::Object(body) = body else {
+            return Err(Error::new(Code::InvalidSyntax, "The body must be a JSON object."));
+        };
+        if let Some(Value::Array(urns)) = lenient::any_case(body, "schemas")
+            && !urns.is_empty()
+            && !urns.iter().any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_REQUEST)))
+        {
+            return Err(Error::new(Code::InvalidSyntax, format!("schemas does not name {SEARCH_REQUEST}.")));
+        }
+        let text = |name: &str| match lenient::any_case(body, name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(_) => Err(Error::new(Code::InvalidValue, format!("{name} has the wrong type."))),
+        };
+        let names = |name: &str| match lenient::any_case(body, name) {
+            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Some(Value::String(names)) => names.split(',').map(|name| name.trim().to_owned()).collect(),
+            _ => Vec::new(),
+        };
+        let filter = text("filter")?.filter(|text| !text.trim().is_empty());
+        let start_index = text("startIndex")?.map_or(Ok(1), |value| number("startIndex", &value))?;
+        let descending = text("sortOrder")?.is_some_and(|order| order.eq_ignore_ascii_case("descending"));
+        let query = Query { filter, sort_by: text("sortBy")?, descending, start_index, count: None, cursor: text("cursor")?, with_relations: false };
+        let mut parameters = Self { query, attributes: names("attributes"), excluded: names("excludedAttributes") };
+        parameters.count(text("count")?.as_deref())?;
+        Ok(parameters)
+    }
+
+    /// A negative count means 0 and a startIndex below 1 means 1 (RFC 7644 §3.4.2.4); with a cursor a
+    /// count must be one (RFC 9865 §2.1).
+    fn count(&mut self, value: Option<&str>) -> Result<()> {
+        self.query.start_index = self.query.start_index.max(1);
+        let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(()) };
+        self.query.count = match (value.parse::<i64>(), self.query.cursor.is_some()) {
+            (Ok(count), true) if count < 0 => return Err(Error::new(Code::InvalidCount, "count must not be negative.")),
+            (Ok(count), _) => Some(count.max(0)),
+            (Err(_), true) => return Err(Error::new(Code::InvalidCount, "count must be an integer.")),
+            (Err(_), false) => return Err(Error::new(Code::InvalidValue, "count must be an integer.")),
+        };
+        Ok(())
+    }
+
+    /// Resolves `attributes` and `excludedAttributes`.
+    pub(super) fn projection(&self, caller: &Caller, kind: Kind) -> Result<Projection> {
+        Projection::parse(&self.attributes, &self.excluded, caller.registry.resource_type(kind))
+    }
+
+    /// Whether the client says what it wants to see.
+    pub(super) fn asks_for_attributes(&self) -> bool {
+        !self.attributes.is_empty() || !self.excluded.is_empty()
+    }
+}
+
+fn number(name: &str, value: &str) -> Result<i64> {
+    value.trim().parse().map_err(|_| Error::new(Code::InvalidValue, format!("{name} must be an integer.")))
+}
+
+/// Whether the answer needs groups or members at all; `meta` carries the version that depends on groups.
+pub(super) fn wants_relations(projection: &Projection, kind: Kind) -> bool {
+    match kind {
+        Kind::User => projection.wants("groups") || projection.wants("meta"),
+        Kind::Group => projection.wants("members"),
+    }
+}
+
+pub(super) async fn get(request: &Request<'_>, state: &web::Data<State>, call: Call, kind: Kind, id: ResourceId) -> Result<HttpResponse> {
+    let parameters = Parameters::from_query(request.query())?;
+    let shared = state.clone();
+    let (caller, shown, projection) = state
+        .store
+        .read(move |connection| {
+            let caller = authenticate(connection, &shared.provisioning, &call)?;
+            let projection = parameters.projection(&caller, kind)?;
+            let relations = wants_relations(&projection, kind);
+            let shown = match kind {
+                Kind::User => users::get(connection, &caller, id, relations)?,
+                Kind::Group => groups::get(connection, &caller, id, relations)?,
+            };
+            Ok((caller, shown, projection))
+        })
+        .await?;
+    // A weak comparison (RFC 9110 §13.1.2).
+    let known = |condition: &str| condition.trim() == "*" || condition.split(',').any(|tag| tag.trim().trim_start_matches("W/") == shown.etag().trim_start_matches("W/"));
+    if request.if_none_match().as_deref().is_some_and(known) {
+        return Ok(HttpResponse::NotModified().insert_header(("ETag", shown.etag())).finish());
+    }
+    respond::resource(200, state, caller.organization, &caller.registry, &shown, &projection)
+}
+
+pub(super) async fn list(request: &Request<'_>, state: &web::Data<State>, call: Call, kind: Option<Kind>) -> Result<HttpResponse> {
+    answer(state, call, kind, Parameters::from_query(request.query())?).await
+}
+
+pub(super) async fn search(request: &mut Request<'_>, state: &web::Data<State>, call: Call, kind: Option<Kind>) -> Result<HttpResponse> {
+    request.authenticate(state, &call).await?;
+    let body = request.json(state).await?;
+    answer(state, call, kind, Parameters::from_body(&body)?).await
+}
+
+async fn answer(state: &web::Data<State>, call: Call, kind: Option<Kind>, parameters: Parameters) -> Result<HttpResponse> {
+    let shared = state.clone();
+    let work = move |connection: &mut crate::store::connection::Connection| {
+        let caller = authenticate(connection, &shared.provisioning, &call)?;
+        let kinds: Vec<Kind> = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
+        let mut projections = Vec::new();
+        for kind in &kinds {
+            projections.push((*kind, parameters.projection(&caller, *kind)?));
+        }
+        let page = match kinds.as_slice() {
+            [kind] => {
+                let query = Query { with_relations: wants_relations(&projections[0].1, *kind), ..parameters.query };
+                list::list(connection, &shared.provisioning, &caller, *kind, &query)?
+            }
+            _ => everything(connection, &shared, &caller, &parameters.query, &projections)?,
+        };
+        Ok((caller, page, projections))
+    };
+    let (caller, page, projections) = state.store.read(work).await?;
+    respond::page(state, caller.organization, &caller.registry, &page, &projections)
+}
+
+/// A query over all resource types (RFC 7644 §3.4.2.1): users first, then groups.
+fn everything(connection: &mut crate::store::connection::Connection, state: &State, caller: &Caller, query: &Query, projections: &[(Kind, Projection)]) -> Result<Page> {
+    let wanted = query.count.unwrap_or(state.provisioning.options.default_page_size).clamp(0, state.provisioning.options.max_page_size);
+    let mut whole = Page { total: 0, start_index: query.start_index, resources: Vec::new(), next_cursor: None, by_cursor: false };
+    let mut refused = None;
+    for (kind, projection) in projections {
+        let taken = i64::try_from(whole.resources.len()).unwrap_or(wanted);
+        let part = Query {
+            start_index: (query.start_index - whole.total).max(1),
+            count: Some(wanted - taken),
+            cursor: None,
+            with_relations: wants_relations(projection, *kind),
+            ..query.clone()
+        };
+        match list::list(connection, &state.provisioning, caller, *kind, &part) {
+            Ok(page) => {
+                whole.total += page.total;
+                whole.resources.extend(page.resources);
+            }
+            // A filter on an attribute of one type matches nothing of the other.
+            Err(error) if error.code == Code::InvalidFilter => refused = refused.map_or(Some((error, 1)), |(first, count)| Some((first, count + 1))),
+            Err(error) => return Err(error),
+        }
+    }
+    match refused {
+        Some((error, count)) if count == projections.len() => Err(error),
+        _ => Ok(whole),
+    }
+}

@@ -1,0 +1,130 @@
+//! A SCIM request read: credential, request id, client address, body.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, HeaderMap, HeaderName};
+use actix_web::{HttpRequest, web};
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::http::State;
+use crate::http::operations::Operation;
+use crate::provisioning::authenticate::authenticate;
+use crate::provisioning::{Call, Caller};
+use crate::secret::SecretHash;
+
+/// Echoed, or made, on every answer.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+pub(super) struct Request<'r> {
+    pub(super) id: String,
+    pub(super) method: Method,
+    http: &'r HttpRequest,
+    payload: Option<web::Payload>,
+    started: Timestamp,
+}
+
+impl<'r> Request<'r> {
+    pub(super) fn new(http: &'r HttpRequest, payload: web::Payload, state: &State) -> Self {
+        // A client's own id is kept if it is one that can stand in a log line.
+        let given = header(http.headers(), &REQUEST_ID).filter(|id| !id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_graphic()));
+        let id = given.map_or_else(|| state.ids.next::<crate::id::of::Event>().to_string(), str::to_owned);
+        Self { id, method: http.method().clone(), http, payload: Some(payload), started: state.clock.now() }
+    }
+
+    pub(super) fn has_credential(&self) -> bool {
+        self.http.headers().contains_key(AUTHORIZATION)
+    }
+
+    /// Everything a use case wants to know of the request.
+    pub(super) fn call(&self, state: &State) -> Result<Call> {
+        let presented = header(self.http.headers(), &AUTHORIZATION)
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim())
+            .ok_or_else(|| Error::new(Code::Unauthorized, "A provisioning token is needed: send Authorization: Bearer hcp_…"))?;
+        Ok(Call {
+            credential: SecretHash::of(presented.as_bytes()),
+            request_id: self.id.clone(),
+            client_address: self.http.peer_addr().map(|address| address.ip().to_string()),
+            method: method_name(&self.method),
+            path: self.http.path().strip_prefix("/scim/v2").unwrap_or_default().chars().take(300).collect(),
+            started: self.started,
+            base: Arc::clone(&state.scim_base),
+        })
+    }
+
+    /// Finds the caller of a request that needs nothing else of the database.
+    pub(super) async fn authenticate(&self, state: &web::Data<State>, call: &Call) -> Result<Caller> {
+        let (shared, call) = (state.clone(), call.clone());
+        state.store.read(move |connection| authenticate(connection, &shared.provisioning, &call)).await
+    }
+
+    pub(super) fn query(&self) -> &str {
+        self.http.query_string()
+    }
+
+    pub(super) fn if_match(&self) -> Option<String> {
+        header(self.http.headers(), &IF_MATCH).map(str::to_owned)
+    }
+
+    pub(super) fn if_none_match(&self) -> Option<String> {
+        header(self.http.headers(), &IF_NONE_MATCH).map(str::to_owned)
+    }
+
+    /// Reads the body as JSON, within the limits of size, depth and time.
+    pub(super) async fn json(&mut self, state: &State) -> Result<Value> {
+        self.check_media_type()?;
+        let limit = state.provisioning.options.max_body_bytes;
+        let too_large = || Error::new(Code::PayloadTooLarge, format!("The body is larger than {limit} bytes. Split the request."));
+        if header(self.http.headers(), &CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
+        let payload = self.payload.take().ok_or_else(|| Error::internal("the body was read twice"))?;
+        let bytes = tokio::time::timeout(state.body_timeout, payload.to_bytes_limited(limit))
+            .await
+            .map_err(|_| Error::new(Code::RequestTimeout, format!("The body did not arrive within {} s.", state.body_timeout.as_secs())))?
+            .map_err(|_| too_large())?
+            .map_err(|_| Error::new(Code::InvalidSyntax, "The body could not be read to its end."))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| Error::new(Code::InvalidSyntax, "The body is not UTF-8."))?;
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|source| {
+            Error::new(Code::InvalidSyntax, format!("The body is not JSON: line {}, column {}.", source.line(), source.column()))
+        })
+    }
+
+    /// `application/scim+json` or `application/json` (Google, OneLogin); nothing at all is tolerated.
+    fn check_media_type(&self) -> Result<()> {
+        let Some(media_type) = header(self.http.headers(), &CONTENT_TYPE) else { return Ok(()) };
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        if ["application/scim+json", "application/json"].iter().any(|known| known.eq_ignore_ascii_case(essence)) {
+            return Ok(());
+        }
+        Err(Error::new(Code::UnsupportedMediaType, format!("\"{essence}\" is not understood. Send application/scim+json.")))
+    }
+
+    pub(super) fn measure(&self, state: &State, status: u16) {
+        let elapsed = Duration::from_micros(u64::try_from(state.clock.now().0 - self.started.0).unwrap_or(0));
+        state.metrics.scim_seconds.observe(elapsed.as_secs_f64());
+        state.metrics.scim_requests.get_or_create(&Operation { method: method_name(&self.method), status }).inc();
+        tracing::debug!(request_id = %self.id, method = %self.method, status, ?elapsed, "scim");
+    }
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Methods as labels: a request cannot make up new ones.
+fn method_name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        _ => "other",
+    }
+}

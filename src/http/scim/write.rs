@@ -1,0 +1,143 @@
+//! Writes: POST, PUT, PATCH, DELETE of a resource. A refusal is logged like a success.
+
+use actix_web::{HttpResponse, web};
+use serde_json::Value;
+
+use super::query::{Parameters, wants_relations};
+use super::request::Request;
+use super::respond;
+use crate::error::{Code, Error, Result};
+use crate::http::State;
+use crate::id::ResourceId;
+use crate::provisioning::answer::Shown;
+use crate::provisioning::authenticate::authenticate;
+use crate::provisioning::{Call, Caller, Planned, groups, record, users};
+use crate::scim::project::Projection;
+use crate::scim::registry::Kind;
+use crate::store::batch::Batch;
+use crate::store::connection::Connection;
+
+/// What to do to a resource.
+#[derive(Clone, Debug)]
+pub(super) enum Operation {
+    Create(Value),
+    Replace(ResourceId, Value),
+    Patch(ResourceId, Value),
+    Delete(ResourceId),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) caller: Caller,
+    /// `None` after a deletion.
+    pub(super) shown: Option<Shown>,
+}
+
+pub(super) async fn create(request: &mut Request<'_>, state: &web::Data<State>, call: Call, kind: Kind) -> Result<HttpResponse> {
+    let parameters = Parameters::from_query(request.query())?;
+    let body = body(request, state, &call).await?;
+    let done = perform(state, call, kind, Operation::Create(body), None).await?;
+    answer(201, state, &parameters, kind, done)
+}
+
+pub(super) async fn change(request: &mut Request<'_>, state: &web::Data<State>, call: Call, kind: Kind, id: &str) -> Result<HttpResponse> {
+    let parameters = Parameters::from_query(request.query())?;
+    let if_match = request.if_match();
+    let Ok(id) = id.parse::<ResourceId>() else {
+        request.authenticate(state, &call).await?;
+        return Err(users::not_found(id));
+    };
+    let operation = match request.method.as_str() {
+        "DELETE" => Operation::Delete(id),
+        "PUT" => Operation::Replace(id, body(request, state, &call).await?),
+        _ => Operation::Patch(id, body(request, state, &call).await?),
+    };
+    let patches_group = kind == Kind::Group && matches!(operation, Operation::Patch(..));
+    let done = perform(state, call, kind, operation, if_match).await?;
+    if patches_group && !parameters.asks_for_attributes() {
+        let mut response = respond::empty(204);
+        if let Some(shown) = &done.shown
+            && let Ok(tag) = shown.etag().parse()
+        {
+            response.headers_mut().insert(actix_web::http::header::ETAG, tag);
+        }
+        return Ok(response);
+    }
+    answer(200, state, &parameters, kind, done)
+}
+
+fn answer(status: u16, state: &web::Data<State>, parameters: &Parameters, kind: Kind, done: Done) -> Result<HttpResponse> {
+    let Some(shown) = done.shown else { return Ok(respond::empty(204)) };
+    let projection: Projection = parameters.projection(&done.caller, kind)?;
+    respond::resource(status, state, done.caller.organization, &done.caller.registry, &shown, &projection)
+}
+
+/// The body; a client without credentials learns that before anything about its body.
+async fn body(request: &mut Request<'_>, state: &web::Data<State>, call: &Call) -> Result<Value> {
+    match request.json(state).await {
+        Ok(body) => Ok(body),
+        Err(error) => {
+            request.authenticate(state, call).await?;
+            log_refusal(state, call.clone(), &error, None, None).await;
+            Err(error)
+        }
+    }
+}
+
+/// Performs one operation, and logs it whether it succeeds or is refused.
+pub(super) async fn perform(state: &web::Data<State>, call: Call, kind: Kind, operation: Operation, if_match: Option<String>) -> Result<Done> {
+    let id = match &operation {
+        Operation::Create(_) => None,
+        Operation::Replace(id, _) | Operation::Patch(id, _) | Operation::Delete(id) => Some(*id),
+    };
+    let (shared, log_call) = (state.clone(), call.clone());
+    let outcome = state.store.write(move |connection| plan(connection, &shared, &call, kind, &operation, if_match.as_deref())).await;
+    if let Err(error) = &outcome
+        && error.code != Code::Unauthorized
+        && error.status() < 500
+    {
+        log_refusal(state, log_call, error, Some(kind), id).await;
+    }
+    outcome
+}
+
+fn plan(connection: &mut Connection, state: &State, call: &Call, kind: Kind, operation: &Operation, if_match: Option<&str>) -> Result<Planned<Done>> {
+    let service = &state.provisioning;
+    let caller = authenticate(connection, service, call)?;
+    let shown = |planned: Planned<Shown>, caller: Caller| Planned { batch: planned.batch, answer: Done { caller, shown: Some(planned.answer) } };
+    let gone = |planned: Planned<()>, caller: Caller| Planned { batch: planned.batch, answer: Done { caller, shown: None } };
+    Ok(match (kind, operation) {
+        (Kind::User, Operation::Create(body)) => shown(users::create(connection, service, call, &caller, body)?, caller),
+        (Kind::User, Operation::Replace(id, body)) => shown(users::replace(connection, service, call, &caller, *id, body, if_match)?, caller),
+        (Kind::User, Operation::Patch(id, body)) => shown(users::patch(connection, service, call, &caller, *id, body, if_match)?, caller),
+        (Kind::User, Operation::Delete(id)) => gone(users::delete(connection, service, call, &caller, *id, if_match)?, caller),
+        (Kind::Group, Operation::Create(body)) => shown(groups::create(connection, service, call, &caller, body)?, caller),
+        (Kind::Group, Operation::Replace(id, body)) => shown(groups::replace(connection, service, call, &caller, *id, body, if_match)?, caller),
+        (Kind::Group, Operation::Patch(id, body)) => shown(groups::patch(connection, service, call, &caller, *id, body, if_match)?, caller),
+        (Kind::Group, Operation::Delete(id)) => gone(groups::delete(connection, service, call, &caller, *id, if_match)?, caller),
+    })
+}
+
+async fn log_refusal(state: &web::Data<State>, call: Call, error: &Error, kind: Option<Kind>, id: Option<ResourceId>) {
+    let shared = state.clone();
+    let (code, detail) = (error.code, error.detail.clone());
+    let logged = state
+        .store
+        .write(move |connection| {
+            let caller = authenticate(connection, &shared.provisioning, &call)?;
+            let mut batch = Batch::default();
+            record::refusal(&mut batch, &shared.provisioning, &call, &caller, kind, id, &Error::new(code, detail.clone()));
+            Ok(Planned { batch, answer: () })
+        })
+        .await;
+    if let Err(error) = logged {
+        tracing::warn!(error = ?error, "a refusal was not logged");
+    }
+}
+
+/// Whether an answer with these parameters shows members, which a group write does not read by itself.
+#[must_use]
+pub(super) fn needs_members(projection: &Projection, kind: Kind) -> bool {
+    kind == Kind::Group && wants_relations(projection, kind)
+}
