@@ -12,7 +12,10 @@
 //! 6  http  jobs
 //! 7  config  telemetry  cli  demo
 //! ```
+pub mod administration;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod error;
 pub mod http;
 pub mod id;
@@ -21,4 +24,5 @@ pub mod provisioning;
 pub mod scim;
 pub mod secret;
 pub mod store;
+pub mod telemetry;
 pub mod text;

@@ -1,1 +1,8 @@
-fn main() {}
+//! The `headcount` binary.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    headcount::cli::main()
+}

@@ -11,6 +11,7 @@ pub mod sql;
 mod pool;
 mod writer;
 
+pub mod associated_domains;
 pub mod filter_sql;
 pub mod group_members;
 pub mod organizations;
@@ -154,6 +155,22 @@ impl Store {
         }
     }
 
+    /// Brings the schema up to this binary; the names of what was applied.
+    ///
+    /// # Errors
+    /// `unavailable` when the database is away, newer than this binary, or a migration fails.
+    pub async fn migrate(&self) -> Result<Vec<String>> {
+        let failed = |source| Error::unavailable("The database's schema cannot be brought up to this binary.", Some(source));
+        match &*self.0 {
+            Inner::Sqlite { url, .. } => {
+                // Migrations bring their own transactions, so they do not go through the writer's.
+                let mut connection = Connection::open(url).map_err(|source| Error::unavailable("The database cannot be opened.", Some(source.into())))?;
+                migrate::up(&mut connection).map_err(failed)
+            }
+            Inner::Postgres(pool) => pool.run(move |connection| migrate::up(connection).map_err(failed)).await,
+        }
+    }
+
     fn read_here<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
         let Inner::Sqlite { url, .. } = &*self.0 else {
             return Err(Error::internal("read_here is for SQLite"));
@@ -254,6 +271,9 @@ fn constraint_error(name: &str) -> Error {
     }
     if name.contains("slug") {
         return Error::new(Code::Uniqueness, "Another organization has this slug.");
+    }
+    if name.contains("associated_domains") {
+        return Error::new(Code::Uniqueness, "This domain is associated already.");
     }
     if name.contains("user_name") {
         return Error::new(Code::Uniqueness, "Another user has this userName.");

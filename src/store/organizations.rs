@@ -71,10 +71,18 @@ pub fn insert(batch: &mut Batch, organization: &Organization, seats: i64) {
     );
 }
 
-/// Changes the seats bought and what happens when they run out.
-pub fn update_settings(batch: &mut Batch, organization: OrganizationId, seats: Option<i64>, seat_policy: Option<&str>, now: i64) {
+/// Changes the seats bought, with whom that admits, and what happens when seats run out.
+pub fn update_settings(batch: &mut Batch, organization: OrganizationId, seats: Option<i64>, change: &Change, seat_policy: Option<&str>, now: i64) {
     if let Some(seats) = seats {
-        batch.run_once(Sql::new("UPDATE organization_usage SET seats = ? WHERE organization_id = ?").bind(seats).bind(organization));
+        // One statement: a batch must not touch a row twice.
+        batch.run_once(
+            Sql::new("UPDATE organization_usage SET seats = ?, seats_used = seats_used + ?, waiting = waiting + ?, active_owners = active_owners + ? WHERE organization_id = ?")
+                .bind(seats)
+                .bind(change.used)
+                .bind(change.waiting)
+                .bind(change.active_owners)
+                .bind(organization),
+        );
     }
     if let Some(seat_policy) = seat_policy {
         batch.run_once(

@@ -151,6 +151,16 @@ pub fn first_waiting(connection: &mut Connection, organization: OrganizationId, 
     Ok(sql.first::<UserColumns, UserRow>(connection).map_err(database_error)?.map(user_from_row))
 }
 
+/// The Users that have waited longest for a seat.
+///
+/// # Errors
+/// The database's.
+pub fn waiting(connection: &mut Connection, organization: OrganizationId, limit: i64) -> Result<Vec<(Resource, Member)>> {
+    let mut sql = Sql::new(USERS);
+    sql.push_bind(organization).push(" AND m.waiting_since IS NOT NULL ORDER BY m.waiting_since, m.id LIMIT ").push_bind(limit.max(0));
+    Ok(sql.load::<UserColumns, UserRow>(connection).map_err(database_error)?.into_iter().map(user_from_row).collect())
+}
+
 /// What is written of a resource.
 #[derive(Clone, Copy, Debug)]
 pub struct Written<'a> {
@@ -202,23 +212,59 @@ pub fn update(batch: &mut Batch, organization: OrganizationId, version: i64, wri
         .bind(written.id)
         .bind(version),
     );
-    let gone: Vec<&Element> = before.elements.iter().filter(|element| !derived.elements.contains(element)).collect();
-    let come: Vec<Element> = derived.elements.iter().filter(|element| !before.elements.contains(element)).cloned().collect();
-    // A key that only changed its type or primary is the same row: PostgreSQL must not see it deleted and inserted at once.
-    for element in gone {
-        let key = |other: &Element| (other.attribute, other.ordinal, other.value_key.clone());
-        if let Some(kept) = come.iter().find(|other| key(other) == key(element)) {
-            batch.run(value_row(
-                Sql::new("UPDATE attribute_values SET type_key = ?, is_primary = ?").bind(kept.type_key.as_deref()).bind(kept.primary),
-                organization,
-                written.id,
-                element,
-            ));
-        } else {
-            batch.run(value_row(Sql::new("DELETE FROM attribute_values"), organization, written.id, element));
-        }
+    change_elements(batch, organization, written.id, &before.elements, &derived.elements);
+}
+
+/// Writes only the index rows that differ.
+fn change_elements(batch: &mut Batch, organization: OrganizationId, resource: ResourceId, before: &[Element], after: &[Element]) {
+    let same_row = |a: &Element, b: &Element| a.attribute == b.attribute && a.ordinal == b.ordinal && a.value_key == b.value_key;
+    for element in before.iter().filter(|element| !after.contains(element)) {
+        // A row that only changed its type or primary is updated: a batch must not touch it twice.
+        let sql = match after.iter().find(|other| same_row(other, element)) {
+            Some(kept) => Sql::new("UPDATE attribute_values SET type_key = ?, is_primary = ?").bind(kept.type_key.as_deref()).bind(kept.primary),
+            None => Sql::new("DELETE FROM attribute_values"),
+        };
+        batch.run(value_row(sql, organization, resource, element));
     }
-    insert_elements(batch, organization, written.id, &come);
+    let come: Vec<Element> = after.iter().filter(|element| !before.iter().any(|other| same_row(other, element))).cloned().collect();
+    insert_elements(batch, organization, resource, &come);
+}
+
+/// The index rows a resource has; slow, for `reindex` and tests.
+///
+/// # Errors
+/// The database's.
+pub fn elements_of(connection: &mut Connection, organization: OrganizationId, id: ResourceId) -> Result<Vec<Element>> {
+    let rows = Sql::new("SELECT attribute, ordinal, value_key, type_key, is_primary FROM attribute_values WHERE organization_id = ? AND resource_id = ? ORDER BY attribute, ordinal")
+        .bind(organization)
+        .bind(id)
+        .load::<(BigInt, BigInt, Text, Nullable<Text>, Bool), (i64, i64, String, Option<String>, bool)>(connection)
+        .map_err(database_error)?;
+    Ok(rows
+        .into_iter()
+        .map(|(attribute, ordinal, value_key, type_key, primary)| Element {
+            attribute: u16::try_from(attribute).unwrap_or(0),
+            ordinal: u16::try_from(ordinal).unwrap_or(0),
+            value_key,
+            type_key,
+            primary,
+        })
+        .collect())
+}
+
+/// Writes what is derived anew, without a new version: the document is the same.
+pub fn rederive(batch: &mut Batch, organization: OrganizationId, kind: Kind, id: ResourceId, derived: &Derived, present: &[Element]) {
+    batch.run(
+        Sql::new("UPDATE resources SET active = ?, user_name_key = ?, external_id = ?, display_name_key = ? WHERE organization_id = ? AND kind = ? AND id = ?")
+            .bind(derived.active)
+            .bind(derived.user_name_key.as_deref())
+            .bind(derived.external_id.as_deref())
+            .bind(derived.display_name_key.as_deref())
+            .bind(organization)
+            .bind(kind_number(kind))
+            .bind(id),
+    );
+    change_elements(batch, organization, id, present, &derived.elements);
 }
 
 fn value_row(mut sql: Sql, organization: OrganizationId, resource: ResourceId, element: &Element) -> Sql {

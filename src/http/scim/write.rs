@@ -38,7 +38,7 @@ pub(super) async fn create(request: &mut Request<'_>, state: &web::Data<State>, 
     let parameters = Parameters::from_query(request.query())?;
     let body = body(request, state, &call).await?;
     let done = perform(state, call, kind, Operation::Create(body), None).await?;
-    answer(201, state, &parameters, kind, done)
+    answer(201, state, &parameters, kind, done).await
 }
 
 pub(super) async fn change(request: &mut Request<'_>, state: &web::Data<State>, call: Call, kind: Kind, id: &str) -> Result<HttpResponse> {
@@ -64,12 +64,17 @@ pub(super) async fn change(request: &mut Request<'_>, state: &web::Data<State>, 
         }
         return Ok(response);
     }
-    answer(200, state, &parameters, kind, done)
+    answer(200, state, &parameters, kind, done).await
 }
 
-fn answer(status: u16, state: &web::Data<State>, parameters: &Parameters, kind: Kind, done: Done) -> Result<HttpResponse> {
-    let Some(shown) = done.shown else { return Ok(respond::empty(204)) };
+async fn answer(status: u16, state: &web::Data<State>, parameters: &Parameters, kind: Kind, done: Done) -> Result<HttpResponse> {
+    let Some(mut shown) = done.shown else { return Ok(respond::empty(204)) };
     let projection: Projection = parameters.projection(&done.caller, kind)?;
+    if kind == Kind::Group && status == 200 && wants_relations(&projection, kind) {
+        // A change of members does not read them; an answer that shows them does.
+        let (caller, id) = (done.caller.clone(), shown.resource.id);
+        shown = state.store.read(move |connection| groups::get(connection, &caller, id, true)).await?;
+    }
     respond::resource(status, state, done.caller.organization, &done.caller.registry, &shown, &projection)
 }
 
@@ -134,10 +139,4 @@ async fn log_refusal(state: &web::Data<State>, call: Call, error: &Error, kind: 
     if let Err(error) = logged {
         tracing::warn!(error = ?error, "a refusal was not logged");
     }
-}
-
-/// Whether an answer with these parameters shows members, which a group write does not read by itself.
-#[must_use]
-pub(super) fn needs_members(projection: &Projection, kind: Kind) -> bool {
-    kind == Kind::Group && wants_relations(projection, kind)
 }
