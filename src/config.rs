@@ -20,7 +20,10 @@ impl Config {
     ///
     /// # Errors
     /// A sentence naming the key or variable, with a suggestion for what is unknown.
-    pub fn load(flags: &BTreeMap<&str, String>, environment: impl Iterator<Item = (String, String)>) -> Result<Self, String> {
+    pub fn load(
+        flags: &BTreeMap<&str, String>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, String> {
         let mut table: Table = DEFAULTS.parse().map_err(|error| format!("the defaults cannot be read: {error}"))?;
         let known = keys(&table);
         let environment: BTreeMap<String, String> = environment.filter(|(name, _)| name.starts_with(PREFIX)).collect();
@@ -48,7 +51,10 @@ impl Config {
     /// What cannot work, said before anything starts.
     fn check(&self) -> Result<(), String> {
         self.database_url()?;
-        let listen: std::net::SocketAddr = self.text("listen").parse().map_err(|_| format!("listen = \"{}\" is not an address such as 127.0.0.1:8080", self.text("listen")))?;
+        let listen: std::net::SocketAddr = self
+            .text("listen")
+            .parse()
+            .map_err(|_| format!("listen = \"{}\" is not an address such as 127.0.0.1:8080", self.text("listen")))?;
         let public = self.public_url();
         if !public.starts_with("http://") && !public.starts_with("https://") {
             return Err(format!("public_url = \"{public}\" must begin with https:// (or http:// on loopback)"));
@@ -128,15 +134,21 @@ fn apply_variable(table: &mut Table, known: &[String], name: &str, value: &str) 
         return set(table, key, Value::String(value.to_owned())).map_err(|why| format!("{name}: {why}"));
     }
     if let Some(key) = plain.strip_suffix("_file").and_then(find) {
-        let content = std::fs::read_to_string(value).map_err(|error| format!("{name}: {value} cannot be read: {error}"))?;
+        let content =
+            std::fs::read_to_string(value).map_err(|error| format!("{name}: {value} cannot be read: {error}"))?;
         return set(table, key, Value::String(content.trim_end().to_owned())).map_err(|why| format!("{name}: {why}"));
     }
-    let names: Vec<String> = known.iter().map(|key| format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())).collect();
+    let names: Vec<String> =
+        known.iter().map(|key| format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())).collect();
     Err(format!("{name} is not a setting{}", suggestion(name, &names)))
 }
 
 fn known_key(key: &str, known: &[String]) -> Result<(), String> {
-    if known.iter().any(|known| known == key) { Ok(()) } else { Err(format!("{key} is not a setting{}", suggestion(key, known))) }
+    if known.iter().any(|known| known == key) {
+        Ok(())
+    } else {
+        Err(format!("{key} is not a setting{}", suggestion(key, known)))
+    }
 }
 
 fn suggestion(name: &str, known: &[String]) -> String {
@@ -168,13 +180,19 @@ fn get<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
 /// Sets a known key; a text becomes the type of the default.
 fn set(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
     let slot = match key.split_once('.') {
-        Some((section, key)) => table.get_mut(section).and_then(Value::as_table_mut).and_then(|section| section.get_mut(key)),
+        Some((section, key)) => {
+            table.get_mut(section).and_then(Value::as_table_mut).and_then(|section| section.get_mut(key))
+        }
         None => table.get_mut(key),
     };
     let slot = slot.ok_or_else(|| format!("{key} is not a setting"))?;
     let value = match (&*slot, value) {
-        (Value::Integer(_), Value::String(text)) => Value::Integer(text.trim().parse().map_err(|_| format!("{key} must be a whole number, not \"{text}\""))?),
-        (Value::Boolean(_), Value::String(text)) => Value::Boolean(text.trim().parse().map_err(|_| format!("{key} must be true or false, not \"{text}\""))?),
+        (Value::Integer(_), Value::String(text)) => {
+            Value::Integer(text.trim().parse().map_err(|_| format!("{key} must be a whole number, not \"{text}\""))?)
+        }
+        (Value::Boolean(_), Value::String(text)) => {
+            Value::Boolean(text.trim().parse().map_err(|_| format!("{key} must be true or false, not \"{text}\""))?)
+        }
         (_, value) => value,
     };
     if slot.type_str() != value.type_str() {
@@ -189,12 +207,17 @@ mod tests {
     use super::*;
 
     fn load(environment: &[(&str, &str)]) -> Result<Config, String> {
-        Config::load(&BTreeMap::new(), environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        Config::load(
+            &BTreeMap::new(),
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        )
     }
 
     #[test]
     fn defaults_stand_and_the_environment_overrides_them() {
-        let config = load(&[("HEADCOUNT_SCIM_MAX_PAGE_SIZE", "500"), ("HEADCOUNT_LISTEN", "127.0.0.1:9000"), ("PATH", "/bin")]).unwrap();
+        let config =
+            load(&[("HEADCOUNT_SCIM_MAX_PAGE_SIZE", "500"), ("HEADCOUNT_LISTEN", "127.0.0.1:9000"), ("PATH", "/bin")])
+                .unwrap();
         assert_eq!(config.number("scim.max_page_size"), 500);
         assert_eq!(config.public_url(), "http://127.0.0.1:9000");
         assert_eq!(config.number("scim.default_page_size"), 100);
@@ -211,7 +234,9 @@ mod tests {
     #[test]
     fn a_public_address_without_tls_is_refused() {
         assert!(load(&[("HEADCOUNT_LISTEN", "0.0.0.0:8080")]).unwrap_err().contains("in clear"));
-        assert!(load(&[("HEADCOUNT_LISTEN", "0.0.0.0:8080"), ("HEADCOUNT_PUBLIC_URL", "https://scim.example.com")]).is_ok());
+        assert!(
+            load(&[("HEADCOUNT_LISTEN", "0.0.0.0:8080"), ("HEADCOUNT_PUBLIC_URL", "https://scim.example.com")]).is_ok()
+        );
     }
 
     #[test]

@@ -58,7 +58,10 @@ impl Administration {
             return Err(Error::new(Code::InvalidValue, "An organization needs at least one seat, for its owner."));
         }
         if organizations::by_slug(connection, &new.slug)?.is_some() {
-            return Err(Error::new(Code::Uniqueness, format!("Another organization has the slug \"{}\". Choose another.", new.slug)));
+            return Err(Error::new(
+                Code::Uniqueness,
+                format!("Another organization has the slug \"{}\". Choose another.", new.slug),
+            ));
         }
         let now = self.clock.now().to_millisecond().0;
         let organization = Organization {
@@ -74,11 +77,20 @@ impl Administration {
         organizations::insert(&mut batch, &organization, new.seats);
         let owner = self.insert_owner(&mut batch, organization.id, new, now)?;
         self.audit(&mut batch, organization.id, "organization.created", &json!({"seats": new.seats}));
-        Ok(Planned { batch, answer: json!({"id": organization.id.to_string(), "slug": new.slug, "name": new.name, "state": "active", "seats": new.seats, "owner_id": owner}) })
+        Ok(Planned {
+            batch,
+            answer: json!({"id": organization.id.to_string(), "slug": new.slug, "name": new.name, "state": "active", "seats": new.seats, "owner_id": owner}),
+        })
     }
 
     /// The owner is a member, so it is a SCIM User; provisioning does not manage it until it adopts it.
-    fn insert_owner(&self, batch: &mut Batch, organization: OrganizationId, new: &NewOrganization, now: i64) -> Result<String> {
+    fn insert_owner(
+        &self,
+        batch: &mut Batch,
+        organization: OrganizationId,
+        new: &NewOrganization,
+        now: i64,
+    ) -> Result<String> {
         let mut body = json!({"userName": new.owner_email, "emails": [{"value": new.owner_email, "type": "work", "primary": true}], "active": true});
         let names = [("givenName", &new.owner_given_name), ("familyName", &new.owner_family_name)];
         for (key, name) in names {
@@ -97,7 +109,11 @@ impl Administration {
             return Err(Error::new(Code::InvalidValue, format!("\"{}\" is not an e-mail address.", new.owner_email)));
         }
         let (id, text) = (self.ids.next(), document.to_text());
-        resources::insert(batch, organization, Written { id, kind: Kind::User, now, document: &text, derived: &derived });
+        resources::insert(
+            batch,
+            organization,
+            Written { id, kind: Kind::User, now, document: &text, derived: &derived },
+        );
         let member = NewMember {
             role: Role::Owner.name(),
             role_source: "manual",
@@ -115,7 +131,13 @@ impl Administration {
     ///
     /// # Errors
     /// `seat_limit_reached` when fewer seats than used are wanted.
-    pub fn set_organization(&self, connection: &mut Connection, slug: &str, seats: Option<i64>, policy: Option<SeatPolicy>) -> Result<Planned<Value>> {
+    pub fn set_organization(
+        &self,
+        connection: &mut Connection,
+        slug: &str,
+        seats: Option<i64>,
+        policy: Option<SeatPolicy>,
+    ) -> Result<Planned<Value>> {
         let organization = self.organization(connection, slug)?;
         let usage = organizations::usage(connection, organization.id)?;
         let now = self.clock.now().to_millisecond().0;
@@ -123,7 +145,13 @@ impl Administration {
         let mut ledger = Change::default();
         if let Some(seats) = seats {
             if seats < usage.used + usage.pending {
-                return Err(Error::new(Code::Conflict, format!("{} seats are used; there cannot be fewer. Deactivate members first.", usage.used + usage.pending)));
+                return Err(Error::new(
+                    Code::Conflict,
+                    format!(
+                        "{} seats are used; there cannot be fewer. Deactivate members first.",
+                        usage.used + usage.pending
+                    ),
+                ));
             }
             let free = seats - usage.used - usage.pending;
             for found in resources::waiting(connection, organization.id, free.min(usage.waiting))? {
@@ -131,7 +159,12 @@ impl Administration {
             }
         }
         organizations::update_settings(&mut batch, organization.id, seats, &ledger, policy.map(SeatPolicy::name), now);
-        self.audit(&mut batch, organization.id, "organization.changed", &json!({"seats": seats, "seat_policy": policy.map(SeatPolicy::name)}));
+        self.audit(
+            &mut batch,
+            organization.id,
+            "organization.changed",
+            &json!({"seats": seats, "seat_policy": policy.map(SeatPolicy::name)}),
+        );
         let answer = json!({
             "slug": slug,
             "seats": seats.unwrap_or(usage.seats),
@@ -156,7 +189,10 @@ impl Administration {
     /// The database's.
     pub fn list_organizations(&self, connection: &mut Connection) -> Result<Value> {
         let all = organizations::list(connection)?;
-        all.iter().map(|organization| self.describe(connection, organization)).collect::<Result<Vec<_>>>().map(Value::from)
+        all.iter()
+            .map(|organization| self.describe(connection, organization))
+            .collect::<Result<Vec<_>>>()
+            .map(Value::from)
     }
 
     fn describe(&self, connection: &mut Connection, organization: &Organization) -> Result<Value> {
@@ -173,11 +209,26 @@ impl Administration {
     ///
     /// # Errors
     /// `not_found`.
-    pub fn create_token(&self, connection: &mut Connection, slug: &str, name: &str, lifetime_seconds: Option<i64>, token: &SecretToken) -> Result<Planned<Value>> {
+    pub fn create_token(
+        &self,
+        connection: &mut Connection,
+        slug: &str,
+        name: &str,
+        lifetime_seconds: Option<i64>,
+        token: &SecretToken,
+    ) -> Result<Planned<Value>> {
         let organization = self.organization(connection, slug)?;
         let now = self.clock.now();
         let expires_at = lifetime_seconds.map(|seconds| now.plus_seconds(seconds).0);
-        let listed = Listed { id: self.ids.next(), name: name.to_owned(), hint: token.hint().to_owned(), created_at: now.0, expires_at, revoked_at: None, last_used_at: None };
+        let listed = Listed {
+            id: self.ids.next(),
+            name: name.to_owned(),
+            hint: token.hint().to_owned(),
+            created_at: now.0,
+            expires_at,
+            revoked_at: None,
+            last_used_at: None,
+        };
         let mut batch = Batch::default();
         provisioning_tokens::insert(&mut batch, organization.id, &listed, token.hash());
         self.audit(&mut batch, organization.id, "provisioning_token.created", &json!({"name": name}));
@@ -192,7 +243,11 @@ impl Administration {
     /// `not_found`.
     pub fn list_tokens(&self, connection: &mut Connection, slug: &str) -> Result<Value> {
         let organization = self.organization(connection, slug)?;
-        Ok(provisioning_tokens::list(connection, organization.id)?.iter().map(describe_token).collect::<Vec<_>>().into())
+        Ok(provisioning_tokens::list(connection, organization.id)?
+            .iter()
+            .map(describe_token)
+            .collect::<Vec<_>>()
+            .into())
     }
 
     /// Revokes a token by its id or its name.
@@ -205,7 +260,9 @@ impl Administration {
         let found = provisioning_tokens::list(connection, organization.id)?
             .into_iter()
             .find(|listed| listed.revoked_at.is_none() && (Some(listed.id) == id || listed.name == token))
-            .ok_or_else(|| Error::new(Code::NotFound, format!("There is no live provisioning token \"{token}\". List them first.")))?;
+            .ok_or_else(|| {
+                Error::new(Code::NotFound, format!("There is no live provisioning token \"{token}\". List them first."))
+            })?;
         let mut batch = Batch::default();
         provisioning_tokens::revoke(&mut batch, organization.id, found.id, self.clock.now().0);
         self.audit(&mut batch, organization.id, "provisioning_token.revoked", &json!({"name": found.name}));
@@ -216,19 +273,33 @@ impl Administration {
     ///
     /// # Errors
     /// `invalidValue` for what is no Schema, `uniqueness` for a URN that is taken.
-    pub fn add_schema(&self, connection: &mut Connection, slug: &str, mut resource: Value, required: bool) -> Result<Planned<Value>> {
+    pub fn add_schema(
+        &self,
+        connection: &mut Connection,
+        slug: &str,
+        mut resource: Value,
+        required: bool,
+    ) -> Result<Planned<Value>> {
         let organization = self.organization(connection, slug)?;
         let schema = Schema::from_json(resource.clone())?;
         check_schema(&schema)?;
         let mut registry: Registry = self.provisioning.registries.standard().as_ref().clone();
         for (text, required) in organizations::extensions(connection, organization.id)? {
-            registry = registry.with_extension(Schema::from_json(serde_json::from_str(&text).map_err(Error::internal)?)?, required)?;
+            registry = registry
+                .with_extension(Schema::from_json(serde_json::from_str(&text).map_err(Error::internal)?)?, required)?;
         }
         let id = schema.id.clone();
         registry.with_extension(schema, required)?;
         resource["schemas"] = json!(["urn:ietf:params:scim:schemas:core:2.0:Schema"]);
         let mut batch = Batch::default();
-        organizations::insert_extension(&mut batch, organization.id, &id, &resource.to_string(), required, self.clock.now().0);
+        organizations::insert_extension(
+            &mut batch,
+            organization.id,
+            &id,
+            &resource.to_string(),
+            required,
+            self.clock.now().0,
+        );
         self.audit(&mut batch, organization.id, "schema.added", &json!({"schema": id}));
         Ok(Planned { batch, answer: json!({"schema": id, "required": required}) })
     }
@@ -253,7 +324,10 @@ impl Administration {
     pub fn remove_schema(&self, connection: &mut Connection, slug: &str, schema_id: &str) -> Result<Planned<Value>> {
         let organization = self.organization(connection, slug)?;
         let known = organizations::extensions(connection, organization.id)?;
-        if !known.iter().any(|(text, _)| serde_json::from_str::<Value>(text).is_ok_and(|schema| schema["id"] == schema_id)) {
+        if !known
+            .iter()
+            .any(|(text, _)| serde_json::from_str::<Value>(text).is_ok_and(|schema| schema["id"] == schema_id))
+        {
             return Err(Error::new(Code::NotFound, format!("The organization has no schema {schema_id}.")));
         }
         let mut batch = Batch::default();
@@ -266,16 +340,34 @@ impl Administration {
     ///
     /// # Errors
     /// `invalidValue` for what is no domain, `uniqueness` when it is there already.
-    pub fn add_domain(&self, connection: &mut Connection, slug: &str, domain: &str, vouched: bool, role: Role) -> Result<Planned<Value>> {
+    pub fn add_domain(
+        &self,
+        connection: &mut Connection,
+        slug: &str,
+        domain: &str,
+        vouched: bool,
+        role: Role,
+    ) -> Result<Planned<Value>> {
         let organization = self.organization(connection, slug)?;
-        let key = domain_key(domain).filter(|key| key.contains('.')).ok_or_else(|| Error::new(Code::InvalidValue, format!("\"{domain}\" is not a domain name.")))?;
+        let key = domain_key(domain)
+            .filter(|key| key.contains('.'))
+            .ok_or_else(|| Error::new(Code::InvalidValue, format!("\"{domain}\" is not a domain name.")))?;
         if role > Role::Write {
             return Err(Error::new(Code::InvalidValue, "A domain's default role is read or write."));
         }
         let challenge = SecretToken::generate("", self.random.as_ref());
         let state = if vouched { "verified" } else { "pending" };
         let mut batch = Batch::default();
-        associated_domains::insert(&mut batch, organization.id, &key, state, vouched, role.name(), challenge.reveal(), self.clock.now().0);
+        associated_domains::insert(
+            &mut batch,
+            organization.id,
+            &key,
+            state,
+            vouched,
+            role.name(),
+            challenge.reveal(),
+            self.clock.now().0,
+        );
         self.audit(&mut batch, organization.id, "domain.added", &json!({"domain": key, "state": state}));
         Ok(Planned {
             batch,
@@ -287,13 +379,24 @@ impl Administration {
     }
 
     fn organization(&self, connection: &mut Connection, slug: &str) -> Result<Organization> {
-        organizations::by_slug(connection, slug)?.ok_or_else(|| Error::new(Code::NotFound, format!("There is no organization with the slug \"{slug}\".")))
+        organizations::by_slug(connection, slug)?
+            .ok_or_else(|| Error::new(Code::NotFound, format!("There is no organization with the slug \"{slug}\".")))
     }
 
     fn audit(&self, batch: &mut Batch, organization: OrganizationId, action: &str, detail: &Value) {
         let id: EventId = self.ids.next();
         let detail = detail.to_string();
-        let event = Event { id, at: self.clock.now().0, actor: "operator", action, target_kind: "Organization", target_id: None, request_id: None, address: None, detail: &detail };
+        let event = Event {
+            id,
+            at: self.clock.now().0,
+            actor: "operator",
+            action,
+            target_kind: "Organization",
+            target_id: None,
+            request_id: None,
+            address: None,
+            detail: &detail,
+        };
         provisioning_log::insert_event(batch, organization, &event);
     }
 }
@@ -313,17 +416,34 @@ fn describe_token(token: &Listed) -> Value {
 }
 
 fn check_slug(slug: &str) -> Result<()> {
-    let fits = !slug.is_empty() && slug.len() <= 63 && slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') && !slug.starts_with('-') && !slug.ends_with('-');
-    if fits { Ok(()) } else { Err(Error::new(Code::InvalidValue, "A slug has 1 to 63 lower-case letters, digits and inner hyphens, such as acme.")) }
+    let fits = !slug.is_empty()
+        && slug.len() <= 63
+        && slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !slug.starts_with('-')
+        && !slug.ends_with('-');
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::new(
+            Code::InvalidValue,
+            "A slug has 1 to 63 lower-case letters, digits and inner hyphens, such as acme.",
+        ))
+    }
 }
 
 fn check_schema(schema: &Schema) -> Result<()> {
     if !schema.id.to_ascii_lowercase().starts_with("urn:") || schema.id.contains(char::is_whitespace) {
         return Err(Error::new(Code::InvalidValue, format!("The schema's id \"{}\" is not a URN.", schema.id)));
     }
-    let well_named = |name: &str| name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'$'));
+    let well_named = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'$'))
+    };
     match schema.attributes.iter().find(|attribute| !well_named(&attribute.name)) {
-        Some(attribute) => Err(Error::new(Code::InvalidValue, format!("\"{}\" is not an attribute name (RFC 7643 §2.1).", attribute.name))),
+        Some(attribute) => Err(Error::new(
+            Code::InvalidValue,
+            format!("\"{}\" is not an attribute name (RFC 7643 §2.1).", attribute.name),
+        )),
         None if schema.attributes.is_empty() => Err(Error::new(Code::InvalidValue, "The schema has no attributes.")),
         None => Ok(()),
     }

@@ -34,10 +34,20 @@ pub async fn reindex(store: &Store, service: &std::sync::Arc<Service>) -> Result
 
 type Key = (OrganizationId, i64, ResourceId);
 
-fn slice(connection: &mut crate::store::connection::Connection, service: &Service, after: Option<Key>) -> Result<Planned<(Option<Key>, i64)>> {
+fn slice(
+    connection: &mut crate::store::connection::Connection,
+    service: &Service,
+    after: Option<Key>,
+) -> Result<Planned<(Option<Key>, i64)>> {
     let mut sql = Sql::new("SELECT organization_id, kind, id, document FROM resources");
     if let Some((organization, kind, id)) = after {
-        sql.push(" WHERE (organization_id, kind, id) > (").push_bind(organization).push(", ").push_bind(kind).push(", ").push_bind(id).push(")");
+        sql.push(" WHERE (organization_id, kind, id) > (")
+            .push_bind(organization)
+            .push(", ")
+            .push_bind(kind)
+            .push(", ")
+            .push_bind(id)
+            .push(")");
     }
     sql.push(" ORDER BY organization_id, kind, id LIMIT ").push_bind(SLICE);
     let rows = sql

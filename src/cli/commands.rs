@@ -168,17 +168,46 @@ pub(super) fn organization(config: &Config, command: OrganizationCommand) -> Res
         Box::pin(async move {
             let administration = assembly.administration.clone();
             Ok(match command {
-                OrganizationCommand::Create { name, slug, owner_email, owner_given_name, owner_family_name, seats, plan, output } => {
-                    let new = NewOrganization { name, slug, owner_email, owner_given_name, owner_family_name, seats, plan };
-                    (assembly.store.write(move |connection| administration.create_organization(connection, &new)).await?, output)
+                OrganizationCommand::Create {
+                    name,
+                    slug,
+                    owner_email,
+                    owner_given_name,
+                    owner_family_name,
+                    seats,
+                    plan,
+                    output,
+                } => {
+                    let new =
+                        NewOrganization { name, slug, owner_email, owner_given_name, owner_family_name, seats, plan };
+                    (
+                        assembly
+                            .store
+                            .write(move |connection| administration.create_organization(connection, &new))
+                            .await?,
+                        output,
+                    )
                 }
-                OrganizationCommand::Set { organization, seats, seat_policy, output } => {
-                    (assembly.store.write(move |connection| administration.set_organization(connection, &organization, seats, seat_policy)).await?, output)
-                }
-                OrganizationCommand::List { output } => (assembly.store.read(move |connection| administration.list_organizations(connection)).await?, output),
-                OrganizationCommand::Show { organization, output } => {
-                    (assembly.store.read(move |connection| administration.show_organization(connection, &organization)).await?, output)
-                }
+                OrganizationCommand::Set { organization, seats, seat_policy, output } => (
+                    assembly
+                        .store
+                        .write(move |connection| {
+                            administration.set_organization(connection, &organization, seats, seat_policy)
+                        })
+                        .await?,
+                    output,
+                ),
+                OrganizationCommand::List { output } => (
+                    assembly.store.read(move |connection| administration.list_organizations(connection)).await?,
+                    output,
+                ),
+                OrganizationCommand::Show { organization, output } => (
+                    assembly
+                        .store
+                        .read(move |connection| administration.show_organization(connection, &organization))
+                        .await?,
+                    output,
+                ),
             })
         })
     })
@@ -186,7 +215,8 @@ pub(super) fn organization(config: &Config, command: OrganizationCommand) -> Res
 
 pub(super) fn schema(config: &Config, command: SchemaCommand) -> Result<(), String> {
     let read = |path: &std::path::Path| -> Result<Value, String> {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
         serde_json::from_str(&text).map_err(|error| format!("{} is not JSON: {error}", path.display()))
     };
     let file = match &command {
@@ -200,12 +230,32 @@ pub(super) fn schema(config: &Config, command: SchemaCommand) -> Result<(), Stri
             Ok(match command {
                 SchemaCommand::Add { organization, required, output, .. } => {
                     let resource = file.unwrap_or_default();
-                    (assembly.store.write(move |connection| administration.add_schema(connection, &organization, resource.clone(), required)).await?, output)
+                    (
+                        assembly
+                            .store
+                            .write(move |connection| {
+                                administration.add_schema(connection, &organization, resource.clone(), required)
+                            })
+                            .await?,
+                        output,
+                    )
                 }
-                SchemaCommand::List { organization, output } => (assembly.store.read(move |connection| administration.list_schemas(connection, &organization)).await?, output),
+                SchemaCommand::List { organization, output } => (
+                    assembly
+                        .store
+                        .read(move |connection| administration.list_schemas(connection, &organization))
+                        .await?,
+                    output,
+                ),
                 SchemaCommand::Remove { organization, schema, output, .. } => {
                     let id = schema.or_else(|| file?["id"].as_str().map(str::to_owned)).unwrap_or_default();
-                    (assembly.store.write(move |connection| administration.remove_schema(connection, &organization, &id)).await?, output)
+                    (
+                        assembly
+                            .store
+                            .write(move |connection| administration.remove_schema(connection, &organization, &id))
+                            .await?,
+                        output,
+                    )
                 }
             })
         })
@@ -219,12 +269,30 @@ pub(super) fn token(config: &Config, command: TokenCommand) -> Result<(), String
             Ok(match command {
                 TokenCommand::Create { organization, name, expires_in, output } => {
                     let token = SecretToken::generate("hcp_", administration.random.as_ref());
-                    (assembly.store.write(move |connection| administration.create_token(connection, &organization, &name, expires_in, &token)).await?, output)
+                    (
+                        assembly
+                            .store
+                            .write(move |connection| {
+                                administration.create_token(connection, &organization, &name, expires_in, &token)
+                            })
+                            .await?,
+                        output,
+                    )
                 }
-                TokenCommand::List { organization, output } => (assembly.store.read(move |connection| administration.list_tokens(connection, &organization)).await?, output),
-                TokenCommand::Revoke { organization, token, output } => {
-                    (assembly.store.write(move |connection| administration.revoke_token(connection, &organization, &token)).await?, output)
-                }
+                TokenCommand::List { organization, output } => (
+                    assembly
+                        .store
+                        .read(move |connection| administration.list_tokens(connection, &organization))
+                        .await?,
+                    output,
+                ),
+                TokenCommand::Revoke { organization, token, output } => (
+                    assembly
+                        .store
+                        .write(move |connection| administration.revoke_token(connection, &organization, &token))
+                        .await?,
+                    output,
+                ),
             })
         })
     })
@@ -235,7 +303,10 @@ pub(super) fn domain(config: &Config, command: DomainCommand) -> Result<(), Stri
     with_store(config, move |assembly| {
         Box::pin(async move {
             let administration = assembly.administration.clone();
-            let answer = assembly.store.write(move |connection| administration.add_domain(connection, &organization, &domain, verified, role)).await?;
+            let answer = assembly
+                .store
+                .write(move |connection| administration.add_domain(connection, &organization, &domain, verified, role))
+                .await?;
             Ok((answer, output))
         })
     })

@@ -42,10 +42,15 @@ struct Global {
 
 impl Global {
     fn flags(&self) -> BTreeMap<&'static str, String> {
-        [("listen", &self.listen), ("database.url", &self.database_url), ("public_url", &self.public_url), ("config", &self.config)]
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, value.clone()?)))
-            .collect()
+        [
+            ("listen", &self.listen),
+            ("database.url", &self.database_url),
+            ("public_url", &self.public_url),
+            ("config", &self.config),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value.clone()?)))
+        .collect()
     }
 }
 

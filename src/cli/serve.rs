@@ -49,11 +49,9 @@ async fn run(config: &Config) -> Result<(), String> {
 }
 
 async fn migrate_at_start(assembly: &Assembly) -> Result<(), String> {
-    let applied = assembly
-        .store
-        .migrate()
-        .await
-        .map_err(|error| error.source.as_ref().map_or_else(|| error.to_string(), |source| format!("{error} ({source})")))?;
+    let applied = assembly.store.migrate().await.map_err(|error| {
+        error.source.as_ref().map_or_else(|| error.to_string(), |source| format!("{error} ({source})"))
+    })?;
     for name in applied {
         tracing::info!(migration = %name, "applied");
     }
@@ -66,12 +64,14 @@ fn serve_metrics(config: &Config, state: web::Data<State>) -> Result<Option<acti
     if listen.is_empty() {
         return Ok(None);
     }
-    let server = HttpServer::new(move || App::new().app_data(state.clone()).service(web::resource("/metrics").route(web::get().to(operations::metrics))))
-        .workers(1)
-        .disable_signals()
-        .bind(&listen)
-        .map_err(|error| format!("cannot listen on {listen} for metrics: {error}"))?
-        .run();
+    let server = HttpServer::new(move || {
+        App::new().app_data(state.clone()).service(web::resource("/metrics").route(web::get().to(operations::metrics)))
+    })
+    .workers(1)
+    .disable_signals()
+    .bind(&listen)
+    .map_err(|error| format!("cannot listen on {listen} for metrics: {error}"))?
+    .run();
     let handle = server.handle();
     actix_web::rt::spawn(server);
     Ok(Some(handle))
@@ -83,7 +83,9 @@ pub(super) fn healthcheck(config: &Config) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("{listen} does not answer: {error}");
     let mut stream = TcpStream::connect(listen).map_err(failed)?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(failed)?;
-    stream.write_all(format!("GET /healthz HTTP/1.1\r\nHost: {listen}\r\nConnection: close\r\n\r\n").as_bytes()).map_err(failed)?;
+    stream
+        .write_all(format!("GET /healthz HTTP/1.1\r\nHost: {listen}\r\nConnection: close\r\n\r\n").as_bytes())
+        .map_err(failed)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(failed)?;
     if answer.starts_with("HTTP/1.1 200") {

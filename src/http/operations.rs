@@ -30,7 +30,8 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("headcount");
         let scim_requests = Family::default();
-        let scim_seconds = Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]);
+        let scim_seconds =
+            Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]);
         registry.register("scim_requests", "SCIM requests by method and status", scim_requests.clone());
         registry.register("scim_request_duration_seconds", "Time to answer a SCIM request", scim_seconds.clone());
         Self { registry, scim_requests, scim_seconds }
@@ -44,13 +45,24 @@ pub async fn healthz() -> HttpResponse {
 
 /// The database answers and has this binary's schema.
 pub async fn readyz(state: web::Data<State>) -> HttpResponse {
-    let current = state.store.scan(|connection| migrate::is_current(connection).map_err(|source| Error::unavailable("The database does not answer.", Some(source)))).await;
+    let current = state
+        .store
+        .scan(|connection| {
+            migrate::is_current(connection)
+                .map_err(|source| Error::unavailable("The database does not answer.", Some(source)))
+        })
+        .await;
     match current {
         Ok(true) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
-        Ok(false) => HttpResponse::ServiceUnavailable().content_type("text/plain").body("the database waits for migrations: run headcount migrate\n"),
+        Ok(false) => HttpResponse::ServiceUnavailable()
+            .content_type("text/plain")
+            .body("the database waits for migrations: run headcount migrate\n"),
         Err(error) => {
             tracing::warn!(error = ?error, "not ready");
-            HttpResponse::ServiceUnavailable().insert_header(("Retry-After", "2")).content_type("text/plain").body(format!("{error}\n"))
+            HttpResponse::ServiceUnavailable()
+                .insert_header(("Retry-After", "2"))
+                .content_type("text/plain")
+                .body(format!("{error}\n"))
         }
     }
 }
@@ -59,7 +71,9 @@ pub async fn readyz(state: web::Data<State>) -> HttpResponse {
 pub async fn metrics(state: web::Data<State>) -> HttpResponse {
     let mut text = String::new();
     match prometheus_client::encoding::text::encode(&mut text, &state.metrics.registry) {
-        Ok(()) => HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text),
+        Ok(()) => {
+            HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text)
+        }
         Err(_) => HttpResponse::InternalServerError().finish(),
     }
 }

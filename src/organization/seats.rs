@@ -151,7 +151,9 @@ impl Usage {
         if change.active_owners < 0 && self.active_owners + change.active_owners < 1 {
             return Err(Error::new(
                 Code::LastOwner,
-                format!("{member} is the last active owner of this organization. Make another member an owner first, then repeat this change."),
+                format!(
+                    "{member} is the last active owner of this organization. Make another member an owner first, then repeat this change."
+                ),
             ));
         }
         Ok(())

@@ -73,8 +73,12 @@ fn extend(standard: &Registry, extensions: &[(String, bool)]) -> Result<Registry
 /// # Errors
 /// `unauthorized`; says *expired on* or *revoked on* only to the bearer of a once-valid token.
 pub fn authenticate(connection: &mut Connection, service: &Service, call: &Call) -> Result<Caller> {
-    let credential = provisioning_tokens::find(connection, call.credential)?
-        .ok_or_else(|| Error::new(Code::Unauthorized, "The bearer token is not one of this service. Create a provisioning token for the organization and use it."))?;
+    let credential = provisioning_tokens::find(connection, call.credential)?.ok_or_else(|| {
+        Error::new(
+            Code::Unauthorized,
+            "The bearer token is not one of this service. Create a provisioning token for the organization and use it.",
+        )
+    })?;
     refuse_ended(&credential, call.started)?;
     let registry = service.registries.of(connection, credential.organization, credential.extensions_version)?;
     Ok(Caller {
@@ -87,13 +91,22 @@ pub fn authenticate(connection: &mut Connection, service: &Service, call: &Call)
 
 fn refuse_ended(credential: &Credential, now: Timestamp) -> Result<()> {
     if let Some(at) = credential.revoked_at {
-        return Err(Error::new(Code::Unauthorized, format!("The bearer token was revoked on {}. Create a new one.", Timestamp(at))));
+        return Err(Error::new(
+            Code::Unauthorized,
+            format!("The bearer token was revoked on {}. Create a new one.", Timestamp(at)),
+        ));
     }
     if let Some(at) = credential.expires_at.filter(|at| *at <= now.0) {
-        return Err(Error::new(Code::Unauthorized, format!("The bearer token expired on {}. Create a new one.", Timestamp(at))));
+        return Err(Error::new(
+            Code::Unauthorized,
+            format!("The bearer token expired on {}. Create a new one.", Timestamp(at)),
+        ));
     }
     if credential.state != "active" && credential.state != "past_due" {
-        return Err(Error::new(Code::Forbidden, format!("The organization is {} and takes no provisioning.", credential.state)));
+        return Err(Error::new(
+            Code::Forbidden,
+            format!("The organization is {} and takes no provisioning.", credential.state),
+        ));
     }
     Ok(())
 }

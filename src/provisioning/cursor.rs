@@ -61,7 +61,12 @@ pub fn read(key: &hmac::Key, text: &str, fingerprint: u64, count: Option<i64>, n
     if text.is_empty() {
         return Ok(Position::FIRST);
     }
-    let invalid = || Error::new(Code::InvalidCursor, "This cursor is not one this service gave for this query. Begin again with an empty cursor.");
+    let invalid = || {
+        Error::new(
+            Code::InvalidCursor,
+            "This cursor is not one this service gave for this query. Begin again with an empty cursor.",
+        )
+    };
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| invalid())?;
     let (payload, tag) = bytes.split_at_checked(56).ok_or_else(invalid)?;
     if hmac::verify(key, payload, tag).is_err() {

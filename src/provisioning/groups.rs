@@ -52,7 +52,8 @@ impl MemberPlan {
     }
 
     fn delta(&self) -> String {
-        let ids = |ids: &mut dyn Iterator<Item = ResourceId>| Value::from(ids.map(|id| id.to_string()).collect::<Vec<_>>());
+        let ids =
+            |ids: &mut dyn Iterator<Item = ResourceId>| Value::from(ids.map(|id| id.to_string()).collect::<Vec<_>>());
         serde_json::json!({"added": ids(&mut self.add.iter().map(|(id, _)| *id)), "removed": ids(&mut self.remove.iter().copied())}).to_string()
     }
 }
@@ -61,7 +62,13 @@ impl MemberPlan {
 ///
 /// # Errors
 /// Those of the document.
-pub fn create(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, body: &Value) -> Result<Planned<Shown>> {
+pub fn create(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    body: &Value,
+) -> Result<Planned<Shown>> {
     let accepted = Document::from_request(body, group_type(caller))?;
     let derived = service.storage.derive(&accepted.document, Kind::Group)?;
     let now = service.clock.now().to_millisecond().0;
@@ -69,17 +76,33 @@ pub fn create(connection: &mut Connection, service: &Service, call: &Call, calle
     let text = accepted.document.to_text();
     let members = known(connection, caller.organization, accepted.members.as_deref().unwrap_or_default())?;
     let mut batch = Batch::default();
-    resources::insert(&mut batch, caller.organization, Written { id, kind: Kind::Group, now, document: &text, derived: &derived });
+    resources::insert(
+        &mut batch,
+        caller.organization,
+        Written { id, kind: Kind::Group, now, document: &text, derived: &derived },
+    );
     members.apply(&mut batch, caller.organization, id);
     organizations::change_usage(&mut batch, caller.organization, &Change { groups: 1, ..Change::default() });
     let explanation = members.explain("Created.");
-    let outcome = Outcome { status: 201, action: "group.created", kind: Some(Kind::Group), resource: Some(id), explanation: &explanation, before: None, after: Some(&text) };
+    let outcome = Outcome {
+        status: 201,
+        action: "group.created",
+        kind: Some(Kind::Group),
+        resource: Some(id),
+        explanation: &explanation,
+        before: None,
+        after: Some(&text),
+    };
     record(&mut batch, service, call, caller, outcome);
     let mut shown_members = members.add.clone();
     shown_members.sort_unstable();
-    let shown_members = shown_members.into_iter().map(|(id, kind)| group_members::Member { id, kind, display: None }).collect();
+    let shown_members =
+        shown_members.into_iter().map(|(id, kind)| group_members::Member { id, kind, display: None }).collect();
     let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text };
-    Ok(Planned { batch, answer: Shown { kind: Kind::Group, resource, groups: Vec::new(), members: Members::All(shown_members) } })
+    Ok(Planned {
+        batch,
+        answer: Shown { kind: Kind::Group, resource, groups: Vec::new(), members: Members::All(shown_members) },
+    })
 }
 
 /// Gets a Group; without members it never touches a member row.
@@ -87,7 +110,8 @@ pub fn create(connection: &mut Connection, service: &Service, call: &Call, calle
 /// # Errors
 /// `not_found`.
 pub fn get(connection: &mut Connection, caller: &Caller, id: ResourceId, with_members: bool) -> Result<Shown> {
-    let resource = resources::get(connection, caller.organization, Kind::Group, id)?.ok_or_else(|| not_found(&id.to_string()))?;
+    let resource =
+        resources::get(connection, caller.organization, Kind::Group, id)?.ok_or_else(|| not_found(&id.to_string()))?;
     let members = if with_members { first_members(connection, caller.organization, id)? } else { Members::Left };
     Ok(Shown { kind: Kind::Group, resource, groups: Vec::new(), members })
 }
@@ -109,11 +133,25 @@ pub fn first_members(connection: &mut Connection, organization: OrganizationId, 
 ///
 /// # Errors
 /// `not_found`, `precondition_failed`, and those of the document.
-pub fn replace(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, id: ResourceId, body: &Value, if_match: Option<&str>) -> Result<Planned<Shown>> {
+pub fn replace(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    id: ResourceId,
+    body: &Value,
+    if_match: Option<&str>,
+) -> Result<Planned<Shown>> {
     let resource = load(connection, caller, id, if_match)?;
     let accepted = Document::from_request(body, group_type(caller))?;
     let changes = [MemberChange::ReplaceAll(accepted.members.unwrap_or_default())];
-    let change = Rewrite { document: accepted.document, changes: &changes, status: 200, action: "group.replaced", guarded: if_match.is_some() };
+    let change = Rewrite {
+        document: accepted.document,
+        changes: &changes,
+        status: 200,
+        action: "group.replaced",
+        guarded: if_match.is_some(),
+    };
     rewrite(connection, service, call, caller, resource, change)
 }
 
@@ -121,10 +159,24 @@ pub fn replace(connection: &mut Connection, service: &Service, call: &Call, call
 ///
 /// # Errors
 /// `not_found`, `precondition_failed`, and those of the operations.
-pub fn patch(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, id: ResourceId, body: &Value, if_match: Option<&str>) -> Result<Planned<Shown>> {
+pub fn patch(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    id: ResourceId,
+    body: &Value,
+    if_match: Option<&str>,
+) -> Result<Planned<Shown>> {
     let resource = load(connection, caller, id, if_match)?;
     let plan = patch::plan(&Document::from_stored(&resource.document)?, body, group_type(caller))?;
-    let change = Rewrite { document: plan.document, changes: &plan.members, status: 204, action: "group.patched", guarded: if_match.is_some() };
+    let change = Rewrite {
+        document: plan.document,
+        changes: &plan.members,
+        status: 204,
+        action: "group.patched",
+        guarded: if_match.is_some(),
+    };
     rewrite(connection, service, call, caller, resource, change)
 }
 
@@ -137,7 +189,14 @@ struct Rewrite<'a> {
     guarded: bool,
 }
 
-fn rewrite(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, resource: Resource, change: Rewrite<'_>) -> Result<Planned<Shown>> {
+fn rewrite(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    resource: Resource,
+    change: Rewrite<'_>,
+) -> Result<Planned<Shown>> {
     let organization = caller.organization;
     let members = plan_members(connection, organization, resource.id, change.changes)?;
     let text = change.document.to_text();
@@ -158,13 +217,24 @@ fn rewrite(connection: &mut Connection, service: &Service, call: &Call, caller: 
     members.apply(&mut batch, organization, resource.id);
     let explanation = members.explain("Changed.");
     let delta = members.delta();
-    let (before, after) = (document_changed.then_some(resource.document.as_str()), if document_changed { text.as_str() } else { delta.as_str() });
+    let (before, after) = (
+        document_changed.then_some(resource.document.as_str()),
+        if document_changed { text.as_str() } else { delta.as_str() },
+    );
     record(
         &mut batch,
         service,
         call,
         caller,
-        Outcome { status: change.status, action: change.action, kind: Some(Kind::Group), resource: Some(resource.id), explanation: &explanation, before, after: Some(after) },
+        Outcome {
+            status: change.status,
+            action: change.action,
+            kind: Some(Kind::Group),
+            resource: Some(resource.id),
+            explanation: &explanation,
+            before,
+            after: Some(after),
+        },
     );
     let changed = document_changed || !members.is_empty();
     let resource = Resource {
@@ -180,21 +250,40 @@ fn rewrite(connection: &mut Connection, service: &Service, call: &Call, caller: 
 ///
 /// # Errors
 /// `not_found`, `precondition_failed`.
-pub fn delete(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, id: ResourceId, if_match: Option<&str>) -> Result<Planned<()>> {
+pub fn delete(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    id: ResourceId,
+    if_match: Option<&str>,
+) -> Result<Planned<()>> {
     let resource = load(connection, caller, id, if_match)?;
     let derived = service.storage.derive(&Document::from_stored(&resource.document)?, Kind::Group)?;
     let mut batch = Batch::default();
     resources::delete(&mut batch, caller.organization, Kind::Group, id, resource.version, &derived);
     group_members::delete_of(&mut batch, caller.organization, id, Kind::Group);
     organizations::change_usage(&mut batch, caller.organization, &Change { groups: -1, ..Change::default() });
-    let outcome =
-        Outcome { status: 204, action: "group.deleted", kind: Some(Kind::Group), resource: Some(id), explanation: "Deleted.", before: Some(&resource.document), after: None };
+    let outcome = Outcome {
+        status: 204,
+        action: "group.deleted",
+        kind: Some(Kind::Group),
+        resource: Some(id),
+        explanation: "Deleted.",
+        before: Some(&resource.document),
+        after: None,
+    };
     record(&mut batch, service, call, caller, outcome);
     Ok(Planned { batch, answer: () })
 }
 
 /// Composes the membership operations, in their order, into rows to add and rows to remove.
-fn plan_members(connection: &mut Connection, organization: OrganizationId, group: ResourceId, changes: &[MemberChange]) -> Result<MemberPlan> {
+fn plan_members(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    group: ResourceId,
+    changes: &[MemberChange],
+) -> Result<MemberPlan> {
     let mut plan = MemberPlan::default();
     let mut add: BTreeSet<(ResourceId, Kind)> = BTreeSet::new();
     let mut remove: BTreeSet<ResourceId> = BTreeSet::new();
@@ -217,7 +306,11 @@ fn plan_members(connection: &mut Connection, organization: OrganizationId, group
             MemberChange::ReplaceAll(values) => {
                 let wanted = known(connection, organization, values)?;
                 add = wanted.add.into_iter().collect();
-                remove = group_members::all(connection, organization, group)?.into_iter().map(|(id, _)| id).filter(|id| !add.iter().any(|(other, _)| other == id)).collect();
+                remove = group_members::all(connection, organization, group)?
+                    .into_iter()
+                    .map(|(id, _)| id)
+                    .filter(|id| !add.iter().any(|(other, _)| other == id))
+                    .collect();
                 plan.unknown.extend(wanted.unknown);
             }
             MemberChange::RemoveAll => {
@@ -236,7 +329,8 @@ fn plan_members(connection: &mut Connection, organization: OrganizationId, group
     }
     // Only what really changes is written, so that repeating an operation changes nothing.
     let ids: Vec<ResourceId> = add.iter().map(|(id, _)| *id).chain(remove.iter().copied()).collect();
-    let present: BTreeSet<ResourceId> = group_members::among(connection, organization, group, &ids)?.into_iter().collect();
+    let present: BTreeSet<ResourceId> =
+        group_members::among(connection, organization, group, &ids)?.into_iter().collect();
     plan.add = add.into_iter().filter(|(id, _)| !present.contains(id)).collect();
     plan.remove = remove.into_iter().filter(|id| present.contains(id)).collect();
     Ok(plan)
@@ -262,7 +356,8 @@ fn known(connection: &mut Connection, organization: OrganizationId, values: &[St
 }
 
 fn load(connection: &mut Connection, caller: &Caller, id: ResourceId, if_match: Option<&str>) -> Result<Resource> {
-    let resource = resources::get(connection, caller.organization, Kind::Group, id)?.ok_or_else(|| not_found(&id.to_string()))?;
+    let resource =
+        resources::get(connection, caller.organization, Kind::Group, id)?.ok_or_else(|| not_found(&id.to_string()))?;
     check_version(if_match, resource.version)?;
     Ok(resource)
 }

@@ -99,7 +99,13 @@ struct Sort {
 ///
 /// # Errors
 /// `invalidFilter`, `tooMany`, `invalidCursor`, `expiredCursor`, `invalidCount`.
-pub fn list(connection: &mut Connection, service: &Service, caller: &Caller, kind: Kind, query: &Query) -> Result<Page> {
+pub fn list(
+    connection: &mut Connection,
+    service: &Service,
+    caller: &Caller,
+    kind: Kind,
+    query: &Query,
+) -> Result<Page> {
     let resource_type = caller.registry.resource_type(kind);
     let filter = query.filter.as_deref().map(|text| Filter::parse(text, resource_type)).transpose()?;
     let usage = organizations::usage(connection, caller.organization)?;
@@ -118,7 +124,8 @@ pub fn list(connection: &mut Connection, service: &Service, caller: &Caller, kin
     };
     if let Some(next) = page.next.filter(|_| query.cursor.is_some()) {
         let expires = now.plus_seconds(service.options.cursor_lifetime_seconds);
-        page.page.next_cursor = Some(cursor::write(&service.cursor_key, next, fingerprint, query.count.unwrap_or(count), expires));
+        page.page.next_cursor =
+            Some(cursor::write(&service.cursor_key, next, fingerprint, query.count.unwrap_or(count), expires));
     }
     if query.with_relations {
         add_relations(connection, caller, kind, &mut page.page.resources)?;
@@ -132,7 +139,14 @@ struct Found {
     next: Option<Position>,
 }
 
-fn plan<'a>(service: &'a Service, caller: &Caller, kind: Kind, filter: Option<Filter>, sort: Option<Sort>, usage: &Usage) -> Plan<'a> {
+fn plan<'a>(
+    service: &'a Service,
+    caller: &Caller,
+    kind: Kind,
+    filter: Option<Filter>,
+    sort: Option<Sort>,
+    usage: &Usage,
+) -> Plan<'a> {
     let place = Place { organization: caller.organization, kind, storage: &service.storage };
     let predicate = match &filter {
         Some(filter) => filter_sql::predicate(filter, place),
@@ -171,9 +185,19 @@ fn order_by(sort: Option<&Sort>) -> String {
 }
 
 #[expect(clippy::too_many_arguments, reason = "the whole of one query")]
-fn by_index(connection: &mut Connection, service: &Service, caller: &Caller, plan: &Plan<'_>, query: &Query, position: Option<Position>, count: i64, fingerprint: u64) -> Result<Found> {
+fn by_index(
+    connection: &mut Connection,
+    service: &Service,
+    caller: &Caller,
+    plan: &Plan<'_>,
+    query: &Query,
+    position: Option<Position>,
+    count: i64,
+    fingerprint: u64,
+) -> Result<Found> {
     let walk = (caller.token, fingerprint);
-    let known = if plan.sort.is_none() && position.is_none() { service.walks.at(walk, query.start_index) } else { None };
+    let known =
+        if plan.sort.is_none() && position.is_none() { service.walks.at(walk, query.start_index) } else { None };
     let total = match (known, position.map(|position| position.total).filter(|total| *total >= 0)) {
         (Some(known), _) => known.total,
         (None, Some(total)) => total,
@@ -208,7 +232,13 @@ fn total(connection: &mut Connection, plan: &Plan<'_>) -> Result<i64> {
 }
 
 /// The rows of a page; with an offset the ids come from the covering index first.
-fn rows(connection: &mut Connection, plan: &Plan<'_>, after: Option<ResourceId>, offset: i64, count: i64) -> Result<Vec<Resource>> {
+fn rows(
+    connection: &mut Connection,
+    plan: &Plan<'_>,
+    after: Option<ResourceId>,
+    offset: i64,
+    count: i64,
+) -> Result<Vec<Resource>> {
     let order = order_by(plan.sort.as_ref());
     let mut from = filter_sql::from_where(plan.place, plan.predicate.as_ref());
     if let Some(after) = after {
@@ -222,23 +252,44 @@ fn rows(connection: &mut Connection, plan: &Plan<'_>, after: Option<ResourceId>,
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        sql.push(COLUMNS).append(filter_sql::from_where(plan.place, None)).push(" AND r.id IN ").push_list(ids).push(&order);
+        sql.push(COLUMNS)
+            .append(filter_sql::from_where(plan.place, None))
+            .push(" AND r.id IN ")
+            .push_list(ids)
+            .push(&order);
     } else {
         sql.push(COLUMNS).append(from).push(&order).push(" LIMIT ").push_bind(count);
     }
-    Ok(sql.load::<ResourceColumns, ResourceRow>(connection).map_err(database_error)?.into_iter().map(from_row).collect())
+    Ok(sql
+        .load::<ResourceColumns, ResourceRow>(connection)
+        .map_err(database_error)?
+        .into_iter()
+        .map(from_row)
+        .collect())
 }
 
 /// The database narrows, the evaluator decides.
-fn by_evaluation(connection: &mut Connection, service: &Service, caller: &Caller, plan: &Plan<'_>, query: &Query, position: Option<Position>, count: i64) -> Result<Found> {
+fn by_evaluation(
+    connection: &mut Connection,
+    service: &Service,
+    caller: &Caller,
+    plan: &Plan<'_>,
+    query: &Query,
+    position: Option<Position>,
+    count: i64,
+) -> Result<Found> {
     let limit = service.options.unindexed_limit;
     let mut sql = Sql::new("SELECT ");
-    sql.push(COLUMNS).append(filter_sql::from_where(plan.place, plan.predicate.as_ref())).push(" ORDER BY r.id LIMIT ").push_bind(limit + 1);
+    sql.push(COLUMNS)
+        .append(filter_sql::from_where(plan.place, plan.predicate.as_ref()))
+        .push(" ORDER BY r.id LIMIT ")
+        .push_bind(limit + 1);
     let candidates = sql.load::<ResourceColumns, ResourceRow>(connection).map_err(database_error)?;
     if i64::try_from(candidates.len()).unwrap_or(i64::MAX) > limit {
         return Err(too_many(plan, limit));
     }
-    let relations = plan.filter.as_ref().is_some_and(names_relations) || plan.sort.as_ref().is_some_and(|sort| sort.path.starts_with("groups") || sort.path.starts_with("members"));
+    let relations = plan.filter.as_ref().is_some_and(names_relations)
+        || plan.sort.as_ref().is_some_and(|sort| sort.path.starts_with("groups") || sort.path.starts_with("members"));
     let mut matches: Vec<(Option<SortKey>, Resource)> = Vec::new();
     for candidates in candidates.chunks(500) {
         let mut shown: Vec<Shown> = candidates.iter().map(|row| bare(plan.place.kind, from_row(row.clone()))).collect();
@@ -248,7 +299,10 @@ fn by_evaluation(connection: &mut Connection, service: &Service, caller: &Caller
         for shown in shown {
             let value: Value = serde_json::from_str(&shown.text("")).map_err(Error::internal)?;
             if plan.filter.as_ref().is_none_or(|filter| filter.matches(&value)) {
-                let key = plan.sort.as_ref().and_then(|sort| sort_key(&value, &sort.path, caller.registry.resource_type(plan.place.kind)));
+                let key = plan
+                    .sort
+                    .as_ref()
+                    .and_then(|sort| sort_key(&value, &sort.path, caller.registry.resource_type(plan.place.kind)));
                 matches.push((key, shown.resource));
             }
         }
@@ -267,7 +321,8 @@ fn by_evaluation(connection: &mut Connection, service: &Service, caller: &Caller
     let total = i64::try_from(matches.len()).unwrap_or(i64::MAX);
     let offset = position.map_or(query.start_index - 1, |position| position.offset).max(0);
     let take = |number: i64| usize::try_from(number).unwrap_or(0);
-    let resources: Vec<Resource> = matches.into_iter().skip(take(offset)).take(take(count)).map(|(_, resource)| resource).collect();
+    let resources: Vec<Resource> =
+        matches.into_iter().skip(take(offset)).take(take(count)).map(|(_, resource)| resource).collect();
     let end = offset + i64::try_from(resources.len()).unwrap_or(0);
     let next = (end < total && count > 0).then_some(Position { after: None, offset: end, total });
     Ok(Found { page: page(plan, query, total, resources), next })
@@ -298,7 +353,8 @@ fn sort_key(resource: &Value, path: &str, resource_type: &ResourceType) -> Optio
     };
     let mut value = holder.get(&target.attribute.name)?;
     if let Value::Array(values) = value {
-        value = values.iter().find(|value| value.get("primary") == Some(&Value::Bool(true))).or_else(|| values.first())?;
+        value =
+            values.iter().find(|value| value.get("primary") == Some(&Value::Bool(true))).or_else(|| values.first())?;
     }
     let leaf = match target.sub_attribute {
         Some(sub) => value.get(&sub.name)?,
@@ -315,7 +371,12 @@ fn sort_key(resource: &Value, path: &str, resource_type: &ResourceType) -> Optio
 }
 
 fn too_many(plan: &Plan<'_>, limit: i64) -> Error {
-    let what = plan.filter.as_ref().map(ToString::to_string).or_else(|| plan.sort.as_ref().map(|sort| sort.path.clone())).unwrap_or_default();
+    let what = plan
+        .filter
+        .as_ref()
+        .map(ToString::to_string)
+        .or_else(|| plan.sort.as_ref().map(|sort| sort.path.clone()))
+        .unwrap_or_default();
     Error::new(
         Code::TooMany,
         format!(
@@ -354,7 +415,9 @@ fn add_all_relations(connection: &mut Connection, caller: &Caller, kind: Kind, s
         Kind::Group => {
             for shown in shown {
                 let members = group_members::all(connection, caller.organization, shown.resource.id)?;
-                shown.members = Members::All(members.into_iter().map(|(id, kind)| group_members::Member { id, kind, display: None }).collect());
+                shown.members = Members::All(
+                    members.into_iter().map(|(id, kind)| group_members::Member { id, kind, display: None }).collect(),
+                );
             }
             Ok(())
         }

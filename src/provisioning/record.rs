@@ -66,7 +66,23 @@ pub fn record(batch: &mut Batch, service: &Service, call: &Call, caller: &Caller
 }
 
 /// Adds the log entry of a refused operation.
-pub fn refusal(batch: &mut Batch, service: &Service, call: &Call, caller: &Caller, kind: Option<Kind>, resource: Option<ResourceId>, error: &Error) {
-    let outcome = Outcome { status: error.status(), action: "refused", kind, resource, explanation: &error.detail, before: None, after: None };
+pub fn refusal(
+    batch: &mut Batch,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    kind: Option<Kind>,
+    resource: Option<ResourceId>,
+    error: &Error,
+) {
+    let outcome = Outcome {
+        status: error.status(),
+        action: "refused",
+        kind,
+        resource,
+        explanation: &error.detail,
+        before: None,
+        after: None,
+    };
     record(batch, service, call, caller, outcome);
 }

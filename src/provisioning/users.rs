@@ -51,7 +51,13 @@ impl Stored {
 ///
 /// # Errors
 /// `uniqueness` when the userName is in use, `seat_limit_reached`, and those of the document.
-pub fn create(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, body: &Value) -> Result<Planned<Shown>> {
+pub fn create(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    body: &Value,
+) -> Result<Planned<Shown>> {
     let accepted = Document::from_request(body, user_type(caller))?;
     let derived = service.storage.derive(&accepted.document, Kind::User)?;
     match existing(connection, caller, &derived)? {
@@ -87,7 +93,14 @@ fn existing(connection: &mut Connection, caller: &Caller, derived: &Derived) -> 
     Ok(None)
 }
 
-fn create_new(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, mut document: Document, derived: Derived) -> Result<Planned<Shown>> {
+fn create_new(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    mut document: Document,
+    derived: Derived,
+) -> Result<Planned<Shown>> {
     let usage = organizations::usage(connection, caller.organization)?;
     let standing = usage.admit(caller.seat_policy, None, derived.active)?;
     let derived = hold_back(&mut document, derived, standing);
@@ -95,7 +108,11 @@ fn create_new(connection: &mut Connection, service: &Service, call: &Call, calle
     let id = service.ids.next();
     let text = document.to_text();
     let mut batch = Batch::default();
-    resources::insert(&mut batch, caller.organization, Written { id, kind: Kind::User, now, document: &text, derived: &derived });
+    resources::insert(
+        &mut batch,
+        caller.organization,
+        Written { id, kind: Kind::User, now, document: &text, derived: &derived },
+    );
     resources::insert_member(
         &mut batch,
         caller.organization,
@@ -114,21 +131,41 @@ fn create_new(connection: &mut Connection, service: &Service, call: &Call, calle
     change.moves(Role::Read, None, Some(standing));
     organizations::change_usage(&mut batch, caller.organization, &change);
     let explanation = if standing == Standing::Waiting { "Created, waiting for a seat." } else { "Created." };
-    let outcome = Outcome { status: 201, action: "user.created", kind: Some(Kind::User), resource: Some(id), explanation, before: None, after: Some(&text) };
+    let outcome = Outcome {
+        status: 201,
+        action: "user.created",
+        kind: Some(Kind::User),
+        resource: Some(id),
+        explanation,
+        before: None,
+        after: Some(&text),
+    };
     record(&mut batch, service, call, caller, outcome);
     let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text };
     Ok(Planned { batch, answer: Shown { kind: Kind::User, resource, groups: Vec::new(), members: Members::Left } })
 }
 
 /// A POST met a User that exists: adopt, restore, or 409.
-fn take_over(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, stored: Stored, accepted: Accepted, derived: &Derived) -> Result<Planned<Shown>> {
+fn take_over(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    stored: Stored,
+    accepted: Accepted,
+    derived: &Derived,
+) -> Result<Planned<Shown>> {
     let mut document = accepted.document;
     let explanation = if stored.member.provisioned {
-        let contradicts = matches!((&stored.derived.external_id, &derived.external_id), (Some(theirs), Some(ours)) if theirs != ours);
+        let contradicts =
+            matches!((&stored.derived.external_id, &derived.external_id), (Some(theirs), Some(ours)) if theirs != ours);
         if stored.standing() != Standing::Deactivated || contradicts {
             return Err(Error::new(
                 Code::Uniqueness,
-                format!("A user with the userName \"{}\" exists already. Find it with a filter and update it instead.", stored.name()),
+                format!(
+                    "A user with the userName \"{}\" exists already. Find it with a filter and update it instead.",
+                    stored.name()
+                ),
             ));
         }
         "Restored: the same id as before."
@@ -146,7 +183,8 @@ fn take_over(connection: &mut Connection, service: &Service, call: &Call, caller
 /// # Errors
 /// `not_found`.
 pub fn get(connection: &mut Connection, caller: &Caller, id: ResourceId, with_groups: bool) -> Result<Shown> {
-    let resource = resources::get(connection, caller.organization, Kind::User, id)?.ok_or_else(|| not_found(&id.to_string()))?;
+    let resource =
+        resources::get(connection, caller.organization, Kind::User, id)?.ok_or_else(|| not_found(&id.to_string()))?;
     shown(connection, caller, resource, with_groups)
 }
 
@@ -154,11 +192,20 @@ pub fn get(connection: &mut Connection, caller: &Caller, id: ResourceId, with_gr
 ///
 /// # Errors
 /// `not_found`, `precondition_failed`, and those of the document and of the rules.
-pub fn replace(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, id: ResourceId, body: &Value, if_match: Option<&str>) -> Result<Planned<Shown>> {
+pub fn replace(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    id: ResourceId,
+    body: &Value,
+    if_match: Option<&str>,
+) -> Result<Planned<Shown>> {
     let stored = load(connection, service, caller, id, if_match)?;
     let accepted = Document::from_request(body, user_type(caller))?;
     Document::check_immutable(&stored.document, &accepted.document, user_type(caller))?;
-    let change = Rewrite { document: accepted.document, status: 200, action: "user.replaced", explanation: "Replaced." };
+    let change =
+        Rewrite { document: accepted.document, status: 200, action: "user.replaced", explanation: "Replaced." };
     rewrite(connection, service, call, caller, &stored, change)
 }
 
@@ -166,7 +213,15 @@ pub fn replace(connection: &mut Connection, service: &Service, call: &Call, call
 ///
 /// # Errors
 /// `not_found`, `precondition_failed`, and those of the operations and of the rules.
-pub fn patch(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, id: ResourceId, body: &Value, if_match: Option<&str>) -> Result<Planned<Shown>> {
+pub fn patch(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    id: ResourceId,
+    body: &Value,
+    if_match: Option<&str>,
+) -> Result<Planned<Shown>> {
     let stored = load(connection, service, caller, id, if_match)?;
     let plan = patch::plan(&stored.document, body, user_type(caller))?;
     let change = Rewrite { document: plan.document, status: 200, action: "user.patched", explanation: "Changed." };
@@ -181,7 +236,14 @@ struct Rewrite {
 }
 
 /// The one way a User's document changes: seats, owner rule, waitlist, log.
-fn rewrite(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, stored: &Stored, change: Rewrite) -> Result<Planned<Shown>> {
+fn rewrite(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    stored: &Stored,
+    change: Rewrite,
+) -> Result<Planned<Shown>> {
     let mut document = change.document;
     let derived = service.storage.derive(&document, Kind::User)?;
     if derived.user_name_key != stored.derived.user_name_key {
@@ -205,20 +267,39 @@ fn rewrite(connection: &mut Connection, service: &Service, call: &Call, caller: 
     }
     if changed || !stored.member.provisioned || standing != stored.standing() {
         let waiting_since = (standing == Standing::Waiting).then_some(now);
-        resources::update_member(&mut batch, caller.organization, resource.id, standing.name(), derived.address_key.as_deref(), waiting_since);
+        resources::update_member(
+            &mut batch,
+            caller.organization,
+            resource.id,
+            standing.name(),
+            derived.address_key.as_deref(),
+            waiting_since,
+        );
     }
     if ledger.used < 0 {
         admit_next(connection, service, caller, &usage, resource.id, &mut batch, &mut ledger)?;
     }
     organizations::change_usage(&mut batch, caller.organization, &ledger);
-    let (before, after) = if changed { (Some(stored.resource.document.as_str()), Some(resource.document.as_str())) } else { (None, None) };
+    let (before, after) = if changed {
+        (Some(stored.resource.document.as_str()), Some(resource.document.as_str()))
+    } else {
+        (None, None)
+    };
     let explanation = if changed { change.explanation } else { "Nothing to change." };
     record(
         &mut batch,
         service,
         call,
         caller,
-        Outcome { status: change.status, action: change.action, kind: Some(Kind::User), resource: Some(resource.id), explanation, before, after },
+        Outcome {
+            status: change.status,
+            action: change.action,
+            kind: Some(Kind::User),
+            resource: Some(resource.id),
+            explanation,
+            before,
+            after,
+        },
     );
     let answer = shown(connection, caller, resource, true)?;
     Ok(Planned { batch, answer })
@@ -254,7 +335,13 @@ fn admit_next(
 ///
 /// # Errors
 /// When the stored document cannot be read.
-pub fn admit(service: &Service, organization: crate::id::OrganizationId, found: (Resource, Member), batch: &mut Batch, ledger: &mut Change) -> Result<()> {
+pub fn admit(
+    service: &Service,
+    organization: crate::id::OrganizationId,
+    found: (Resource, Member),
+    batch: &mut Batch,
+    ledger: &mut Change,
+) -> Result<()> {
     let stored = Stored::new(service, found)?;
     let mut document = stored.document.clone();
     document.set_active(true);
@@ -263,7 +350,14 @@ pub fn admit(service: &Service, organization: crate::id::OrganizationId, found: 
     let now = service.clock.now().to_millisecond().0;
     let written = Written { id: stored.resource.id, kind: Kind::User, now, document: &text, derived: &derived };
     resources::update(batch, organization, stored.resource.version, written, &stored.derived);
-    resources::update_member(batch, organization, stored.resource.id, Standing::Active.name(), derived.address_key.as_deref(), None);
+    resources::update_member(
+        batch,
+        organization,
+        stored.resource.id,
+        Standing::Active.name(),
+        derived.address_key.as_deref(),
+        None,
+    );
     ledger.moves(stored.role(), Some(Standing::Waiting), Some(Standing::Active));
     Ok(())
 }
@@ -272,7 +366,14 @@ pub fn admit(service: &Service, organization: crate::id::OrganizationId, found: 
 ///
 /// # Errors
 /// `not_found`, `precondition_failed`, `last_owner`.
-pub fn delete(connection: &mut Connection, service: &Service, call: &Call, caller: &Caller, id: ResourceId, if_match: Option<&str>) -> Result<Planned<()>> {
+pub fn delete(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    id: ResourceId,
+    if_match: Option<&str>,
+) -> Result<Planned<()>> {
     let stored = load(connection, service, caller, id, if_match)?;
     let usage = organizations::usage(connection, caller.organization)?;
     let mut ledger = Change::default();
@@ -289,7 +390,15 @@ pub fn delete(connection: &mut Connection, service: &Service, call: &Call, calle
     }
     organizations::change_usage(&mut batch, caller.organization, &ledger);
     let before = with_memberships(&stored.resource.document, memberships.iter().filter(|m| m.direct).map(|m| m.group));
-    let outcome = Outcome { status: 204, action: "user.deleted", kind: Some(Kind::User), resource: Some(id), explanation: "Deleted.", before: Some(&before), after: None };
+    let outcome = Outcome {
+        status: 204,
+        action: "user.deleted",
+        kind: Some(Kind::User),
+        resource: Some(id),
+        explanation: "Deleted.",
+        before: Some(&before),
+        after: None,
+    };
     record(&mut batch, service, call, caller, outcome);
     Ok(Planned { batch, answer: () })
 }
@@ -303,7 +412,13 @@ fn with_memberships(document: &str, groups: impl Iterator<Item = ResourceId>) ->
     format!("{},\"groups\":{}}}", document.strip_suffix('}').unwrap_or(document), Value::from(groups))
 }
 
-fn load(connection: &mut Connection, service: &Service, caller: &Caller, id: ResourceId, if_match: Option<&str>) -> Result<Stored> {
+fn load(
+    connection: &mut Connection,
+    service: &Service,
+    caller: &Caller,
+    id: ResourceId,
+    if_match: Option<&str>,
+) -> Result<Stored> {
     let found = resources::user(connection, caller.organization, id)?.ok_or_else(|| not_found(&id.to_string()))?;
     check_version(if_match, found.0.version)?;
     Stored::new(service, found)
@@ -317,25 +432,40 @@ pub fn check_version(if_match: Option<&str>, version: i64) -> Result<()> {
     match if_match {
         Some(condition) if !matches_version(condition, version) => Err(Error::new(
             Code::PreconditionFailed,
-            format!("The resource is at version W/\"{version}\", which If-Match does not name. Get it again and repeat the change."),
+            format!(
+                "The resource is at version W/\"{version}\", which If-Match does not name. Get it again and repeat the change."
+            ),
         )),
         _ => Ok(()),
     }
 }
 
-fn refuse_taken(connection: &mut Connection, caller: &Caller, id: ResourceId, derived: &Derived, document: &Document) -> Result<()> {
+fn refuse_taken(
+    connection: &mut Connection,
+    caller: &Caller,
+    id: ResourceId,
+    derived: &Derived,
+    document: &Document,
+) -> Result<()> {
     let Some(key) = &derived.user_name_key else { return Ok(()) };
     match resources::user_by_name(connection, caller.organization, key)? {
         Some((other, _)) if other.id != id => Err(Error::new(
             Code::Uniqueness,
-            format!("Another user has the userName \"{}\". Choose another or update that user.", document.user_name().unwrap_or_default()),
+            format!(
+                "Another user has the userName \"{}\". Choose another or update that user.",
+                document.user_name().unwrap_or_default()
+            ),
         )),
         _ => Ok(()),
     }
 }
 
 fn shown(connection: &mut Connection, caller: &Caller, resource: Resource, with_groups: bool) -> Result<Shown> {
-    let groups = if with_groups { group_members::groups_of(connection, caller.organization, &[resource.id])? } else { Vec::new() };
+    let groups = if with_groups {
+        group_members::groups_of(connection, caller.organization, &[resource.id])?
+    } else {
+        Vec::new()
+    };
     Ok(Shown { kind: Kind::User, resource, groups, members: Members::Left })
 }
 

@@ -91,17 +91,23 @@ impl Document {
     /// # Errors
     /// `mutability` naming the attribute.
     pub fn check_immutable(old: &Self, new: &Self, resource_type: &ResourceType) -> Result<()> {
-        let schemas = std::iter::once((None, &resource_type.core)).chain(resource_type.extensions.iter().map(|extension| (Some(extension.schema.id.as_str()), &extension.schema)));
+        let schemas = std::iter::once((None, &resource_type.core)).chain(
+            resource_type.extensions.iter().map(|extension| (Some(extension.schema.id.as_str()), &extension.schema)),
+        );
         for (urn, schema) in schemas {
             let value = |document: &Self, name: &str| match urn {
                 Some(urn) => document.get(urn).and_then(|extension| extension.get(name)).cloned(),
                 None => document.get(name).cloned(),
             };
-            for attribute in schema.attributes.iter().filter(|attribute| attribute.mutability == Mutability::Immutable) {
+            for attribute in schema.attributes.iter().filter(|attribute| attribute.mutability == Mutability::Immutable)
+            {
                 if let Some(before) = value(old, &attribute.name)
                     && value(new, &attribute.name).as_ref() != Some(&before)
                 {
-                    return Err(Error::new(Code::Mutability, format!("{} is immutable: it keeps the value it was created with.", attribute.name)));
+                    return Err(Error::new(
+                        Code::Mutability,
+                        format!("{} is immutable: it keeps the value it was created with.", attribute.name),
+                    ));
                 }
             }
         }
@@ -110,7 +116,10 @@ impl Document {
 
     /// Checks what is required and recomputes `schemas`.
     pub(super) fn finish(&mut self, resource_type: &ResourceType) -> Result<()> {
-        self.0.retain(|_, value| !matches!(value, Value::Object(object) if object.is_empty()) && !matches!(value, Value::Array(values) if values.is_empty()));
+        self.0.retain(|_, value| {
+            !matches!(value, Value::Object(object) if object.is_empty())
+                && !matches!(value, Value::Array(values) if values.is_empty())
+        });
         require(&resource_type.core, |name| self.get(name), "")?;
         let mut schemas = vec![Value::from(resource_type.core.id.as_str())];
         for extension in &resource_type.extensions {
@@ -119,7 +128,9 @@ impl Document {
                     require(&extension.schema, |name| values.get(name), &format!("{}:", extension.schema.id))?;
                     schemas.push(Value::from(extension.schema.id.as_str()));
                 }
-                None if extension.required => return Err(refuse(&extension.schema.id, "is required for this organization")),
+                None if extension.required => {
+                    return Err(refuse(&extension.schema.id, "is required for this organization"));
+                }
                 None => {}
             }
         }
@@ -130,7 +141,9 @@ impl Document {
 }
 
 fn require<'v>(schema: &Schema, find: impl Fn(&str) -> Option<&'v Value>, prefix: &str) -> Result<()> {
-    for attribute in schema.attributes.iter().filter(|attribute| attribute.required && attribute.mutability != Mutability::ReadOnly) {
+    for attribute in
+        schema.attributes.iter().filter(|attribute| attribute.required && attribute.mutability != Mutability::ReadOnly)
+    {
         let found = find(&attribute.name);
         if found.is_none() || found.and_then(Value::as_str).is_some_and(|text| text.trim().is_empty()) {
             return Err(refuse(&format!("{prefix}{}", attribute.name), "is required"));
@@ -178,7 +191,13 @@ impl Accepted {
         Ok(())
     }
 
-    fn set(&mut self, urn: Option<&str>, attribute: &super::schema::Attribute, value: &Value, path: &str) -> Result<()> {
+    fn set(
+        &mut self,
+        urn: Option<&str>,
+        attribute: &super::schema::Attribute,
+        value: &Value,
+        path: &str,
+    ) -> Result<()> {
         let Some(value) = canonical(attribute, value.clone(), path, &mut self.ignored)? else { return Ok(()) };
         let map = &mut self.document.0;
         match urn {
@@ -212,7 +231,9 @@ pub fn member_ids(value: &Value) -> Result<Vec<String>> {
             _ => None,
         };
         match id {
-            Some(id) if id.contains('\0') => return Err(refuse(&format!("members[{position}].value"), "must not contain a NUL character")),
+            Some(id) if id.contains('\0') => {
+                return Err(refuse(&format!("members[{position}].value"), "must not contain a NUL character"));
+            }
             Some(id) => {
                 if seen.insert(id.to_owned()) {
                     ids.push(id.to_owned());

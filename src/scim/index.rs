@@ -64,7 +64,11 @@ impl Storage {
     pub fn number(&self, extension: Option<&str>, attribute: &str, sub: Option<&str>) -> Option<u16> {
         self.indexed
             .iter()
-            .find(|indexed| indexed.extension.as_deref() == extension && indexed.attribute == attribute && indexed.sub.as_deref() == sub)
+            .find(|indexed| {
+                indexed.extension.as_deref() == extension
+                    && indexed.attribute == attribute
+                    && indexed.sub.as_deref() == sub
+            })
             .map(|indexed| indexed.number)
     }
 
@@ -91,7 +95,11 @@ impl Storage {
         check_length("externalId", derived.external_id.as_deref())?;
         check_length("displayName", derived.display_name_key.as_deref())?;
         for element in &derived.elements {
-            let name = self.indexed.iter().find(|indexed| indexed.number == element.attribute).map_or("", |indexed| indexed.attribute.as_str());
+            let name = self
+                .indexed
+                .iter()
+                .find(|indexed| indexed.number == element.attribute)
+                .map_or("", |indexed| indexed.attribute.as_str());
             check_length(name, Some(&element.value_key))?;
         }
         Ok(derived)
@@ -136,7 +144,9 @@ fn push_elements(out: &mut Vec<Element>, indexed: &Indexed, document: &Document)
 /// The primary e-mail, else the first of type work, else the first, else a userName that is an address.
 fn address(document: &Document) -> Option<String> {
     let emails = document.get("emails").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let is_work = |email: &&Value| email.get("type").and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("work"));
+    let is_work = |email: &&Value| {
+        email.get("type").and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("work"))
+    };
     let chosen = emails
         .iter()
         .find(|email| email.get("primary") == Some(&Value::Bool(true)))

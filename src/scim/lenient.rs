@@ -98,14 +98,18 @@ pub fn schemas(value: Option<&Value>, resource_type: &ResourceType) -> Result<()
     let urns: Vec<&str> = urns.iter().filter_map(Value::as_str).collect();
     // The oldest drafts had one URN for users and groups alike.
     let is_known = |urn: &&str| {
-        urn.starts_with("urn:scim:schemas:core:") || resource_type.schema_ids().any(|id| id.eq_ignore_ascii_case(draft_urn(urn)))
+        urn.starts_with("urn:scim:schemas:core:")
+            || resource_type.schema_ids().any(|id| id.eq_ignore_ascii_case(draft_urn(urn)))
     };
     if urns.is_empty() || urns.iter().any(is_known) {
         return Ok(());
     }
     Err(Error::new(
         Code::InvalidValue,
-        format!("schemas names none of this resource's schemas. Use {}.", resource_type.schema_ids().collect::<Vec<_>>().join(", ")),
+        format!(
+            "schemas names none of this resource's schemas. Use {}.",
+            resource_type.schema_ids().collect::<Vec<_>>().join(", ")
+        ),
     ))
 }
 

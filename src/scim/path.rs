@@ -31,14 +31,19 @@ impl<'r> Path<'r> {
         let Some((inside, after)) = rest.rsplit_once(']') else {
             return Err(invalid(text, "its \"]\" is missing"));
         };
-        let Some(Named::Attribute(Target { extension, attribute, sub_attribute: None })) = resource_type.resolve(name) else {
+        let Some(Named::Attribute(Target { extension, attribute, sub_attribute: None })) = resource_type.resolve(name)
+        else {
             return Err(invalid(text, "what stands before \"[\" names no attribute"));
         };
         if !attribute.is_complex() {
             return Err(invalid(text, "the attribute has no sub-attributes to filter by"));
         }
         let sub_attribute = match after.strip_prefix('.') {
-            Some(sub) => Some(attribute.sub_attribute(sub).ok_or_else(|| invalid(text, "what follows \"].\" names no sub-attribute"))?),
+            Some(sub) => Some(
+                attribute
+                    .sub_attribute(sub)
+                    .ok_or_else(|| invalid(text, "what follows \"].\" names no sub-attribute"))?,
+            ),
             None if after.is_empty() => None,
             None => return Err(invalid(text, "expected \".\" and a sub-attribute, or the end, after \"]\"")),
         };

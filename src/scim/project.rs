@@ -32,7 +32,12 @@ impl Projection {
     pub fn parse(attributes: &[String], excluded: &[String], resource_type: &ResourceType) -> Result<Self> {
         let given = |names: &[String]| names.iter().any(|name| !name.trim().is_empty());
         let (mode, names) = match (given(attributes), given(excluded)) {
-            (true, true) => return Err(Error::new(Code::InvalidValue, "attributes and excludedAttributes exclude each other: send one of them.")),
+            (true, true) => {
+                return Err(Error::new(
+                    Code::InvalidValue,
+                    "attributes and excludedAttributes exclude each other: send one of them.",
+                ));
+            }
             (true, false) => (Mode::Only, attributes),
             (false, true) => (Mode::Without, excluded),
             (false, false) => return Ok(Self::default()),
@@ -61,7 +66,9 @@ impl Projection {
     #[must_use]
     pub fn wants(&self, attribute: &str) -> bool {
         let named = |whole: bool| {
-            self.names.iter().any(|(extension, name, sub)| extension.is_none() && name.as_deref() == Some(attribute) && (!whole || sub.is_none()))
+            self.names.iter().any(|(extension, name, sub)| {
+                extension.is_none() && name.as_deref() == Some(attribute) && (!whole || sub.is_none())
+            })
         };
         match self.mode {
             Mode::Default => true,
@@ -87,7 +94,12 @@ impl Projection {
         self.keep(object, None, |name| resource_type.attribute(name));
     }
 
-    fn keep<'r>(&self, object: &mut Map<String, Value>, extension: Option<&Schema>, find: impl Fn(&str) -> Option<&'r Attribute>) {
+    fn keep<'r>(
+        &self,
+        object: &mut Map<String, Value>,
+        extension: Option<&Schema>,
+        find: impl Fn(&str) -> Option<&'r Attribute>,
+    ) {
         let urn = extension.map(|schema| schema.id.as_str());
         object.retain(|name, value| {
             // What is no attribute here is an extension's object, which has been dealt with.
@@ -97,9 +109,13 @@ impl Projection {
     }
 
     fn keep_value(&self, attribute: &Attribute, urn: Option<&str>, value: &mut Value) -> bool {
-        let of_attribute = self.names.iter().filter(|(extension, name, _)| extension.as_deref() == urn && name.as_deref() == Some(attribute.name.as_str()));
+        let of_attribute = self.names.iter().filter(|(extension, name, _)| {
+            extension.as_deref() == urn && name.as_deref() == Some(attribute.name.as_str())
+        });
         let subs: Vec<&str> = of_attribute.clone().filter_map(|(_, _, sub)| sub.as_deref()).collect();
-        let whole = of_attribute.clone().any(|(_, _, sub)| sub.is_none()) || urn.is_some() && self.names.iter().any(|(extension, name, _)| extension.as_deref() == urn && name.is_none());
+        let whole = of_attribute.clone().any(|(_, _, sub)| sub.is_none())
+            || urn.is_some()
+                && self.names.iter().any(|(extension, name, _)| extension.as_deref() == urn && name.is_none());
         if attribute.returned == Returned::Always {
             return true;
         }
@@ -107,9 +123,13 @@ impl Projection {
             Mode::Default => true,
             Mode::Only if whole => true,
             Mode::Only if subs.is_empty() => false,
-            Mode::Only => keep_subs(attribute, value, |sub| sub.returned == Returned::Always || subs.contains(&sub.name.as_str())),
+            Mode::Only => {
+                keep_subs(attribute, value, |sub| sub.returned == Returned::Always || subs.contains(&sub.name.as_str()))
+            }
             Mode::Without if whole => false,
-            Mode::Without => keep_subs(attribute, value, |sub| sub.returned == Returned::Always || !subs.contains(&sub.name.as_str())),
+            Mode::Without => keep_subs(attribute, value, |sub| {
+                sub.returned == Returned::Always || !subs.contains(&sub.name.as_str())
+            }),
         }
     }
 }

@@ -79,7 +79,11 @@ fn single(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec<Str
 
 fn number(value: Value, path: &str, whole: bool) -> Result<Value> {
     let value = lenient::string_number(&value).unwrap_or(value);
-    let fits = if whole { value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0) } else { value.is_number() };
+    let fits = if whole {
+        value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0)
+    } else {
+        value.is_number()
+    };
     if fits { Ok(value) } else { Err(refuse(path, if whole { "must be an integer" } else { "must be a number" })) }
 }
 
@@ -111,7 +115,8 @@ fn complex(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec<St
 fn is_base64(text: &str) -> bool {
     use base64::Engine as _;
     let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    base64::engine::general_purpose::STANDARD.decode(&text).is_ok() || base64::engine::general_purpose::STANDARD_NO_PAD.decode(&text).is_ok()
+    base64::engine::general_purpose::STANDARD.decode(&text).is_ok()
+        || base64::engine::general_purpose::STANDARD_NO_PAD.decode(&text).is_ok()
 }
 
 /// `invalidValue` for an attribute.

@@ -6,7 +6,16 @@ use crate::id::OrganizationId;
 
 /// Inserts a domain.
 #[expect(clippy::too_many_arguments, reason = "the columns of the row")]
-pub fn insert(batch: &mut Batch, organization: OrganizationId, domain: &str, state: &str, vouched: bool, role: &str, challenge: &str, now: i64) {
+pub fn insert(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    domain: &str,
+    state: &str,
+    vouched: bool,
+    role: &str,
+    challenge: &str,
+    now: i64,
+) {
     batch.run(
         Sql::new("INSERT INTO associated_domains (organization_id, domain, state, vouched, joining, role, challenge, created_at) VALUES (?, ?, ?, ?, 'automatic', ?, ?, ?)")
             .bind(organization)

@@ -28,14 +28,18 @@ impl From<DieselError> for Failure {
     fn from(error: DieselError) -> Self {
         match &error {
             DieselError::DatabaseError(kind, information) => match kind {
-                DatabaseErrorKind::UniqueViolation | DatabaseErrorKind::CheckViolation | DatabaseErrorKind::ForeignKeyViolation => {
+                DatabaseErrorKind::UniqueViolation
+                | DatabaseErrorKind::CheckViolation
+                | DatabaseErrorKind::ForeignKeyViolation => {
                     let name = information.constraint_name().unwrap_or_else(|| information.message());
                     Self::Constraint(name.to_owned())
                 }
                 DatabaseErrorKind::SerializationFailure => Self::Retry(error),
                 _ if information.message().contains("division by zero") => Self::Stale,
                 _ if information.message().contains("deadlock detected") => Self::Retry(error),
-                _ if information.message().contains("CHECK constraint failed") => Self::Constraint(information.message().to_owned()),
+                _ if information.message().contains("CHECK constraint failed") => {
+                    Self::Constraint(information.message().to_owned())
+                }
                 _ => Self::Database(error),
             },
             _ => Self::Database(error),
@@ -125,7 +129,10 @@ impl Batch {
                 Step::Exactly(expected, step) => {
                     // The division fails, and with it the whole statement, unless the count is as expected.
                     use std::fmt::Write as _;
-                    let _ = write!(check, " + 1 / (CASE WHEN (SELECT count(*) FROM s{position}) = {expected} THEN 1 ELSE 0 END)");
+                    let _ = write!(
+                        check,
+                        " + 1 / (CASE WHEN (SELECT count(*) FROM s{position}) = {expected} THEN 1 ELSE 0 END)"
+                    );
                     step
                 }
                 Step::Rows(rows) => rows.for_postgres(),

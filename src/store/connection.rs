@@ -25,7 +25,11 @@ impl FromStr for DatabaseUrl {
     fn from_str(url: &str) -> Result<Self, String> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
-            return if path.is_empty() { Err("sqlite: needs a file, such as sqlite:data/headcount.db".into()) } else { Ok(Self::Sqlite(path.into())) };
+            return if path.is_empty() {
+                Err("sqlite: needs a file, such as sqlite:data/headcount.db".into())
+            } else {
+                Ok(Self::Sqlite(path.into()))
+            };
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Self::Postgres(url.to_owned()));
@@ -113,7 +117,10 @@ impl Connection {
     ///
     /// # Errors
     /// Those of `work`, and the database's.
-    pub fn transaction<T, E: From<diesel::result::Error>>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+    pub fn transaction<T, E: From<diesel::result::Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         self.begin()?;
         match work(self) {
             Ok(value) => {
@@ -129,11 +136,16 @@ impl Connection {
 }
 
 fn depth(sqlite: &mut SqliteConnection) -> u32 {
-    AnsiTransactionManager::transaction_manager_status_mut(sqlite).transaction_depth().ok().flatten().map_or(0, std::num::NonZeroU32::get)
+    AnsiTransactionManager::transaction_manager_status_mut(sqlite)
+        .transaction_depth()
+        .ok()
+        .flatten()
+        .map_or(0, std::num::NonZeroU32::get)
 }
 
 fn open_sqlite(path: &Path) -> ConnectionResult<SqliteConnection> {
-    let text = path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path of the database is not UTF-8".into()))?;
+    let text =
+        path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path of the database is not UTF-8".into()))?;
     let mut sqlite = SqliteConnection::establish(text)?;
     // WAL with FULL: a commit is on the disk before it is answered. Temporary b-trees stay in memory.
     sqlite

@@ -62,7 +62,9 @@ pub fn predicate(filter: &Filter, place: Place<'_>) -> Predicate {
         }
         Filter::Not(inner) => negate(predicate(inner, place)),
         Filter::Present(attribute) => present(attribute, place.kind),
-        Filter::Compare { attribute, operator: Operator::Ne, literal } => negate(compare(attribute, Operator::Eq, literal, place)),
+        Filter::Compare { attribute, operator: Operator::Ne, literal } => {
+            negate(compare(attribute, Operator::Eq, literal, place))
+        }
         Filter::Compare { attribute, operator, literal } => compare(attribute, *operator, literal, place),
         Filter::ValuePath { attribute, filter } => value_path(attribute, filter, place),
     }
@@ -125,17 +127,26 @@ fn present(attribute: &AttributeRef, kind: Kind) -> Predicate {
 fn compare(attribute: &AttributeRef, operator: Operator, literal: &Literal, place: Place<'_>) -> Predicate {
     if let Some(column) = text_column(attribute, place.kind) {
         return match literal {
-            Literal::Text(text) => compare_text(Sql::default(), column, operator, &key(attribute, text)).map_or_else(Predicate::unknown, |sql| Predicate::exact(sql, true)),
+            Literal::Text(text) => compare_text(Sql::default(), column, operator, &key(attribute, text))
+                .map_or_else(Predicate::unknown, |sql| Predicate::exact(sql, true)),
             _ => Predicate::unknown(),
         };
     }
     let core = attribute.extension.is_none();
     match (attribute.name.as_str(), attribute.sub.as_deref(), operator, literal) {
         ("id", None, Operator::Eq, Literal::Text(text)) if core => Predicate::exact(equals_id("r.id", text), true),
-        ("active", None, Operator::Eq, Literal::Boolean(active)) if core => Predicate::exact(Sql::new("(r.active = ?)").bind(*active), false),
-        ("meta", Some(time @ ("created" | "lastModified")), _, Literal::DateTime(at)) if core => compare_time(time, operator, at.0),
-        ("members", Some("value"), Operator::Eq, Literal::Text(text)) if core && place.kind == Kind::Group => Predicate::exact(has_member(text, place.organization), true),
-        ("groups", Some("value"), Operator::Eq, Literal::Text(text)) if core && place.kind == Kind::User => Predicate::exact(in_group(text, place.organization), true),
+        ("active", None, Operator::Eq, Literal::Boolean(active)) if core => {
+            Predicate::exact(Sql::new("(r.active = ?)").bind(*active), false)
+        }
+        ("meta", Some(time @ ("created" | "lastModified")), _, Literal::DateTime(at)) if core => {
+            compare_time(time, operator, at.0)
+        }
+        ("members", Some("value"), Operator::Eq, Literal::Text(text)) if core && place.kind == Kind::Group => {
+            Predicate::exact(has_member(text, place.organization), true)
+        }
+        ("groups", Some("value"), Operator::Eq, Literal::Text(text)) if core && place.kind == Kind::User => {
+            Predicate::exact(in_group(text, place.organization), true)
+        }
         (_, _, _, Literal::Text(text)) => indexed(attribute, operator, text, place),
         _ => Predicate::unknown(),
     }
@@ -207,7 +218,8 @@ fn equals_id(column: &str, text: &str) -> Sql {
 }
 
 fn has_member(text: &str, organization: OrganizationId) -> Sql {
-    let mut sql = Sql::new("(r.id IN (SELECT gm.group_id FROM group_members gm WHERE gm.organization_id = ").bind_here(organization);
+    let mut sql = Sql::new("(r.id IN (SELECT gm.group_id FROM group_members gm WHERE gm.organization_id = ")
+        .bind_here(organization);
     sql.push(" AND ").append(equals_id("gm.member_id", text)).push("))");
     sql
 }
@@ -216,7 +228,8 @@ fn has_member(text: &str, organization: OrganizationId) -> Sql {
 fn in_group(text: &str, organization: OrganizationId) -> Sql {
     let mut sql = Sql::new("(r.id IN (WITH RECURSIVE down(member_id) AS (SELECT gm.member_id FROM group_members gm WHERE gm.organization_id = ").bind_here(organization);
     sql.push(" AND ").append(equals_id("gm.group_id", text));
-    sql.push(" UNION SELECT gm.member_id FROM down JOIN group_members gm ON gm.organization_id = ").push_bind(organization);
+    sql.push(" UNION SELECT gm.member_id FROM down JOIN group_members gm ON gm.organization_id = ")
+        .push_bind(organization);
     sql.push(" AND gm.group_id = down.member_id) SELECT member_id FROM down))");
     sql
 }
@@ -234,7 +247,8 @@ fn indexed(attribute: &AttributeRef, operator: Operator, text: &str, place: Plac
 }
 
 fn values_of(number: u16, organization: OrganizationId) -> Sql {
-    let mut sql = Sql::new("(r.id IN (SELECT v.resource_id FROM attribute_values v WHERE v.organization_id = ").bind_here(organization);
+    let mut sql = Sql::new("(r.id IN (SELECT v.resource_id FROM attribute_values v WHERE v.organization_id = ")
+        .bind_here(organization);
     sql.push(" AND v.attribute = ").push_bind(i64::from(number)).push(" AND ");
     sql
 }
@@ -265,7 +279,9 @@ fn value_path(attribute: &AttributeRef, filter: &Filter, place: Place<'_>) -> Pr
                 has_value = true;
                 compare_text(Sql::default(), "v.value_key", *operator, &key(inner, text))
             }
-            (Some("type"), Operator::Eq, Literal::Text(text)) => compare_text(Sql::default(), "v.type_key", Operator::Eq, &scim_key(text)),
+            (Some("type"), Operator::Eq, Literal::Text(text)) => {
+                compare_text(Sql::default(), "v.type_key", Operator::Eq, &scim_key(text))
+            }
             (Some("primary"), Operator::Eq, Literal::Boolean(true)) => Some(Sql::new("(v.is_primary = ?)").bind(true)),
             _ => None,
         };

@@ -26,13 +26,23 @@ pub struct Member {
 ///
 /// # Errors
 /// The database's.
-pub fn existing(connection: &mut Connection, organization: OrganizationId, ids: &[ResourceId]) -> Result<Vec<(ResourceId, Kind)>> {
+pub fn existing(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    ids: &[ResourceId],
+) -> Result<Vec<(ResourceId, Kind)>> {
     let mut found = Vec::with_capacity(ids.len());
     for slice in ids.chunks(SLICE) {
         for kind in Kind::ALL {
             let mut sql = Sql::new("SELECT id FROM resources WHERE organization_id = ");
-            sql.push_bind(organization).push(" AND kind = ").push_bind(kind_number(kind)).push(" AND id IN ").push_list(slice.iter().copied());
-            found.extend(sql.load::<SqlId, ResourceId>(connection).map_err(database_error)?.into_iter().map(|id| (id, kind)));
+            sql.push_bind(organization)
+                .push(" AND kind = ")
+                .push_bind(kind_number(kind))
+                .push(" AND id IN ")
+                .push_list(slice.iter().copied());
+            found.extend(
+                sql.load::<SqlId, ResourceId>(connection).map_err(database_error)?.into_iter().map(|id| (id, kind)),
+            );
         }
     }
     Ok(found)
@@ -42,11 +52,20 @@ pub fn existing(connection: &mut Connection, organization: OrganizationId, ids: 
 ///
 /// # Errors
 /// The database's.
-pub fn among(connection: &mut Connection, organization: OrganizationId, group: ResourceId, ids: &[ResourceId]) -> Result<Vec<ResourceId>> {
+pub fn among(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    group: ResourceId,
+    ids: &[ResourceId],
+) -> Result<Vec<ResourceId>> {
     let mut found = Vec::new();
     for slice in ids.chunks(SLICE) {
         let mut sql = Sql::new("SELECT member_id FROM group_members WHERE organization_id = ");
-        sql.push_bind(organization).push(" AND group_id = ").push_bind(group).push(" AND member_id IN ").push_list(slice.iter().copied());
+        sql.push_bind(organization)
+            .push(" AND group_id = ")
+            .push_bind(group)
+            .push(" AND member_id IN ")
+            .push_list(slice.iter().copied());
         found.extend(sql.load::<SqlId, ResourceId>(connection).map_err(database_error)?);
     }
     Ok(found)
@@ -56,7 +75,13 @@ pub fn among(connection: &mut Connection, organization: OrganizationId, group: R
 ///
 /// # Errors
 /// The database's.
-pub fn page(connection: &mut Connection, organization: OrganizationId, group: ResourceId, after: Option<ResourceId>, limit: i64) -> Result<Vec<Member>> {
+pub fn page(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    group: ResourceId,
+    after: Option<ResourceId>,
+    limit: i64,
+) -> Result<Vec<Member>> {
     let mut sql = Sql::new("SELECT m.member_id, m.member_kind FROM group_members m WHERE m.organization_id = ");
     sql.push_bind(organization).push(" AND m.group_id = ").push_bind(group);
     if let Some(after) = after {
@@ -64,14 +89,21 @@ pub fn page(connection: &mut Connection, organization: OrganizationId, group: Re
     }
     sql.push(" ORDER BY m.member_id LIMIT ").push_bind(limit);
     let rows = sql.load::<(SqlId, BigInt), (ResourceId, i64)>(connection).map_err(database_error)?;
-    Ok(rows.into_iter().map(|(id, kind)| Member { id, kind: super::resources::kind_from(kind), display: None }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(id, kind)| Member { id, kind: super::resources::kind_from(kind), display: None })
+        .collect())
 }
 
 /// All member ids of a group, for comparing sets.
 ///
 /// # Errors
 /// The database's.
-pub fn all(connection: &mut Connection, organization: OrganizationId, group: ResourceId) -> Result<Vec<(ResourceId, Kind)>> {
+pub fn all(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    group: ResourceId,
+) -> Result<Vec<(ResourceId, Kind)>> {
     let rows = Sql::new("SELECT member_id, member_kind FROM group_members WHERE organization_id = ? AND group_id = ? ORDER BY member_id")
         .bind(organization)
         .bind(group)
@@ -97,7 +129,11 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, group: ResourceId
 pub fn delete(batch: &mut Batch, organization: OrganizationId, group: ResourceId, members: &[ResourceId]) {
     for slice in members.chunks(SLICE) {
         let mut sql = Sql::new("DELETE FROM group_members WHERE organization_id = ");
-        sql.push_bind(organization).push(" AND group_id = ").push_bind(group).push(" AND member_id IN ").push_list(slice.iter().copied());
+        sql.push_bind(organization)
+            .push(" AND group_id = ")
+            .push_bind(group)
+            .push(" AND member_id IN ")
+            .push_list(slice.iter().copied());
         batch.run(sql);
     }
 }
@@ -108,7 +144,9 @@ pub fn delete_of(batch: &mut Batch, organization: OrganizationId, resource: Reso
     sql.push_bind(organization);
     match kind {
         Kind::User => sql.push(" AND member_id = ").push_bind(resource),
-        Kind::Group => sql.push(" AND (group_id = ").push_bind(resource).push(" OR member_id = ").push_bind(resource).push(")"),
+        Kind::Group => {
+            sql.push(" AND (group_id = ").push_bind(resource).push(" OR member_id = ").push_bind(resource).push(")")
+        }
     };
     batch.run(sql);
 }
@@ -127,13 +165,20 @@ pub struct Membership {
 ///
 /// # Errors
 /// The database's.
-pub fn groups_of(connection: &mut Connection, organization: OrganizationId, members: &[ResourceId]) -> Result<Vec<Membership>> {
+pub fn groups_of(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    members: &[ResourceId],
+) -> Result<Vec<Membership>> {
     let mut found: Vec<Membership> = Vec::new();
     for slice in members.chunks(SLICE) {
         // UNION, not UNION ALL: groups may contain each other.
-        let mut sql = Sql::new("WITH RECURSIVE up(member_id, group_id, direct) AS (SELECT member_id, group_id, 1 FROM group_members WHERE organization_id = ");
+        let mut sql = Sql::new(
+            "WITH RECURSIVE up(member_id, group_id, direct) AS (SELECT member_id, group_id, 1 FROM group_members WHERE organization_id = ",
+        );
         sql.push_bind(organization).push(" AND member_id IN ").push_list(slice.iter().copied());
-        sql.push(" UNION SELECT up.member_id, m.group_id, 0 FROM up JOIN group_members m ON m.organization_id = ").push_bind(organization);
+        sql.push(" UNION SELECT up.member_id, m.group_id, 0 FROM up JOIN group_members m ON m.organization_id = ")
+            .push_bind(organization);
         sql.push(" AND m.member_id = up.group_id) SELECT up.member_id, up.group_id, max(up.direct)::bigint, g.document FROM up JOIN resources g ON g.organization_id = ");
         sql.push_bind(organization).push(" AND g.kind = 2 AND g.id = up.group_id GROUP BY up.member_id, up.group_id, g.document ORDER BY up.member_id, up.group_id");
         let sql = if connection.is_sqlite() { sql.without("::bigint") } else { sql };

@@ -28,7 +28,8 @@ pub fn up(connection: &mut Connection) -> Result<Vec<String>, MigrationError> {
         Connection::Postgres(postgres) => {
             use diesel::connection::SimpleConnection as _;
             postgres.batch_execute("SELECT pg_advisory_lock(5241)")?;
-            let done = postgres.run_pending_migrations(POSTGRESQL).map(|done| done.iter().map(ToString::to_string).collect());
+            let done =
+                postgres.run_pending_migrations(POSTGRESQL).map(|done| done.iter().map(ToString::to_string).collect());
             postgres.batch_execute("SELECT pg_advisory_unlock(5241)")?;
             done
         }
@@ -59,11 +60,18 @@ pub fn is_current(connection: &mut Connection) -> Result<bool, MigrationError> {
 
 fn refuse_newer(connection: &mut Connection) -> Result<(), MigrationError> {
     let (applied, known) = match connection {
-        Connection::Sqlite(sqlite) => (versions(sqlite.applied_migrations()?), names(MigrationSource::<Sqlite>::migrations(&SQLITE)?)),
-        Connection::Postgres(postgres) => (versions(postgres.applied_migrations()?), names(MigrationSource::<Pg>::migrations(&POSTGRESQL)?)),
+        Connection::Sqlite(sqlite) => {
+            (versions(sqlite.applied_migrations()?), names(MigrationSource::<Sqlite>::migrations(&SQLITE)?))
+        }
+        Connection::Postgres(postgres) => {
+            (versions(postgres.applied_migrations()?), names(MigrationSource::<Pg>::migrations(&POSTGRESQL)?))
+        }
     };
     match applied.iter().find(|version| !known.contains(version)) {
-        Some(version) => Err(format!("the database is newer than this binary: it has migration {version}; start the newer headcount").into()),
+        Some(version) => Err(format!(
+            "the database is newer than this binary: it has migration {version}; start the newer headcount"
+        )
+        .into()),
         None => Ok(()),
     }
 }

@@ -7,8 +7,8 @@
 pub mod batch;
 pub mod connection;
 pub mod migrate;
-pub mod sql;
 mod pool;
+pub mod sql;
 mod writer;
 
 pub mod associated_domains;
@@ -75,7 +75,9 @@ impl Store {
         let inner = match &options.url {
             DatabaseUrl::Sqlite(path) => {
                 if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-                    std::fs::create_dir_all(directory).map_err(|source| Error::unavailable("The directory of the database cannot be created.", Some(source.into())))?;
+                    std::fs::create_dir_all(directory).map_err(|source| {
+                        Error::unavailable("The directory of the database cannot be created.", Some(source.into()))
+                    })?;
                 }
                 Inner::Sqlite { url: options.url.clone(), writer: Writer::start(&options.url)? }
             }
@@ -88,7 +90,10 @@ impl Store {
     ///
     /// # Errors
     /// Those of `work`; `unavailable` when the database is away.
-    pub async fn read<T: Send + 'static>(&self, work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static) -> Result<T> {
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         match &*self.0 {
             Inner::Sqlite { .. } => self.read_here(work),
             Inner::Postgres(pool) => pool.run(work).await,
@@ -99,7 +104,10 @@ impl Store {
     ///
     /// # Errors
     /// Those of `work`; `unavailable` when the database is away.
-    pub async fn scan<T: Send + 'static>(&self, work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static) -> Result<T> {
+    pub async fn scan<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         match &*self.0 {
             Inner::Sqlite { .. } => {
                 let store = self.clone();
@@ -114,7 +122,10 @@ impl Store {
     ///
     /// # Errors
     /// Those of the plan; `unavailable` when the database is away or the writer is overloaded.
-    pub async fn write<T: Send + 'static>(&self, plan: impl Fn(&mut Connection) -> Result<Planned<T>> + Send + Sync + 'static) -> Result<T> {
+    pub async fn write<T: Send + 'static>(
+        &self,
+        plan: impl Fn(&mut Connection) -> Result<Planned<T>> + Send + Sync + 'static,
+    ) -> Result<T> {
         match &*self.0 {
             Inner::Sqlite { writer, .. } => {
                 let Planned { batch, answer } = self.read_here(&plan)?;
@@ -123,21 +134,28 @@ impl Store {
                 }
                 match writer.submit(move |connection| batch.apply(connection).map(|()| answer)).await? {
                     Ok(answer) => Ok(answer),
-                    Err(Failure::Stale | Failure::Constraint(_) | Failure::Retry(_)) => self.transaction(move |connection| run(connection, &plan)).await,
+                    Err(Failure::Stale | Failure::Constraint(_) | Failure::Retry(_)) => {
+                        self.transaction(move |connection| run(connection, &plan)).await
+                    }
                     Err(failure) => Err(failure_error(failure)),
                 }
             }
-            Inner::Postgres(pool) => pool.run(move |connection| {
-                for _ in 0..ATTEMPTS {
-                    let Planned { batch, answer } = plan(connection)?;
-                    match batch.apply(connection) {
-                        Ok(()) => return Ok(answer),
-                        Err(Failure::Stale | Failure::Constraint(_) | Failure::Retry(_)) => {}
-                        Err(failure) => return Err(failure_error(failure)),
+            Inner::Postgres(pool) => {
+                pool.run(move |connection| {
+                    for _ in 0..ATTEMPTS {
+                        let Planned { batch, answer } = plan(connection)?;
+                        match batch.apply(connection) {
+                            Ok(()) => return Ok(answer),
+                            Err(Failure::Stale | Failure::Constraint(_) | Failure::Retry(_)) => {}
+                            Err(failure) => return Err(failure_error(failure)),
+                        }
                     }
-                }
-                connection.transaction(|connection| run(connection, &plan).map_err(Abort::from)).map_err(Abort::into_error)
-            }).await,
+                    connection
+                        .transaction(|connection| run(connection, &plan).map_err(Abort::from))
+                        .map_err(Abort::into_error)
+                })
+                .await
+            }
         }
     }
 
@@ -145,13 +163,25 @@ impl Store {
     ///
     /// # Errors
     /// Those of `work`; nothing is kept then.
-    pub async fn transaction<T: Send + 'static>(&self, work: impl Fn(&mut Connection) -> Result<T> + Send + Sync + 'static) -> Result<T> {
+    pub async fn transaction<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Connection) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T> {
         match &*self.0 {
-            Inner::Sqlite { writer, .. } => match writer.submit(move |connection| work(connection).map_err(Box::new)).await? {
-                Ok(value) => Ok(value),
-                Err(error) => Err(*error),
-            },
-            Inner::Postgres(pool) => pool.run(move |connection| connection.transaction(|connection| work(connection).map_err(Abort::from)).map_err(Abort::into_error)).await,
+            Inner::Sqlite { writer, .. } => {
+                match writer.submit(move |connection| work(connection).map_err(Box::new)).await? {
+                    Ok(value) => Ok(value),
+                    Err(error) => Err(*error),
+                }
+            }
+            Inner::Postgres(pool) => {
+                pool.run(move |connection| {
+                    connection
+                        .transaction(|connection| work(connection).map_err(Abort::from))
+                        .map_err(Abort::into_error)
+                })
+                .await
+            }
         }
     }
 
@@ -160,11 +190,13 @@ impl Store {
     /// # Errors
     /// `unavailable` when the database is away, newer than this binary, or a migration fails.
     pub async fn migrate(&self) -> Result<Vec<String>> {
-        let failed = |source| Error::unavailable("The database's schema cannot be brought up to this binary.", Some(source));
+        let failed =
+            |source| Error::unavailable("The database's schema cannot be brought up to this binary.", Some(source));
         match &*self.0 {
             Inner::Sqlite { url, .. } => {
                 // Migrations bring their own transactions, so they do not go through the writer's.
-                let mut connection = Connection::open(url).map_err(|source| Error::unavailable("The database cannot be opened.", Some(source.into())))?;
+                let mut connection = Connection::open(url)
+                    .map_err(|source| Error::unavailable("The database cannot be opened.", Some(source.into())))?;
                 migrate::up(&mut connection).map_err(failed)
             }
             Inner::Postgres(pool) => pool.run(move |connection| migrate::up(connection).map_err(failed)).await,
@@ -181,7 +213,8 @@ impl Store {
                 Some(position) => position,
                 None => {
                     readers.retain(|(owner, _)| owner.strong_count() > 0);
-                    let mut connection = Connection::open(url).map_err(|source| Error::unavailable("The database cannot be opened.", Some(source.into())))?;
+                    let mut connection = Connection::open(url)
+                        .map_err(|source| Error::unavailable("The database cannot be opened.", Some(source.into())))?;
                     connection.batch("PRAGMA query_only = ON").map_err(database_error)?;
                     readers.push((Arc::downgrade(&self.0), connection));
                     readers.len() - 1
@@ -235,27 +268,47 @@ impl Abort {
 pub fn database_error(error: DieselError) -> Error {
     let message = error.to_string();
     if message.contains("disk is full") || message.contains("No space left") {
-        return Error::unavailable("The storage is full. Nothing was changed. The operator has to make room.", Some(error.into()));
+        return Error::unavailable(
+            "The storage is full. Nothing was changed. The operator has to make room.",
+            Some(error.into()),
+        );
     }
     let away = match &error {
-        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) | DieselError::BrokenTransactionManager => true,
-        DieselError::DatabaseError(_, _) => {
-            ["server closed the connection", "no connection to the server", "terminating connection", "database is locked", "the database system is", "connection to server", "disk I/O error"]
-                .iter()
-                .any(|sign| message.contains(sign))
+        DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) | DieselError::BrokenTransactionManager => {
+            true
         }
+        DieselError::DatabaseError(_, _) => [
+            "server closed the connection",
+            "no connection to the server",
+            "terminating connection",
+            "database is locked",
+            "the database system is",
+            "connection to server",
+            "disk I/O error",
+        ]
+        .iter()
+        .any(|sign| message.contains(sign)),
         _ => false,
     };
     if away {
-        return Error::unavailable("The database does not answer right now. Nothing was changed. Send the request again.", Some(error.into()));
+        return Error::unavailable(
+            "The database does not answer right now. Nothing was changed. Send the request again.",
+            Some(error.into()),
+        );
     }
     Error::internal(error)
 }
 
 fn failure_error(failure: Failure) -> Error {
     match failure {
-        Failure::Stale => Error::unavailable("Others are changing the same thing right now. Nothing was changed. Send the request again.", None),
-        Failure::Retry(error) => Error::unavailable("Others are changing the same thing right now. Nothing was changed. Send the request again.", Some(error.into())),
+        Failure::Stale => Error::unavailable(
+            "Others are changing the same thing right now. Nothing was changed. Send the request again.",
+            None,
+        ),
+        Failure::Retry(error) => Error::unavailable(
+            "Others are changing the same thing right now. Nothing was changed. Send the request again.",
+            Some(error.into()),
+        ),
         Failure::Database(error) => database_error(error),
         Failure::Constraint(name) => constraint_error(&name),
     }
@@ -267,7 +320,10 @@ fn constraint_error(name: &str) -> Error {
         return Error::new(Code::SeatLimitReached, "No seats available. Buy seats or deactivate a member first.");
     }
     if name.contains("an_owner_remains") {
-        return Error::new(Code::LastOwner, "This would leave the organization without an active owner. Make another member an owner first.");
+        return Error::new(
+            Code::LastOwner,
+            "This would leave the organization without an active owner. Make another member an owner first.",
+        );
     }
     if name.contains("slug") {
         return Error::new(Code::Uniqueness, "Another organization has this slug.");

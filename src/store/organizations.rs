@@ -48,7 +48,12 @@ pub fn by_slug(connection: &mut Connection, slug: &str) -> Result<Option<Organiz
 pub fn list(connection: &mut Connection) -> Result<Vec<Organization>> {
     let mut sql = Sql::new("SELECT ");
     sql.push(COLUMNS).push(" FROM organizations ORDER BY id");
-    Ok(sql.load::<OrganizationColumns, OrganizationRow>(connection).map_err(database_error)?.into_iter().map(from_row).collect())
+    Ok(sql
+        .load::<OrganizationColumns, OrganizationRow>(connection)
+        .map_err(database_error)?
+        .into_iter()
+        .map(from_row)
+        .collect())
 }
 
 /// Inserts an organization with an empty ledger of `seats` seats whose first owner is in the same batch.
@@ -72,7 +77,14 @@ pub fn insert(batch: &mut Batch, organization: &Organization, seats: i64) {
 }
 
 /// Changes the seats bought, with whom that admits, and what happens when seats run out.
-pub fn update_settings(batch: &mut Batch, organization: OrganizationId, seats: Option<i64>, change: &Change, seat_policy: Option<&str>, now: i64) {
+pub fn update_settings(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    seats: Option<i64>,
+    change: &Change,
+    seat_policy: Option<&str>,
+    now: i64,
+) {
     if let Some(seats) = seats {
         // One statement: a batch must not touch a row twice.
         batch.run_once(
@@ -86,7 +98,10 @@ pub fn update_settings(batch: &mut Batch, organization: OrganizationId, seats: O
     }
     if let Some(seat_policy) = seat_policy {
         batch.run_once(
-            Sql::new("UPDATE organizations SET seat_policy = ?, updated_at = ? WHERE id = ?").bind(seat_policy).bind(now).bind(organization),
+            Sql::new("UPDATE organizations SET seat_policy = ?, updated_at = ? WHERE id = ?")
+                .bind(seat_policy)
+                .bind(now)
+                .bind(organization),
         );
     }
 }
@@ -136,7 +151,14 @@ pub fn extensions(connection: &mut Connection, organization: OrganizationId) -> 
 }
 
 /// Adds an extension; every process sees the new version at its next request.
-pub fn insert_extension(batch: &mut Batch, organization: OrganizationId, schema_id: &str, resource: &str, required: bool, now: i64) {
+pub fn insert_extension(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    schema_id: &str,
+    resource: &str,
+    required: bool,
+    now: i64,
+) {
     batch.run(
         Sql::new("INSERT INTO organization_extensions (organization_id, schema_id, required, resource, created_at) VALUES (?, ?, ?, ?, ?)")
             .bind(organization)
@@ -151,11 +173,16 @@ pub fn insert_extension(batch: &mut Batch, organization: OrganizationId, schema_
 /// Removes an extension.
 pub fn delete_extension(batch: &mut Batch, organization: OrganizationId, schema_id: &str) {
     batch.run_once(
-        Sql::new("DELETE FROM organization_extensions WHERE organization_id = ? AND schema_id = ?").bind(organization).bind(schema_id),
+        Sql::new("DELETE FROM organization_extensions WHERE organization_id = ? AND schema_id = ?")
+            .bind(organization)
+            .bind(schema_id),
     );
     bump_extensions(batch, organization);
 }
 
 fn bump_extensions(batch: &mut Batch, organization: OrganizationId) {
-    batch.run_once(Sql::new("UPDATE organizations SET extensions_version = extensions_version + 1 WHERE id = ?").bind(organization));
+    batch.run_once(
+        Sql::new("UPDATE organizations SET extensions_version = extensions_version + 1 WHERE id = ?")
+            .bind(organization),
+    );
 }

@@ -61,7 +61,10 @@ impl PostgresPool {
     }
 
     /// Runs `work` with a connection on the blocking pool.
-    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static) -> Result<T> {
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let place = tokio::time::timeout(self.timeout, Arc::clone(&self.places).acquire_owned())
             .await
             .map_err(|_| Error::unavailable("The database is busy. Send the request again.", None))?
@@ -69,7 +72,12 @@ impl PostgresPool {
         let pool = self.pool.clone();
         tokio::task::spawn_blocking(move || {
             let _place = place;
-            let mut pooled = pool.get().map_err(|source| Error::unavailable("The database does not answer right now. Nothing was changed. Send the request again.", Some(source.into())))?;
+            let mut pooled = pool.get().map_err(|source| {
+                Error::unavailable(
+                    "The database does not answer right now. Nothing was changed. Send the request again.",
+                    Some(source.into()),
+                )
+            })?;
             // Broken until proven good: a panic in `work` leaves it so.
             pooled.broken = true;
             let outcome = work(&mut pooled.connection);

@@ -37,16 +37,20 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Cred
     .bind(hash)
     .first::<Columns, Row>(connection)
     .map_err(database_error)?;
-    Ok(row.map(|(organization, token, expires_at, revoked_at, last_used_at, state, seat_policy, extensions_version)| Credential {
-        organization,
-        token,
-        expires_at,
-        revoked_at,
-        last_used_at,
-        state,
-        seat_policy,
-        extensions_version,
-    }))
+    Ok(row.map(
+        |(organization, token, expires_at, revoked_at, last_used_at, state, seat_policy, extensions_version)| {
+            Credential {
+                organization,
+                token,
+                expires_at,
+                revoked_at,
+                last_used_at,
+                state,
+                seat_policy,
+                extensions_version,
+            }
+        },
+    ))
 }
 
 /// A token as it is listed.
@@ -74,7 +78,15 @@ pub fn list(connection: &mut Connection, organization: OrganizationId) -> Result
         .map_err(database_error)?;
     Ok(rows
         .into_iter()
-        .map(|(id, name, hint, created_at, expires_at, revoked_at, last_used_at)| Listed { id, name, hint, created_at, expires_at, revoked_at, last_used_at })
+        .map(|(id, name, hint, created_at, expires_at, revoked_at, last_used_at)| Listed {
+            id,
+            name,
+            hint,
+            created_at,
+            expires_at,
+            revoked_at,
+            last_used_at,
+        })
         .collect())
 }
 
@@ -95,16 +107,21 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, token: &Listed, h
 /// Revokes a token; from the next request on no process accepts it.
 pub fn revoke(batch: &mut Batch, organization: OrganizationId, token: TokenId, now: i64) {
     batch.run_once(
-        Sql::new("UPDATE provisioning_tokens SET revoked_at = ? WHERE organization_id = ? AND id = ? AND revoked_at IS NULL")
-            .bind(now)
-            .bind(organization)
-            .bind(token),
+        Sql::new(
+            "UPDATE provisioning_tokens SET revoked_at = ? WHERE organization_id = ? AND id = ? AND revoked_at IS NULL",
+        )
+        .bind(now)
+        .bind(organization)
+        .bind(token),
     );
 }
 
 /// Notes that the token was used.
 pub fn touch(batch: &mut Batch, organization: OrganizationId, token: TokenId, now: i64) {
     batch.run(
-        Sql::new("UPDATE provisioning_tokens SET last_used_at = ? WHERE organization_id = ? AND id = ?").bind(now).bind(organization).bind(token),
+        Sql::new("UPDATE provisioning_tokens SET last_used_at = ? WHERE organization_id = ? AND id = ?")
+            .bind(now)
+            .bind(organization)
+            .bind(token),
     );
 }

@@ -75,7 +75,12 @@ pub fn from_row(row: ResourceRow) -> Resource {
 ///
 /// # Errors
 /// The database's.
-pub fn get(connection: &mut Connection, organization: OrganizationId, kind: Kind, id: ResourceId) -> Result<Option<Resource>> {
+pub fn get(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    kind: Kind,
+    id: ResourceId,
+) -> Result<Option<Resource>> {
     let row = Sql::new("SELECT r.id, r.version, r.created_at, r.updated_at, r.document FROM resources r WHERE r.organization_id = ? AND r.kind = ? AND r.id = ?")
         .bind(organization)
         .bind(kind_number(kind))
@@ -105,7 +110,11 @@ fn users(connection: &mut Connection, organization: OrganizationId, condition: S
 ///
 /// # Errors
 /// The database's.
-pub fn user(connection: &mut Connection, organization: OrganizationId, id: ResourceId) -> Result<Option<(Resource, Member)>> {
+pub fn user(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: ResourceId,
+) -> Result<Option<(Resource, Member)>> {
     Ok(users(connection, organization, Sql::new(" AND r.id = ?").bind(id))?.into_iter().next())
 }
 
@@ -113,7 +122,11 @@ pub fn user(connection: &mut Connection, organization: OrganizationId, id: Resou
 ///
 /// # Errors
 /// The database's.
-pub fn user_by_name(connection: &mut Connection, organization: OrganizationId, user_name_key: &str) -> Result<Option<(Resource, Member)>> {
+pub fn user_by_name(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    user_name_key: &str,
+) -> Result<Option<(Resource, Member)>> {
     Ok(users(connection, organization, Sql::new(" AND r.user_name_key = ?").bind(user_name_key))?.into_iter().next())
 }
 
@@ -121,7 +134,11 @@ pub fn user_by_name(connection: &mut Connection, organization: OrganizationId, u
 ///
 /// # Errors
 /// The database's.
-pub fn only_user_by_external_id(connection: &mut Connection, organization: OrganizationId, external_id: &str) -> Result<Option<(Resource, Member)>> {
+pub fn only_user_by_external_id(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    external_id: &str,
+) -> Result<Option<(Resource, Member)>> {
     Ok(alone(users(connection, organization, Sql::new(" AND r.external_id = ?").bind(external_id))?))
 }
 
@@ -129,7 +146,11 @@ pub fn only_user_by_external_id(connection: &mut Connection, organization: Organ
 ///
 /// # Errors
 /// The database's.
-pub fn only_user_by_address(connection: &mut Connection, organization: OrganizationId, address_key: &str) -> Result<Option<(Resource, Member)>> {
+pub fn only_user_by_address(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    address_key: &str,
+) -> Result<Option<(Resource, Member)>> {
     Ok(alone(users(connection, organization, Sql::new(" AND m.address_key = ?").bind(address_key))?))
 }
 
@@ -141,7 +162,11 @@ fn alone(mut found: Vec<(Resource, Member)>) -> Option<(Resource, Member)> {
 ///
 /// # Errors
 /// The database's.
-pub fn first_waiting(connection: &mut Connection, organization: OrganizationId, except: Option<ResourceId>) -> Result<Option<(Resource, Member)>> {
+pub fn first_waiting(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    except: Option<ResourceId>,
+) -> Result<Option<(Resource, Member)>> {
     let mut sql = Sql::new(USERS);
     sql.push_bind(organization).push(" AND m.waiting_since IS NOT NULL");
     if let Some(except) = except {
@@ -155,9 +180,15 @@ pub fn first_waiting(connection: &mut Connection, organization: OrganizationId, 
 ///
 /// # Errors
 /// The database's.
-pub fn waiting(connection: &mut Connection, organization: OrganizationId, limit: i64) -> Result<Vec<(Resource, Member)>> {
+pub fn waiting(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    limit: i64,
+) -> Result<Vec<(Resource, Member)>> {
     let mut sql = Sql::new(USERS);
-    sql.push_bind(organization).push(" AND m.waiting_since IS NOT NULL ORDER BY m.waiting_since, m.id LIMIT ").push_bind(limit.max(0));
+    sql.push_bind(organization)
+        .push(" AND m.waiting_since IS NOT NULL ORDER BY m.waiting_since, m.id LIMIT ")
+        .push_bind(limit.max(0));
     Ok(sql.load::<UserColumns, UserRow>(connection).map_err(database_error)?.into_iter().map(user_from_row).collect())
 }
 
@@ -216,17 +247,27 @@ pub fn update(batch: &mut Batch, organization: OrganizationId, version: i64, wri
 }
 
 /// Writes only the index rows that differ.
-fn change_elements(batch: &mut Batch, organization: OrganizationId, resource: ResourceId, before: &[Element], after: &[Element]) {
-    let same_row = |a: &Element, b: &Element| a.attribute == b.attribute && a.ordinal == b.ordinal && a.value_key == b.value_key;
+fn change_elements(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    resource: ResourceId,
+    before: &[Element],
+    after: &[Element],
+) {
+    let same_row =
+        |a: &Element, b: &Element| a.attribute == b.attribute && a.ordinal == b.ordinal && a.value_key == b.value_key;
     for element in before.iter().filter(|element| !after.contains(element)) {
         // A row that only changed its type or primary is updated: a batch must not touch it twice.
         let sql = match after.iter().find(|other| same_row(other, element)) {
-            Some(kept) => Sql::new("UPDATE attribute_values SET type_key = ?, is_primary = ?").bind(kept.type_key.as_deref()).bind(kept.primary),
+            Some(kept) => Sql::new("UPDATE attribute_values SET type_key = ?, is_primary = ?")
+                .bind(kept.type_key.as_deref())
+                .bind(kept.primary),
             None => Sql::new("DELETE FROM attribute_values"),
         };
         batch.run(value_row(sql, organization, resource, element));
     }
-    let come: Vec<Element> = after.iter().filter(|element| !before.iter().any(|other| same_row(other, element))).cloned().collect();
+    let come: Vec<Element> =
+        after.iter().filter(|element| !before.iter().any(|other| same_row(other, element))).cloned().collect();
     insert_elements(batch, organization, resource, &come);
 }
 
@@ -253,7 +294,14 @@ pub fn elements_of(connection: &mut Connection, organization: OrganizationId, id
 }
 
 /// Writes what is derived anew, without a new version: the document is the same.
-pub fn rederive(batch: &mut Batch, organization: OrganizationId, kind: Kind, id: ResourceId, derived: &Derived, present: &[Element]) {
+pub fn rederive(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    kind: Kind,
+    id: ResourceId,
+    derived: &Derived,
+    present: &[Element],
+) {
     batch.run(
         Sql::new("UPDATE resources SET active = ?, user_name_key = ?, external_id = ?, display_name_key = ? WHERE organization_id = ? AND kind = ? AND id = ?")
             .bind(derived.active)
@@ -288,7 +336,14 @@ pub fn touch(batch: &mut Batch, organization: OrganizationId, kind: Kind, id: Re
 }
 
 /// Like [`touch`], only if the resource still has this version.
-pub fn touch_version(batch: &mut Batch, organization: OrganizationId, kind: Kind, id: ResourceId, version: i64, now: i64) {
+pub fn touch_version(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    kind: Kind,
+    id: ResourceId,
+    version: i64,
+    now: i64,
+) {
     batch.run_once(
         Sql::new("UPDATE resources SET version = version + 1, updated_at = ? WHERE organization_id = ? AND kind = ? AND id = ? AND version = ?")
             .bind(now)
@@ -300,7 +355,14 @@ pub fn touch_version(batch: &mut Batch, organization: OrganizationId, kind: Kind
 }
 
 /// Deletes a resource of this version with its index rows.
-pub fn delete(batch: &mut Batch, organization: OrganizationId, kind: Kind, id: ResourceId, version: i64, derived: &Derived) {
+pub fn delete(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    kind: Kind,
+    id: ResourceId,
+    version: i64,
+    derived: &Derived,
+) {
     batch.run_once(
         Sql::new("DELETE FROM resources WHERE organization_id = ? AND kind = ? AND id = ? AND version = ?")
             .bind(organization)
@@ -371,8 +433,18 @@ pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: Resour
 }
 
 /// Changes what provisioning may change of a member; a place on the waitlist once taken is kept.
-pub fn update_member(batch: &mut Batch, organization: OrganizationId, id: ResourceId, status: &str, address_key: Option<&str>, waiting_since: Option<i64>) {
-    let mut sql = Sql::new("UPDATE members SET provisioned = ?, status = ?, address_key = ?, waiting_since = ").bind(true).bind(status).bind(address_key);
+pub fn update_member(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    id: ResourceId,
+    status: &str,
+    address_key: Option<&str>,
+    waiting_since: Option<i64>,
+) {
+    let mut sql = Sql::new("UPDATE members SET provisioned = ?, status = ?, address_key = ?, waiting_since = ")
+        .bind(true)
+        .bind(status)
+        .bind(address_key);
     match waiting_since {
         Some(since) => sql.push("coalesce(waiting_since, ").push_bind(since).push(")"),
         None => sql.push("NULL"),

@@ -8,8 +8,8 @@ use diesel::deserialize::{self, FromSql, Queryable};
 use diesel::pg::{Pg, PgValue};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::query_dsl::methods::LoadQuery;
+use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Binary, Bool, HasSqlType, Nullable, SingleValue, SqlType, Text};
 use diesel::sqlite::{Sqlite, SqliteValue};
 use std::borrow::Cow;
@@ -291,12 +291,7 @@ impl<ST> QueryFragment<Sqlite> for Typed<ST> {
 impl Sql {
     fn walk<'b, DB>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()>
     where
-        DB: Backend
-            + HasSqlType<SqlId>
-            + HasSqlType<Text>
-            + HasSqlType<BigInt>
-            + HasSqlType<Bool>
-            + HasSqlType<Binary>,
+        DB: Backend + HasSqlType<SqlId> + HasSqlType<Text> + HasSqlType<BigInt> + HasSqlType<Bool> + HasSqlType<Binary>,
         IdBytes: ToSql<SqlId, DB>,
         String: ToSql<Text, DB>,
         i64: ToSql<BigInt, DB>,

@@ -67,14 +67,20 @@ impl Writer {
             TrySendError::Disconnected(_) => Error::unavailable("The database writer has stopped.", None),
         })?;
         reply(receiver).await?.map_err(|why| {
-            database_error(DieselError::DatabaseError(diesel::result::DatabaseErrorKind::Unknown, Box::new(why.to_string())))
+            database_error(DieselError::DatabaseError(
+                diesel::result::DatabaseErrorKind::Unknown,
+                Box::new(why.to_string()),
+            ))
         })
     }
 }
 
 fn open(url: &DatabaseUrl) -> Result<Connection> {
-    let mut connection = Connection::open(url).map_err(|source| Error::unavailable("The database cannot be opened.", Some(source.into())))?;
-    connection.batch("PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864;").map_err(database_error)?;
+    let mut connection = Connection::open(url)
+        .map_err(|source| Error::unavailable("The database cannot be opened.", Some(source.into())))?;
+    connection
+        .batch("PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864;")
+        .map_err(database_error)?;
     Ok(connection)
 }
 
@@ -100,7 +106,12 @@ fn serve(mut connection: Connection, jobs: &Receiver<Job>, url: &DatabaseUrl) {
 }
 
 /// Runs `first` and what else waits in one transaction.
-fn commit_group(connection: &mut Connection, first: Job, jobs: &Receiver<Job>, acknowledgements: &mut Vec<Acknowledge>) -> std::result::Result<(), String> {
+fn commit_group(
+    connection: &mut Connection,
+    first: Job,
+    jobs: &Receiver<Job>,
+    acknowledgements: &mut Vec<Acknowledge>,
+) -> std::result::Result<(), String> {
     let began = connection.begin();
     let mut failed = began.err().map(|error| error.to_string());
     let mut next = Some(first);
@@ -125,7 +136,8 @@ fn run_job(connection: &mut Connection, job: Job, healthy: bool) -> std::result:
     }
     connection.begin().map_err(|error| error.to_string())?;
     // A panic in one job must not end the writer; the caller sees a dropped channel.
-    let (keep, acknowledge) = catch_unwind(AssertUnwindSafe(|| job(connection))).map_err(|_| "a write panicked".to_owned())?;
+    let (keep, acknowledge) =
+        catch_unwind(AssertUnwindSafe(|| job(connection))).map_err(|_| "a write panicked".to_owned())?;
     let ended = if keep { connection.commit() } else { connection.rollback() };
     ended.map_err(|error| error.to_string())?;
     Ok(acknowledge)

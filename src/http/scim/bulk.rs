@@ -43,10 +43,20 @@ pub(super) async fn handle(request: &mut Request<'_>, state: &web::Data<State>, 
     };
     let limit = state.provisioning.options.bulk_max_operations;
     if operations.len() > limit {
-        return Err(Error::new(Code::PayloadTooLarge, format!("A bulk request may have {limit} operations; this one has {}. Split it.", operations.len())));
+        return Err(Error::new(
+            Code::PayloadTooLarge,
+            format!("A bulk request may have {limit} operations; this one has {}. Split it.", operations.len()),
+        ));
     }
     let wanted: Vec<Result<Wanted>> = operations.iter().map(read).collect();
-    let mut run = Run { state, call, ids: HashMap::new(), results: wanted.iter().map(|_| None).collect(), errors: 0, fail_on_errors };
+    let mut run = Run {
+        state,
+        call,
+        ids: HashMap::new(),
+        results: wanted.iter().map(|_| None).collect(),
+        errors: 0,
+        fail_on_errors,
+    };
     run.all(&wanted).await;
     let results: Vec<Value> = run.results.into_iter().flatten().collect();
     Ok(respond::json(200, &json!({"schemas": [BULK_RESPONSE], "Operations": results})))
@@ -90,10 +100,17 @@ impl Run<'_> {
     /// Runs each operation once what it refers to exists; circles are broken by leaving the
     /// reference out first and adding it afterwards.
     async fn all(&mut self, wanted: &[Result<Wanted>]) {
-        let made: Vec<&str> = wanted.iter().flatten().filter(|wanted| wanted.method == "POST").filter_map(|wanted| wanted.bulk_id.as_deref()).collect();
+        let made: Vec<&str> = wanted
+            .iter()
+            .flatten()
+            .filter(|wanted| wanted.method == "POST")
+            .filter_map(|wanted| wanted.bulk_id.as_deref())
+            .collect();
         let mut open: Vec<usize> = (0..wanted.len()).collect();
         while !open.is_empty() {
-            let ready = open.iter().position(|position| wanted[*position].as_ref().map_or(true, |wanted| self.is_ready(wanted, &made)));
+            let ready = open
+                .iter()
+                .position(|position| wanted[*position].as_ref().map_or(true, |wanted| self.is_ready(wanted, &made)));
             let position = open.remove(ready.unwrap_or(0));
             self.one(position, &wanted[position], ready.is_none()).await;
             if self.fail_on_errors.is_some_and(|limit| limit > 0 && self.errors >= limit) {
@@ -137,7 +154,10 @@ impl Run<'_> {
                     result.insert("version".into(), shown.etag().into());
                     result.insert("location".into(), shown.location(&self.state.scim_base).into());
                 } else if let Ok(wanted) = wanted {
-                    result.insert("location".into(), format!("{}{}", self.state.scim_base, self.resolve_path(&wanted.path)).into());
+                    result.insert(
+                        "location".into(),
+                        format!("{}{}", self.state.scim_base, self.resolve_path(&wanted.path)).into(),
+                    );
                 }
                 result.insert("status".into(), status.to_string().into());
             }
@@ -147,7 +167,10 @@ impl Run<'_> {
                 if let Ok(wanted) = wanted
                     && wanted.method != "POST"
                 {
-                    result.insert("location".into(), format!("{}{}", self.state.scim_base, self.resolve_path(&wanted.path)).into());
+                    result.insert(
+                        "location".into(),
+                        format!("{}{}", self.state.scim_base, self.resolve_path(&wanted.path)).into(),
+                    );
                 }
                 result.insert("status".into(), row.status.to_string().into());
                 result.insert("response".into(), message::error(row.status, row.scim_type, &error.detail));
@@ -160,10 +183,12 @@ impl Run<'_> {
         let path = self.resolve_path(&wanted.path);
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let endpoint = |name: &str| Kind::ALL.into_iter().find(|kind| kind.endpoint().trim_start_matches('/') == name);
-        let invalid = || Error::new(Code::InvalidPath, format!("The path \"{}\" does not fit {}.", wanted.path, wanted.method));
+        let invalid =
+            || Error::new(Code::InvalidPath, format!("The path \"{}\" does not fit {}.", wanted.path, wanted.method));
         let mut data = wanted.data.clone();
         let left_out = self.substitute(&mut data, circular)?;
-        let mut call = Call { method: wanted.method, path: path.clone(), started: self.state.clock.now(), ..self.call.clone() };
+        let mut call =
+            Call { method: wanted.method, path: path.clone(), started: self.state.clock.now(), ..self.call.clone() };
         let (kind, operation, status) = match (wanted.method, segments.as_slice()) {
             ("POST", [name]) => (endpoint(name).ok_or_else(invalid)?, Operation::Create(data), 201),
             (method, [name, id]) if method != "POST" => {
@@ -180,7 +205,10 @@ impl Run<'_> {
         call.path = path;
         let done = perform(self.state, call, kind, operation, wanted.version.clone()).await?;
         if !left_out.is_empty() {
-            return Err(Error::new(Code::Conflict, format!("Circular references are resolved only for members: {}.", left_out.join(", "))));
+            return Err(Error::new(
+                Code::Conflict,
+                format!("Circular references are resolved only for members: {}.", left_out.join(", ")),
+            ));
         }
         Ok((status, done))
     }
@@ -200,7 +228,10 @@ impl Run<'_> {
         let mut unknown = Vec::new();
         replace(value, &self.ids, &mut unknown);
         match unknown.first() {
-            Some(id) if !circular => Err(Error::new(Code::Conflict, format!("bulkId:{id} names no operation of this request that succeeded."))),
+            Some(id) if !circular => Err(Error::new(
+                Code::Conflict,
+                format!("bulkId:{id} names no operation of this request that succeeded."),
+            )),
             _ => Ok(unknown),
         }
     }

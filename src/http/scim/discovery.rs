@@ -62,8 +62,11 @@ pub(super) fn resource_types(state: &State, caller: &Caller, name: Option<&str>)
 
 fn resource_type(base: &str, resource_type: &ResourceType) -> Value {
     let name = resource_type.kind.name();
-    let extensions: Vec<Value> =
-        resource_type.extensions.iter().map(|extension| json!({"schema": extension.schema.id, "required": extension.required})).collect();
+    let extensions: Vec<Value> = resource_type
+        .extensions
+        .iter()
+        .map(|extension| json!({"schema": extension.schema.id, "required": extension.required}))
+        .collect();
     let mut value = json!({
         "schemas": [format!("{CORE}ResourceType")],
         "id": name,
@@ -84,9 +87,12 @@ pub(super) fn schemas(state: &State, caller: &Caller, urn: Option<&str>) -> Resu
     let mut all: Vec<Value> = Vec::new();
     for kind in Kind::ALL {
         let resource_type = caller.registry.resource_type(kind);
-        for schema in std::iter::once(&resource_type.core).chain(resource_type.extensions.iter().map(|extension| &extension.schema)) {
+        for schema in std::iter::once(&resource_type.core)
+            .chain(resource_type.extensions.iter().map(|extension| &extension.schema))
+        {
             let mut value = schema.resource.clone();
-            value["meta"] = json!({"resourceType": "Schema", "location": format!("{}/Schemas/{}", state.scim_base, schema.id)});
+            value["meta"] =
+                json!({"resourceType": "Schema", "location": format!("{}/Schemas/{}", state.scim_base, schema.id)});
             all.push(value);
         }
     }

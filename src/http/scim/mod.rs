@@ -83,13 +83,19 @@ async fn route(http: &HttpRequest, request: &mut Request<'_>, state: &web::Data<
     let path = http.match_info().get("path").unwrap_or_default().to_owned();
     // ServiceProviderConfig is public so that clients learn how to authenticate (RFC 7643 §5).
     let endpoint = Endpoint::of(&path);
-    if matches!(endpoint, Some(Endpoint::ServiceProviderConfig)) && request.method == Method::GET && !request.has_credential() {
+    if matches!(endpoint, Some(Endpoint::ServiceProviderConfig))
+        && request.method == Method::GET
+        && !request.has_credential()
+    {
         return Ok(discovery::service_provider_config(state));
     }
     let call = request.call(state)?;
     let Some(endpoint) = endpoint else {
         request.authenticate(state, &call).await?;
-        return Err(Error::new(Code::NotFound, format!("There is no endpoint /{path}. Resources are at /Users and /Groups.")));
+        return Err(Error::new(
+            Code::NotFound,
+            format!("There is no endpoint /{path}. Resources are at /Users and /Groups."),
+        ));
     };
     let method = request.method.clone();
     match (endpoint, method.as_str()) {
@@ -98,11 +104,16 @@ async fn route(http: &HttpRequest, request: &mut Request<'_>, state: &web::Data<
         (Endpoint::Search(kind), "POST") => query::search(request, state, call, kind).await,
         (Endpoint::Resource(kind, id), "GET") => query::get(request, state, call, kind, resource_id(id)?).await,
         (Endpoint::Resources(kind), "POST") => write::create(request, state, call, kind).await,
-        (Endpoint::Resource(kind, id), "PUT" | "PATCH" | "DELETE") => write::change(request, state, call, kind, id).await,
+        (Endpoint::Resource(kind, id), "PUT" | "PATCH" | "DELETE") => {
+            write::change(request, state, call, kind, id).await
+        }
         (Endpoint::Bulk, "POST") => bulk::handle(request, state, call).await,
         (Endpoint::Me, _) => {
             request.authenticate(state, &call).await?;
-            Err(Error::new(Code::NotImplemented, "A provisioning token is no person: /Me is not offered (RFC 7644 §3.11)."))
+            Err(Error::new(
+                Code::NotImplemented,
+                "A provisioning token is no person: /Me is not offered (RFC 7644 §3.11).",
+            ))
         }
         (Endpoint::ServiceProviderConfig, "GET") => {
             request.authenticate(state, &call).await?;
@@ -121,7 +132,10 @@ async fn route(http: &HttpRequest, request: &mut Request<'_>, state: &web::Data<
         }
         _ => {
             request.authenticate(state, &call).await?;
-            let error = Error::new(Code::MethodNotAllowed, format!("{method} is not allowed on /{path}. Allowed: {}.", endpoint.allow()));
+            let error = Error::new(
+                Code::MethodNotAllowed,
+                format!("{method} is not allowed on /{path}. Allowed: {}.", endpoint.allow()),
+            );
             let mut response = respond::error(&error);
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
             Ok(response)

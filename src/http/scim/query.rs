@@ -27,12 +27,15 @@ pub(super) struct Parameters {
 impl Parameters {
     /// Reads a query string; what it does not know is ignored (Entra ID's feature flag travels there).
     pub(super) fn from_query(text: &str) -> Result<Self> {
-        let pairs = web::Query::<Vec<(String, String)>>::from_query(text).map_err(|_| Error::new(Code::BadRequest, "The query string cannot be read."))?;
+        let pairs = web::Query::<Vec<(String, String)>>::from_query(text)
+            .map_err(|_| Error::new(Code::BadRequest, "The query string cannot be read."))?;
         let mut parameters = Self::default();
         parameters.query.start_index = 1;
         let mut count = None;
         for (name, value) in pairs.into_inner() {
-            let list = || value.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect::<Vec<_>>();
+            let list = || {
+                value.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect::<Vec<_>>()
+            };
             match name.as_str() {
                 "filter" if !value.trim().is_empty() => parameters.query.filter = Some(value),
                 "sortBy" if !value.trim().is_empty() => parameters.query.sort_by = Some(value),
@@ -74,7 +77,15 @@ impl Parameters {
         let filter = text("filter")?.filter(|text| !text.trim().is_empty());
         let start_index = text("startIndex")?.map_or(Ok(1), |value| number("startIndex", &value))?;
         let descending = text("sortOrder")?.is_some_and(|order| order.eq_ignore_ascii_case("descending"));
-        let query = Query { filter, sort_by: text("sortBy")?, descending, start_index, count: None, cursor: text("cursor")?, with_relations: false };
+        let query = Query {
+            filter,
+            sort_by: text("sortBy")?,
+            descending,
+            start_index,
+            count: None,
+            cursor: text("cursor")?,
+            with_relations: false,
+        };
         let mut parameters = Self { query, attributes: names("attributes"), excluded: names("excludedAttributes") };
         parameters.count(text("count")?.as_deref())?;
         Ok(parameters)
@@ -86,7 +97,9 @@ impl Parameters {
         self.query.start_index = self.query.start_index.max(1);
         let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(()) };
         self.query.count = match (value.parse::<i64>(), self.query.cursor.is_some()) {
-            (Ok(count), true) if count < 0 => return Err(Error::new(Code::InvalidCount, "count must not be negative.")),
+            (Ok(count), true) if count < 0 => {
+                return Err(Error::new(Code::InvalidCount, "count must not be negative."));
+            }
             (Ok(count), _) => Some(count.max(0)),
             (Err(_), true) => return Err(Error::new(Code::InvalidCount, "count must be an integer.")),
             (Err(_), false) => return Err(Error::new(Code::InvalidValue, "count must be an integer.")),
@@ -117,7 +130,13 @@ pub(super) fn wants_relations(projection: &Projection, kind: Kind) -> bool {
     }
 }
 
-pub(super) async fn get(request: &Request<'_>, state: &web::Data<State>, call: Call, kind: Kind, id: ResourceId) -> Result<HttpResponse> {
+pub(super) async fn get(
+    request: &Request<'_>,
+    state: &web::Data<State>,
+    call: Call,
+    kind: Kind,
+    id: ResourceId,
+) -> Result<HttpResponse> {
     let parameters = Parameters::from_query(request.query())?;
     let shared = state.clone();
     let (caller, shown, projection) = state
@@ -134,24 +153,44 @@ pub(super) async fn get(request: &Request<'_>, state: &web::Data<State>, call: C
         })
         .await?;
     // A weak comparison (RFC 9110 §13.1.2).
-    let known = |condition: &str| condition.trim() == "*" || condition.split(',').any(|tag| tag.trim().trim_start_matches("W/") == shown.etag().trim_start_matches("W/"));
+    let known = |condition: &str| {
+        condition.trim() == "*"
+            || condition
+                .split(',')
+                .any(|tag| tag.trim().trim_start_matches("W/") == shown.etag().trim_start_matches("W/"))
+    };
     if request.if_none_match().as_deref().is_some_and(known) {
         return Ok(HttpResponse::NotModified().insert_header(("ETag", shown.etag())).finish());
     }
     respond::resource(200, state, caller.organization, &caller.registry, &shown, &projection)
 }
 
-pub(super) async fn list(request: &Request<'_>, state: &web::Data<State>, call: Call, kind: Option<Kind>) -> Result<HttpResponse> {
+pub(super) async fn list(
+    request: &Request<'_>,
+    state: &web::Data<State>,
+    call: Call,
+    kind: Option<Kind>,
+) -> Result<HttpResponse> {
     answer(state, call, kind, Parameters::from_query(request.query())?).await
 }
 
-pub(super) async fn search(request: &mut Request<'_>, state: &web::Data<State>, call: Call, kind: Option<Kind>) -> Result<HttpResponse> {
+pub(super) async fn search(
+    request: &mut Request<'_>,
+    state: &web::Data<State>,
+    call: Call,
+    kind: Option<Kind>,
+) -> Result<HttpResponse> {
     request.authenticate(state, &call).await?;
     let body = request.json(state).await?;
     answer(state, call, kind, Parameters::from_body(&body)?).await
 }
 
-async fn answer(state: &web::Data<State>, call: Call, kind: Option<Kind>, parameters: Parameters) -> Result<HttpResponse> {
+async fn answer(
+    state: &web::Data<State>,
+    call: Call,
+    kind: Option<Kind>,
+    parameters: Parameters,
+) -> Result<HttpResponse> {
     let shared = state.clone();
     let work = move |connection: &mut crate::store::connection::Connection| {
         let caller = authenticate(connection, &shared.provisioning, &call)?;
@@ -174,9 +213,19 @@ async fn answer(state: &web::Data<State>, call: Call, kind: Option<Kind>, parame
 }
 
 /// A query over all resource types (RFC 7644 §3.4.2.1): users first, then groups.
-fn everything(connection: &mut crate::store::connection::Connection, state: &State, caller: &Caller, query: &Query, projections: &[(Kind, Projection)]) -> Result<Page> {
-    let wanted = query.count.unwrap_or(state.provisioning.options.default_page_size).clamp(0, state.provisioning.options.max_page_size);
-    let mut whole = Page { total: 0, start_index: query.start_index, resources: Vec::new(), next_cursor: None, by_cursor: false };
+fn everything(
+    connection: &mut crate::store::connection::Connection,
+    state: &State,
+    caller: &Caller,
+    query: &Query,
+    projections: &[(Kind, Projection)],
+) -> Result<Page> {
+    let wanted = query
+        .count
+        .unwrap_or(state.provisioning.options.default_page_size)
+        .clamp(0, state.provisioning.options.max_page_size);
+    let mut whole =
+        Page { total: 0, start_index: query.start_index, resources: Vec::new(), next_cursor: None, by_cursor: false };
     let mut refused = None;
     for (kind, projection) in projections {
         let taken = i64::try_from(whole.resources.len()).unwrap_or(wanted);
@@ -193,7 +242,9 @@ fn everything(connection: &mut crate::store::connection::Connection, state: &Sta
                 whole.resources.extend(page.resources);
             }
             // A filter on an attribute of one type matches nothing of the other.
-            Err(error) if error.code == Code::InvalidFilter => refused = refused.map_or(Some((error, 1)), |(first, count)| Some((first, count + 1))),
+            Err(error) if error.code == Code::InvalidFilter => {
+                refused = refused.map_or(Some((error, 1)), |(first, count)| Some((first, count + 1)))
+            }
             Err(error) => return Err(error),
         }
     }

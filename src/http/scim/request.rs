@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, HeaderMap, HeaderName};
+use actix_web::http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH,
+};
 use actix_web::{HttpRequest, web};
 use serde_json::Value;
 
@@ -30,7 +32,8 @@ pub(super) struct Request<'r> {
 impl<'r> Request<'r> {
     pub(super) fn new(http: &'r HttpRequest, payload: web::Payload, state: &State) -> Self {
         // A client's own id is kept if it is one that can stand in a log line.
-        let given = header(http.headers(), &REQUEST_ID).filter(|id| !id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_graphic()));
+        let given = header(http.headers(), &REQUEST_ID)
+            .filter(|id| !id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_graphic()));
         let id = given.map_or_else(|| state.ids.next::<crate::id::of::Event>().to_string(), str::to_owned);
         Self { id, method: http.method().clone(), http, payload: Some(payload), started: state.clock.now() }
     }
@@ -45,7 +48,9 @@ impl<'r> Request<'r> {
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
-            .ok_or_else(|| Error::new(Code::Unauthorized, "A provisioning token is needed: send Authorization: Bearer hcp_…"))?;
+            .ok_or_else(|| {
+                Error::new(Code::Unauthorized, "A provisioning token is needed: send Authorization: Bearer hcp_…")
+            })?;
         Ok(Call {
             credential: SecretHash::of(presented.as_bytes()),
             request_id: self.id.clone(),
@@ -79,19 +84,32 @@ impl<'r> Request<'r> {
     pub(super) async fn json(&mut self, state: &State) -> Result<Value> {
         self.check_media_type()?;
         let limit = state.provisioning.options.max_body_bytes;
-        let too_large = || Error::new(Code::PayloadTooLarge, format!("The body is larger than {limit} bytes. Split the request."));
-        if header(self.http.headers(), &CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+        let too_large =
+            || Error::new(Code::PayloadTooLarge, format!("The body is larger than {limit} bytes. Split the request."));
+        if header(self.http.headers(), &CONTENT_LENGTH)
+            .and_then(|length| length.parse::<usize>().ok())
+            .is_some_and(|length| length > limit)
+        {
             return Err(too_large());
         }
         let payload = self.payload.take().ok_or_else(|| Error::internal("the body was read twice"))?;
         let bytes = tokio::time::timeout(state.body_timeout, payload.to_bytes_limited(limit))
             .await
-            .map_err(|_| Error::new(Code::RequestTimeout, format!("The body did not arrive within {} s.", state.body_timeout.as_secs())))?
+            .map_err(|_| {
+                Error::new(
+                    Code::RequestTimeout,
+                    format!("The body did not arrive within {} s.", state.body_timeout.as_secs()),
+                )
+            })?
             .map_err(|_| too_large())?
             .map_err(|_| Error::new(Code::InvalidSyntax, "The body could not be read to its end."))?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| Error::new(Code::InvalidSyntax, "The body is not UTF-8."))?;
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_| Error::new(Code::InvalidSyntax, "The body is not UTF-8."))?;
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|source| {
-            Error::new(Code::InvalidSyntax, format!("The body is not JSON: line {}, column {}.", source.line(), source.column()))
+            Error::new(
+                Code::InvalidSyntax,
+                format!("The body is not JSON: line {}, column {}.", source.line(), source.column()),
+            )
         })
     }
 
@@ -102,7 +120,10 @@ impl<'r> Request<'r> {
         if ["application/scim+json", "application/json"].iter().any(|known| known.eq_ignore_ascii_case(essence)) {
             return Ok(());
         }
-        Err(Error::new(Code::UnsupportedMediaType, format!("\"{essence}\" is not understood. Send application/scim+json.")))
+        Err(Error::new(
+            Code::UnsupportedMediaType,
+            format!("\"{essence}\" is not understood. Send application/scim+json."),
+        ))
     }
 
     pub(super) fn measure(&self, state: &State, status: u16) {

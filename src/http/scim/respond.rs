@@ -60,7 +60,14 @@ fn start(status: u16) -> HttpResponseBuilder {
 }
 
 /// One resource.
-pub(super) fn resource(status: u16, state: &web::Data<State>, organization: OrganizationId, registry: &Registry, shown: &Shown, projection: &Projection) -> Result<HttpResponse> {
+pub(super) fn resource(
+    status: u16,
+    state: &web::Data<State>,
+    organization: OrganizationId,
+    registry: &Registry,
+    shown: &Shown,
+    projection: &Projection,
+) -> Result<HttpResponse> {
     let mut segments = Vec::new();
     push_resource(&mut segments, &state.scim_base, registry.resource_type(shown.kind), shown, projection)?;
     let mut response = start(status);
@@ -69,8 +76,18 @@ pub(super) fn resource(status: u16, state: &web::Data<State>, organization: Orga
 }
 
 /// A ListResponse (RFC 7644 §3.4.2).
-pub(super) fn page(state: &web::Data<State>, organization: OrganizationId, registry: &Registry, page: &Page, projections: &[(crate::scim::registry::Kind, Projection)]) -> Result<HttpResponse> {
-    let mut head = format!("{{\"schemas\":[\"{LIST_RESPONSE}\"],\"totalResults\":{},\"itemsPerPage\":{}", page.total, page.resources.len());
+pub(super) fn page(
+    state: &web::Data<State>,
+    organization: OrganizationId,
+    registry: &Registry,
+    page: &Page,
+    projections: &[(crate::scim::registry::Kind, Projection)],
+) -> Result<HttpResponse> {
+    let mut head = format!(
+        "{{\"schemas\":[\"{LIST_RESPONSE}\"],\"totalResults\":{},\"itemsPerPage\":{}",
+        page.total,
+        page.resources.len()
+    );
     if !page.by_cursor {
         head.push_str(&format!(",\"startIndex\":{}", page.start_index));
     }
@@ -85,7 +102,8 @@ pub(super) fn page(state: &web::Data<State>, organization: OrganizationId, regis
             text(&mut segments).push(',');
         }
         let fallback = Projection::default();
-        let projection = projections.iter().find(|(kind, _)| *kind == shown.kind).map_or(&fallback, |(_, projection)| projection);
+        let projection =
+            projections.iter().find(|(kind, _)| *kind == shown.kind).map_or(&fallback, |(_, projection)| projection);
         push_resource(&mut segments, &state.scim_base, registry.resource_type(shown.kind), shown, projection)?;
     }
     text(&mut segments).push_str("]}");
@@ -103,7 +121,13 @@ fn text(segments: &mut Vec<Segment>) -> &mut String {
     }
 }
 
-fn push_resource(segments: &mut Vec<Segment>, base: &str, resource_type: &ResourceType, shown: &Shown, projection: &Projection) -> Result<()> {
+fn push_resource(
+    segments: &mut Vec<Segment>,
+    base: &str,
+    resource_type: &ResourceType,
+    shown: &Shown,
+    projection: &Projection,
+) -> Result<()> {
     let Members::More(first) = &shown.members else {
         let whole = shown.text(base);
         text(segments).push_str(&projected(whole, resource_type, projection)?);
@@ -131,7 +155,12 @@ fn projected(whole: String, resource_type: &ResourceType, projection: &Projectio
     Ok(value.to_string())
 }
 
-fn send(mut response: HttpResponseBuilder, state: &web::Data<State>, organization: OrganizationId, segments: Vec<Segment>) -> HttpResponse {
+fn send(
+    mut response: HttpResponseBuilder,
+    state: &web::Data<State>,
+    organization: OrganizationId,
+    segments: Vec<Segment>,
+) -> HttpResponse {
     let mut segments = segments;
     if segments.len() == 1
         && let Some(Segment::Text(text)) = segments.pop()
@@ -142,7 +171,11 @@ fn send(mut response: HttpResponseBuilder, state: &web::Data<State>, organizatio
 }
 
 /// Texts as they are, members a chunk at a time: a group of a million is never in memory.
-fn members_stream(state: web::Data<State>, organization: OrganizationId, segments: Vec<Segment>) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
+fn members_stream(
+    state: web::Data<State>,
+    organization: OrganizationId,
+    segments: Vec<Segment>,
+) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
     stream::unfold((state, segments.into_iter(), None), move |(state, mut segments, mut reading)| async move {
         loop {
             let Some((group, after)) = reading.take() else {
@@ -152,7 +185,10 @@ fn members_stream(state: web::Data<State>, organization: OrganizationId, segment
                 }
                 continue;
             };
-            let members = state.store.read(move |connection| group_members::page(connection, organization, group, Some(after), CHUNK)).await;
+            let members = state
+                .store
+                .read(move |connection| group_members::page(connection, organization, group, Some(after), CHUNK))
+                .await;
             match members {
                 Ok(members) => {
                     let Some(last) = members.last() else { continue };
@@ -163,7 +199,10 @@ fn members_stream(state: web::Data<State>, organization: OrganizationId, segment
                 }
                 Err(error) => {
                     tracing::error!(error = ?error, "a group's members could not be read to the end");
-                    return Some((Err(actix_web::error::ErrorServiceUnavailable("")), (state, Vec::new().into_iter(), None)));
+                    return Some((
+                        Err(actix_web::error::ErrorServiceUnavailable("")),
+                        (state, Vec::new().into_iter(), None),
+                    ));
                 }
             }
         }

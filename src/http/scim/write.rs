@@ -34,14 +34,25 @@ pub(super) struct Done {
     pub(super) shown: Option<Shown>,
 }
 
-pub(super) async fn create(request: &mut Request<'_>, state: &web::Data<State>, call: Call, kind: Kind) -> Result<HttpResponse> {
+pub(super) async fn create(
+    request: &mut Request<'_>,
+    state: &web::Data<State>,
+    call: Call,
+    kind: Kind,
+) -> Result<HttpResponse> {
     let parameters = Parameters::from_query(request.query())?;
     let body = body(request, state, &call).await?;
     let done = perform(state, call, kind, Operation::Create(body), None).await?;
     answer(201, state, &parameters, kind, done).await
 }
 
-pub(super) async fn change(request: &mut Request<'_>, state: &web::Data<State>, call: Call, kind: Kind, id: &str) -> Result<HttpResponse> {
+pub(super) async fn change(
+    request: &mut Request<'_>,
+    state: &web::Data<State>,
+    call: Call,
+    kind: Kind,
+    id: &str,
+) -> Result<HttpResponse> {
     let parameters = Parameters::from_query(request.query())?;
     let if_match = request.if_match();
     let Ok(id) = id.parse::<ResourceId>() else {
@@ -67,7 +78,13 @@ pub(super) async fn change(request: &mut Request<'_>, state: &web::Data<State>, 
     answer(200, state, &parameters, kind, done).await
 }
 
-async fn answer(status: u16, state: &web::Data<State>, parameters: &Parameters, kind: Kind, done: Done) -> Result<HttpResponse> {
+async fn answer(
+    status: u16,
+    state: &web::Data<State>,
+    parameters: &Parameters,
+    kind: Kind,
+    done: Done,
+) -> Result<HttpResponse> {
     let Some(mut shown) = done.shown else { return Ok(respond::empty(204)) };
     let projection: Projection = parameters.projection(&done.caller, kind)?;
     if kind == Kind::Group && status == 200 && wants_relations(&projection, kind) {
@@ -91,13 +108,22 @@ async fn body(request: &mut Request<'_>, state: &web::Data<State>, call: &Call) 
 }
 
 /// Performs one operation, and logs it whether it succeeds or is refused.
-pub(super) async fn perform(state: &web::Data<State>, call: Call, kind: Kind, operation: Operation, if_match: Option<String>) -> Result<Done> {
+pub(super) async fn perform(
+    state: &web::Data<State>,
+    call: Call,
+    kind: Kind,
+    operation: Operation,
+    if_match: Option<String>,
+) -> Result<Done> {
     let id = match &operation {
         Operation::Create(_) => None,
         Operation::Replace(id, _) | Operation::Patch(id, _) | Operation::Delete(id) => Some(*id),
     };
     let (shared, log_call) = (state.clone(), call.clone());
-    let outcome = state.store.write(move |connection| plan(connection, &shared, &call, kind, &operation, if_match.as_deref())).await;
+    let outcome = state
+        .store
+        .write(move |connection| plan(connection, &shared, &call, kind, &operation, if_match.as_deref()))
+        .await;
     if let Err(error) = &outcome
         && error.code != Code::Unauthorized
         && error.status() < 500
@@ -107,20 +133,47 @@ pub(super) async fn perform(state: &web::Data<State>, call: Call, kind: Kind, op
     outcome
 }
 
-fn plan(connection: &mut Connection, state: &State, call: &Call, kind: Kind, operation: &Operation, if_match: Option<&str>) -> Result<Planned<Done>> {
+fn plan(
+    connection: &mut Connection,
+    state: &State,
+    call: &Call,
+    kind: Kind,
+    operation: &Operation,
+    if_match: Option<&str>,
+) -> Result<Planned<Done>> {
     let service = &state.provisioning;
     let caller = authenticate(connection, service, call)?;
-    let shown = |planned: Planned<Shown>, caller: Caller| Planned { batch: planned.batch, answer: Done { caller, shown: Some(planned.answer) } };
-    let gone = |planned: Planned<()>, caller: Caller| Planned { batch: planned.batch, answer: Done { caller, shown: None } };
+    let shown = |planned: Planned<Shown>, caller: Caller| Planned {
+        batch: planned.batch,
+        answer: Done { caller, shown: Some(planned.answer) },
+    };
+    let gone =
+        |planned: Planned<()>, caller: Caller| Planned { batch: planned.batch, answer: Done { caller, shown: None } };
     Ok(match (kind, operation) {
-        (Kind::User, Operation::Create(body)) => shown(users::create(connection, service, call, &caller, body)?, caller),
-        (Kind::User, Operation::Replace(id, body)) => shown(users::replace(connection, service, call, &caller, *id, body, if_match)?, caller),
-        (Kind::User, Operation::Patch(id, body)) => shown(users::patch(connection, service, call, &caller, *id, body, if_match)?, caller),
-        (Kind::User, Operation::Delete(id)) => gone(users::delete(connection, service, call, &caller, *id, if_match)?, caller),
-        (Kind::Group, Operation::Create(body)) => shown(groups::create(connection, service, call, &caller, body)?, caller),
-        (Kind::Group, Operation::Replace(id, body)) => shown(groups::replace(connection, service, call, &caller, *id, body, if_match)?, caller),
-        (Kind::Group, Operation::Patch(id, body)) => shown(groups::patch(connection, service, call, &caller, *id, body, if_match)?, caller),
-        (Kind::Group, Operation::Delete(id)) => gone(groups::delete(connection, service, call, &caller, *id, if_match)?, caller),
+        (Kind::User, Operation::Create(body)) => {
+            shown(users::create(connection, service, call, &caller, body)?, caller)
+        }
+        (Kind::User, Operation::Replace(id, body)) => {
+            shown(users::replace(connection, service, call, &caller, *id, body, if_match)?, caller)
+        }
+        (Kind::User, Operation::Patch(id, body)) => {
+            shown(users::patch(connection, service, call, &caller, *id, body, if_match)?, caller)
+        }
+        (Kind::User, Operation::Delete(id)) => {
+            gone(users::delete(connection, service, call, &caller, *id, if_match)?, caller)
+        }
+        (Kind::Group, Operation::Create(body)) => {
+            shown(groups::create(connection, service, call, &caller, body)?, caller)
+        }
+        (Kind::Group, Operation::Replace(id, body)) => {
+            shown(groups::replace(connection, service, call, &caller, *id, body, if_match)?, caller)
+        }
+        (Kind::Group, Operation::Patch(id, body)) => {
+            shown(groups::patch(connection, service, call, &caller, *id, body, if_match)?, caller)
+        }
+        (Kind::Group, Operation::Delete(id)) => {
+            gone(groups::delete(connection, service, call, &caller, *id, if_match)?, caller)
+        }
     })
 }
 
@@ -132,7 +185,15 @@ async fn log_refusal(state: &web::Data<State>, call: Call, error: &Error, kind: 
         .write(move |connection| {
             let caller = authenticate(connection, &shared.provisioning, &call)?;
             let mut batch = Batch::default();
-            record::refusal(&mut batch, &shared.provisioning, &call, &caller, kind, id, &Error::new(code, detail.clone()));
+            record::refusal(
+                &mut batch,
+                &shared.provisioning,
+                &call,
+                &caller,
+                kind,
+                id,
+                &Error::new(code, detail.clone()),
+            );
             Ok(Planned { batch, answer: () })
         })
         .await;

@@ -15,11 +15,18 @@ impl Filter {
             Self::And(parts) => parts.iter().all(|part| part.matches(resource)),
             Self::Or(parts) => parts.iter().any(|part| part.matches(resource)),
             Self::Not(inner) => !inner.matches(resource),
-            Self::ValuePath { attribute, filter } => elements(holder(attribute, resource)).any(|element| filter.matches_element(element)),
-            Self::Compare { attribute, operator, literal } => {
-                compare(elements(holder(attribute, resource)).filter_map(|value| leaf(attribute, value)), attribute, *operator, literal)
+            Self::ValuePath { attribute, filter } => {
+                elements(holder(attribute, resource)).any(|element| filter.matches_element(element))
             }
-            Self::Present(attribute) => elements(holder(attribute, resource)).filter_map(|value| leaf(attribute, value)).any(present),
+            Self::Compare { attribute, operator, literal } => compare(
+                elements(holder(attribute, resource)).filter_map(|value| leaf(attribute, value)),
+                attribute,
+                *operator,
+                literal,
+            ),
+            Self::Present(attribute) => {
+                elements(holder(attribute, resource)).filter_map(|value| leaf(attribute, value)).any(present)
+            }
         }
     }
 
@@ -30,7 +37,9 @@ impl Filter {
             Self::And(parts) => parts.iter().all(|part| part.matches_element(element)),
             Self::Or(parts) => parts.iter().any(|part| part.matches_element(element)),
             Self::Not(inner) => !inner.matches_element(element),
-            Self::Compare { attribute, operator, literal } => compare(leaf(attribute, element).into_iter(), attribute, *operator, literal),
+            Self::Compare { attribute, operator, literal } => {
+                compare(leaf(attribute, element).into_iter(), attribute, *operator, literal)
+            }
             Self::Present(attribute) => leaf(attribute, element).is_some_and(present),
             Self::ValuePath { .. } => false,
         }
@@ -72,7 +81,12 @@ fn present(value: &Value) -> bool {
 
 /// Any value may match; `ne` is the complement of `eq` over the whole attribute, so that an
 /// unassigned attribute is `ne` everything and `not (a eq b)` is `a ne b`.
-fn compare<'v>(mut values: impl Iterator<Item = &'v Value>, attribute: &AttributeRef, operator: Operator, literal: &Literal) -> bool {
+fn compare<'v>(
+    mut values: impl Iterator<Item = &'v Value>,
+    attribute: &AttributeRef,
+    operator: Operator,
+    literal: &Literal,
+) -> bool {
     match (operator, literal) {
         (Operator::Eq, Literal::Null) => !values.any(present),
         (Operator::Ne, Literal::Null) => values.any(present),
@@ -93,11 +107,16 @@ fn holds(value: &Value, attribute: &AttributeRef, operator: Operator, literal: &
     };
     match (literal, value) {
         (Literal::Boolean(wanted), Value::Bool(found)) => operator == Operator::Eq && wanted == found,
-        (Literal::Number(wanted), Value::Number(found)) => found.as_f64().and_then(|found| found.partial_cmp(wanted)).is_some_and(ordered),
-        (Literal::DateTime(wanted), Value::String(found)) => Timestamp::parse(found).is_some_and(|found| ordered(found.cmp(wanted))),
+        (Literal::Number(wanted), Value::Number(found)) => {
+            found.as_f64().and_then(|found| found.partial_cmp(wanted)).is_some_and(ordered)
+        }
+        (Literal::DateTime(wanted), Value::String(found)) => {
+            Timestamp::parse(found).is_some_and(|found| ordered(found.cmp(wanted)))
+        }
         (Literal::Text(wanted), Value::String(found)) => {
             let folds = !attribute.case_exact && attribute.kind == AttributeType::String;
-            let (found, wanted) = if folds { (scim_key(found), scim_key(wanted)) } else { (found.clone(), wanted.clone()) };
+            let (found, wanted) =
+                if folds { (scim_key(found), scim_key(wanted)) } else { (found.clone(), wanted.clone()) };
             match operator {
                 Operator::Co => found.contains(&wanted),
                 Operator::Sw => found.starts_with(&wanted),

@@ -49,8 +49,8 @@ fn string(text: &str, from: usize, rest: &mut std::iter::Peekable<std::str::Char
             _ if escaped => escaped = false,
             '\\' => escaped = true,
             '"' => {
-                let value: String =
-                    serde_json::from_str(&text[from..=at]).map_err(|_| error(from, "this is not a JSON string: check its escapes"))?;
+                let value: String = serde_json::from_str(&text[from..=at])
+                    .map_err(|_| error(from, "this is not a JSON string: check its escapes"))?;
                 if value.contains('\0') {
                     return Err(error(from, "a NUL character cannot be used"));
                 }

@@ -88,10 +88,17 @@ pub enum Filter {
     And(Vec<Filter>),
     Or(Vec<Filter>),
     Not(Box<Filter>),
-    Compare { attribute: AttributeRef, operator: Operator, literal: Literal },
+    Compare {
+        attribute: AttributeRef,
+        operator: Operator,
+        literal: Literal,
+    },
     Present(AttributeRef),
     /// One element of the attribute satisfies the whole inner filter.
-    ValuePath { attribute: AttributeRef, filter: Box<Filter> },
+    ValuePath {
+        attribute: AttributeRef,
+        filter: Box<Filter>,
+    },
 }
 
 impl fmt::Display for AttributeRef {
@@ -140,7 +147,9 @@ impl Filter {
                 inner.write(f, inside)?;
                 f.write_str(")")
             }
-            Self::Compare { attribute, operator, literal } => write!(f, "{} {} {literal}", name(attribute), operator.keyword()),
+            Self::Compare { attribute, operator, literal } => {
+                write!(f, "{} {} {literal}", name(attribute), operator.keyword())
+            }
             Self::Present(attribute) => write!(f, "{} pr", name(attribute)),
             Self::ValuePath { attribute, filter } => {
                 write!(f, "{attribute}[")?;
@@ -170,7 +179,11 @@ impl Filter {
     #[must_use]
     pub fn as_type_alone(&self) -> Option<&str> {
         match self {
-            Self::Compare { attribute, operator: Operator::Eq, literal: Literal::Text(text) } if attribute.sub.as_deref() == Some("type") => Some(text),
+            Self::Compare { attribute, operator: Operator::Eq, literal: Literal::Text(text) }
+                if attribute.sub.as_deref() == Some("type") =>
+            {
+                Some(text)
+            }
             _ => None,
         }
     }

@@ -62,7 +62,8 @@ impl<'r> Parser<'r> {
     }
 
     fn keyword(&mut self, word: &str) -> bool {
-        let found = matches!(self.tokens.get(self.next), Some((_, Token::Word(found))) if found.eq_ignore_ascii_case(word));
+        let found =
+            matches!(self.tokens.get(self.next), Some((_, Token::Word(found))) if found.eq_ignore_ascii_case(word));
         self.next += usize::from(found);
         found
     }
@@ -106,7 +107,8 @@ impl<'r> Parser<'r> {
         match self.tokens.get(self.next).map(|(_, token)| token.clone()) {
             Some(Token::Open) => self.parenthesis(),
             Some(Token::Word(word)) => {
-                let negates = word.eq_ignore_ascii_case("not") && matches!(self.tokens.get(self.next + 1), Some((_, Token::Open)));
+                let negates = word.eq_ignore_ascii_case("not")
+                    && matches!(self.tokens.get(self.next + 1), Some((_, Token::Open)));
                 self.next += 1;
                 if negates {
                     return Ok(Filter::Not(Box::new(self.parenthesis()?)));
@@ -155,7 +157,8 @@ impl<'r> Parser<'r> {
         let Scope::Resource(resource_type) = self.scope else {
             return Err(error(place, "a value path cannot stand in a value path"));
         };
-        let Some(Named::Attribute(Target { extension, attribute, sub_attribute: None })) = resource_type.resolve(name) else {
+        let Some(Named::Attribute(Target { extension, attribute, sub_attribute: None })) = resource_type.resolve(name)
+        else {
             return Err(error(place, &unknown(name, self.scope)));
         };
         if !attribute.is_complex() {
@@ -168,16 +171,23 @@ impl<'r> Parser<'r> {
         self.scope = outer;
         let inner = inner?;
         self.expect(&Token::CloseBracket, "expected \"]\"")?;
-        Ok(Filter::ValuePath { attribute: reference(extension.map(|schema| schema.id.as_str()), attribute, None), filter: Box::new(inner) })
+        Ok(Filter::ValuePath {
+            attribute: reference(extension.map(|schema| schema.id.as_str()), attribute, None),
+            filter: Box::new(inner),
+        })
     }
 
     fn attribute(&self, place: usize, name: &str) -> Result<AttributeRef> {
         let found = match self.scope {
             Scope::Resource(resource_type) => match resource_type.resolve(name) {
-                Some(Named::Attribute(target)) => Some((target.extension.map(|schema| schema.id.as_str()), target.attribute, target.sub_attribute)),
+                Some(Named::Attribute(target)) => {
+                    Some((target.extension.map(|schema| schema.id.as_str()), target.attribute, target.sub_attribute))
+                }
                 _ => None,
             },
-            Scope::Element { extension, attribute } => attribute.sub_attribute(name).map(|sub| (extension, attribute, Some(sub))),
+            Scope::Element { extension, attribute } => {
+                attribute.sub_attribute(name).map(|sub| (extension, attribute, Some(sub)))
+            }
         };
         let (extension, attribute, sub) = found.ok_or_else(|| error(place, &unknown(name, self.scope)))?;
         if attribute.returned == Returned::Never || sub.is_some_and(|sub| sub.returned == Returned::Never) {
@@ -240,7 +250,9 @@ fn literal(place: usize, token: Option<Token>, attribute: &AttributeRef, operato
             "false" => Ok(Literal::Boolean(false)),
             _ => refuse("is a boolean: compare it with true or false"),
         },
-        AttributeType::Integer | AttributeType::Decimal if substring => refuse("is a number: use eq, ne, gt, ge, lt or le"),
+        AttributeType::Integer | AttributeType::Decimal if substring => {
+            refuse("is a number: use eq, ne, gt, ge, lt or le")
+        }
         AttributeType::Integer | AttributeType::Decimal => match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Literal::Number(number)),
             _ => refuse("is a number: compare it with one"),
@@ -251,7 +263,9 @@ fn literal(place: usize, token: Option<Token>, attribute: &AttributeRef, operato
             None => refuse("is a dateTime: compare it with a value such as \"2026-01-31T08:00:00Z\""),
         },
         AttributeType::Binary if ordering => refuse("is binary: it has no order"),
-        _ if !quoted && (text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")) => refuse("is a string: put the value in quotes"),
+        _ if !quoted && (text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")) => {
+            refuse("is a string: put the value in quotes")
+        }
         // Microsoft's documentation shows `id eq X and manager eq Y` without quotes.
         _ => Ok(Literal::Text(text)),
     }
@@ -268,7 +282,8 @@ fn unknown(name: &str, scope: Scope<'_>) -> String {
             .collect(),
         Scope::Element { attribute, .. } => attribute.sub_attributes.iter().map(|sub| sub.name.as_str()).collect(),
     };
-    let close = known.into_iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+    let close =
+        known.into_iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
     match close.filter(|close| strsim::jaro_winkler(close, name) > 0.8) {
         Some(close) => format!("there is no attribute \"{name}\" (did you mean \"{close}\"?)"),
         None => format!("there is no attribute \"{name}\""),

@@ -10,7 +10,14 @@ use crate::scim::schema::{Attribute, Mutability};
 use crate::scim::validate::{canonical, one_primary, refuse};
 
 /// `add` and `replace` (RFC 7644 §3.5.2.1, §3.5.2.3).
-pub(super) fn set(holder: &mut Map<String, Value>, replaces: bool, target: &Target<'_>, filter: Option<&Filter>, value: Value, ignored: &mut Vec<String>) -> Result<()> {
+pub(super) fn set(
+    holder: &mut Map<String, Value>,
+    replaces: bool,
+    target: &Target<'_>,
+    filter: Option<&Filter>,
+    value: Value,
+    ignored: &mut Vec<String>,
+) -> Result<()> {
     let attribute = target.attribute;
     let before = holder.get(&attribute.name).cloned();
     match (filter, target.sub_attribute) {
@@ -27,7 +34,13 @@ pub(super) fn set(holder: &mut Map<String, Value>, replaces: bool, target: &Targ
     }
 }
 
-fn set_whole(holder: &mut Map<String, Value>, replaces: bool, attribute: &Attribute, value: Value, ignored: &mut Vec<String>) -> Result<()> {
+fn set_whole(
+    holder: &mut Map<String, Value>,
+    replaces: bool,
+    attribute: &Attribute,
+    value: Value,
+    ignored: &mut Vec<String>,
+) -> Result<()> {
     let name = &attribute.name;
     let Some(new) = canonical(attribute, value, name, ignored)? else {
         if replaces {
@@ -64,10 +77,18 @@ fn append(present: &mut Vec<Value>, new: Vec<Value>, name: &str) -> Result<()> {
     one_primary(present, name)
 }
 
-fn set_sub(holder: &mut Map<String, Value>, attribute: &Attribute, sub: &Attribute, value: Value, ignored: &mut Vec<String>) -> Result<()> {
+fn set_sub(
+    holder: &mut Map<String, Value>,
+    attribute: &Attribute,
+    sub: &Attribute,
+    value: Value,
+    ignored: &mut Vec<String>,
+) -> Result<()> {
     let path = format!("{}.{}", attribute.name, sub.name);
     let Some(value) = canonical(sub, value, &path, ignored)? else { return Ok(()) };
-    let empty = || if attribute.multi_valued { Value::Array(vec![Value::Object(Map::new())]) } else { Value::Object(Map::new()) };
+    let empty = || {
+        if attribute.multi_valued { Value::Array(vec![Value::Object(Map::new())]) } else { Value::Object(Map::new()) }
+    };
     match holder.entry(attribute.name.as_str()).or_insert_with(empty) {
         Value::Array(elements) => {
             for element in elements.iter_mut().filter_map(Value::as_object_mut) {
@@ -83,7 +104,15 @@ fn set_sub(holder: &mut Map<String, Value>, attribute: &Attribute, sub: &Attribu
     }
 }
 
-fn set_elements(holder: &mut Map<String, Value>, replaces: bool, attribute: &Attribute, sub: Option<&Attribute>, filter: &Filter, value: Value, ignored: &mut Vec<String>) -> Result<()> {
+fn set_elements(
+    holder: &mut Map<String, Value>,
+    replaces: bool,
+    attribute: &Attribute,
+    sub: Option<&Attribute>,
+    filter: &Filter,
+    value: Value,
+    ignored: &mut Vec<String>,
+) -> Result<()> {
     let path = match sub {
         Some(sub) => format!("{}[…].{}", attribute.name, sub.name),
         None => format!("{}[…]", attribute.name),
@@ -127,7 +156,12 @@ fn set_elements(holder: &mut Map<String, Value>, replaces: bool, attribute: &Att
 }
 
 /// The value for a matched element: an object, or (lenient) what its `value` becomes.
-fn element_of(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec<String>) -> Result<Option<Map<String, Value>>> {
+fn element_of(
+    attribute: &Attribute,
+    value: Value,
+    path: &str,
+    ignored: &mut Vec<String>,
+) -> Result<Option<Map<String, Value>>> {
     let value = match value {
         Value::Array(mut values) if values.len() == 1 => values.remove(0),
         other => other,
@@ -141,9 +175,16 @@ fn element_of(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec
 
 /// Entra ID patches `emails[type eq "work"].value` of a user who has none and expects the element
 /// to be made; any other filter that matches nothing is noTarget (§3.5.2.1).
-fn create_element(holder: &mut Map<String, Value>, attribute: &Attribute, filter: &Filter, new: Map<String, Value>) -> Result<()> {
+fn create_element(
+    holder: &mut Map<String, Value>,
+    attribute: &Attribute,
+    filter: &Filter,
+    new: Map<String, Value>,
+) -> Result<()> {
     let known = |kind: &str| {
-        attribute.sub_attribute("type").is_some_and(|sub| sub.canonical_values.is_empty() || sub.canonical_values.iter().any(|value| value.eq_ignore_ascii_case(kind)))
+        attribute.sub_attribute("type").is_some_and(|sub| {
+            sub.canonical_values.is_empty() || sub.canonical_values.iter().any(|value| value.eq_ignore_ascii_case(kind))
+        })
     };
     let Some(kind) = filter.as_type_alone().filter(|kind| known(kind)) else { return Err(missing(&attribute.name)) };
     let mut element = new;
@@ -155,7 +196,12 @@ fn create_element(holder: &mut Map<String, Value>, attribute: &Attribute, filter
 }
 
 /// `remove` (RFC 7644 §3.5.2.2).
-pub(super) fn remove(holder: &mut Map<String, Value>, target: &Target<'_>, filter: Option<&Filter>, value: Option<Value>) -> Result<()> {
+pub(super) fn remove(
+    holder: &mut Map<String, Value>,
+    target: &Target<'_>,
+    filter: Option<&Filter>,
+    value: Option<Value>,
+) -> Result<()> {
     let attribute = target.attribute;
     let before = holder.get(&attribute.name).cloned();
     if target.leaf().mutability == Mutability::Immutable && before.is_some() {
@@ -184,7 +230,9 @@ fn remove_whole(holder: &mut Map<String, Value>, attribute: &Attribute, value: O
     match (holder.get_mut(&attribute.name), wanted) {
         (Some(Value::Array(elements)), Some(wanted)) => {
             let names = |element: &Value, wanted: &Value| match (element, wanted) {
-                (Value::Object(element), Value::Object(wanted)) => wanted.iter().all(|(name, value)| element.get(name) == Some(value)),
+                (Value::Object(element), Value::Object(wanted)) => {
+                    wanted.iter().all(|(name, value)| element.get(name) == Some(value))
+                }
                 (Value::Object(element), value) => element.get("value") == Some(value),
                 (element, wanted) => element == wanted,
             };
@@ -227,7 +275,12 @@ fn matching(holder: &Map<String, Value>, attribute: &Attribute, filter: &Filter)
         Some(value) => std::slice::from_ref(value),
         None => &[],
     };
-    elements.iter().enumerate().filter(|(_, element)| filter.matches_element(element)).map(|(position, _)| position).collect()
+    elements
+        .iter()
+        .enumerate()
+        .filter(|(_, element)| filter.matches_element(element))
+        .map(|(position, _)| position)
+        .collect()
 }
 
 fn each(holder: &mut Map<String, Value>, attribute: &Attribute, change: impl Fn(&mut Map<String, Value>)) {

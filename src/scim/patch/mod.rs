@@ -49,12 +49,10 @@ enum Verb {
 /// Those of RFC 7644 §3.5.2, naming the operation by its index.
 pub fn plan(document: &Document, body: &Value, resource_type: &ResourceType) -> Result<Plan> {
     let operations = operations(body)?;
-    let mut planner = Planner { resource_type, plan: Plan { document: document.clone(), members: Vec::new(), ignored: Vec::new() } };
+    let mut planner =
+        Planner { resource_type, plan: Plan { document: document.clone(), members: Vec::new(), ignored: Vec::new() } };
     for (position, operation) in operations.iter().enumerate() {
         planner.operation(operation).map_err(|error| error.at(format!("Operations[{position}]")))?;
-    }
-    if resource_type.kind == Kind::User && planner.plan.document.get("active").is_none() {
-        planner.plan.document.set_active(true);
     }
     planner.plan.document.finish(resource_type)?;
     Ok(planner.plan)
@@ -65,7 +63,9 @@ fn operations(body: &Value) -> Result<&[Value]> {
         return Err(Error::new(Code::InvalidSyntax, "The body must be a JSON object."));
     };
     if let Some(Value::Array(urns)) = lenient::any_case(body, "schemas") {
-        let is_patch = |urn: &Value| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(PATCH_OP) || urn.starts_with("urn:scim:"));
+        let is_patch = |urn: &Value| {
+            urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(PATCH_OP) || urn.starts_with("urn:scim:"))
+        };
         if !urns.is_empty() && !urns.iter().any(is_patch) {
             return Err(Error::new(Code::InvalidSyntax, format!("schemas does not name {PATCH_OP}.")));
         }
@@ -89,12 +89,13 @@ impl<'r> Planner<'r> {
         let Value::Object(operation) = operation else {
             return Err(Error::new(Code::InvalidSyntax, "an operation must be a JSON object."));
         };
-        let verb = match lenient::any_case(operation, "op").and_then(Value::as_str).map(str::to_ascii_lowercase).as_deref() {
-            Some("add") => Verb::Add,
-            Some("replace") => Verb::Replace,
-            Some("remove") => Verb::Remove,
-            _ => return Err(Error::new(Code::InvalidSyntax, "op must be add, replace or remove.")),
-        };
+        let verb =
+            match lenient::any_case(operation, "op").and_then(Value::as_str).map(str::to_ascii_lowercase).as_deref() {
+                Some("add") => Verb::Add,
+                Some("replace") => Verb::Replace,
+                Some("remove") => Verb::Remove,
+                _ => return Err(Error::new(Code::InvalidSyntax, "op must be add, replace or remove.")),
+            };
         let value = lenient::any_case(operation, "value").cloned();
         match lenient::any_case(operation, "path") {
             Some(Value::String(path)) if !path.trim().is_empty() => self.with_path(verb, path, value),
@@ -184,7 +185,10 @@ impl<'r> Planner<'r> {
 
     fn remove(&mut self, target: &Target<'_>, filter: Option<&Filter>, value: Option<Value>) -> Result<()> {
         if target.attribute.required && target.sub_attribute.is_none() && filter.is_none() {
-            return Err(Error::new(Code::Mutability, format!("{} is required and cannot be removed.", target.attribute.name)));
+            return Err(Error::new(
+                Code::Mutability,
+                format!("{} is required and cannot be removed.", target.attribute.name),
+            ));
         }
         let holder = match target.extension {
             None => Some(&mut self.plan.document.0),
@@ -222,7 +226,9 @@ fn remove_where(filter: Filter) -> MemberChange {
     fn ids(filter: &Filter, out: &mut Vec<String>) -> bool {
         match filter {
             Filter::Or(parts) => parts.iter().all(|part| ids(part, out)),
-            Filter::Compare { attribute, operator: Operator::Eq, literal: Literal::Text(id) } if attribute.sub.as_deref() == Some("value") => {
+            Filter::Compare { attribute, operator: Operator::Eq, literal: Literal::Text(id) }
+                if attribute.sub.as_deref() == Some("value") =>
+            {
                 out.push(id.clone());
                 true
             }

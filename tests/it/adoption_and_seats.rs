@@ -1,0 +1,76 @@
+//! Members who were there before, seats, the waitlist, the owner who stays.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Server, on_each_database, user};
+
+on_each_database!(adoption, restore, seats_and_waitlist, the_owner_stays);
+
+async fn adoption(server: Server) {
+    let owner = server.find("/Users", "userName eq \"olga@acme.example\"").await.remove(0);
+    let (status, adopted) = server.post("/Users", &json!({"userName": "olga", "externalId": "x", "emails": [{"value": "OLGA@acme.example", "primary": true}]})).await;
+    assert_eq!(status, 201, "{adopted}");
+    assert_eq!(adopted["id"], owner["id"]);
+    assert_eq!(adopted["emails"], owner["emails"], "the address stays on first contact");
+    assert_eq!(
+        server.post("/Users", &json!({"userName": "olga"})).await.0,
+        409,
+        "the second time it is managed already"
+    );
+}
+
+async fn restore(server: Server) {
+    let mut ann = user("ann");
+    ann["externalId"] = "e1".into();
+    let (_, first) = server.post("/Users", &ann).await;
+    let path = format!("/Users/{}", first["id"].as_str().unwrap());
+    server.patch(&path, json!([{"op": "replace", "value": {"active": false}}])).await;
+    ann["externalId"] = "e2".into();
+    assert_eq!(server.post("/Users", &ann).await.0, 409, "the same userName with another externalId");
+    ann["externalId"] = "e1".into();
+    ann["userName"] = "ann.new".into();
+    let (status, again) = server.post("/Users", &ann).await;
+    assert_eq!(status, 201, "{again}");
+    assert_eq!((&again["id"], &again["active"]), (&first["id"], &json!(true)));
+}
+
+async fn seats_and_waitlist(server: Server) {
+    server.command(&["organization", "set", "--organization", "acme", "--seats", "2", "--json"]);
+    let ann = server.user("ann").await;
+    let (status, refused) = server.post("/Users", &user("bob")).await;
+    assert_eq!(status, 403);
+    assert!(refused["detail"].as_str().unwrap().starts_with("No seats available: 2 of 2 used."), "{refused}");
+    server.command(&["organization", "set", "--organization", "acme", "--seat-policy", "waitlist", "--json"]);
+    let (status, bob) = server.post("/Users", &user("bob")).await;
+    assert_eq!((status.as_u16(), &bob["active"]), (201, &json!(false)));
+    let bob = format!("/Users/{}", bob["id"].as_str().unwrap());
+    let cid = format!("/Users/{}", server.user("cid").await);
+    let (status, still) = server.patch(&cid, json!([{"op": "replace", "path": "active", "value": true}])).await;
+    assert_eq!((status.as_u16(), &still["active"]), (200, &json!(false)), "who waits keeps waiting");
+    server.patch(&format!("/Users/{ann}"), json!([{"op": "replace", "path": "active", "value": false}])).await;
+    assert_eq!(server.get(&bob).await.1["active"], true, "first in, first out");
+    assert_eq!(server.get(&cid).await.1["active"], false);
+    server.command(&["organization", "set", "--organization", "acme", "--seats", "3", "--json"]);
+    assert_eq!(server.get(&cid).await.1["active"], true, "a bought seat admits who waits");
+    let ledger = server.command(&["organization", "show", "--organization", "acme", "--json"]);
+    assert_eq!(
+        (ledger["seats_used"].as_i64(), ledger["waiting"].as_i64(), ledger["users"].as_i64()),
+        (Some(3), Some(0), Some(4))
+    );
+}
+
+async fn the_owner_stays(server: Server) {
+    let owner = server.find("/Users", "userName eq \"olga@acme.example\"").await.remove(0);
+    let path = format!("/Users/{}", owner["id"].as_str().unwrap());
+    assert_eq!(server.send(Method::DELETE, &path, None).await.0, 409);
+    let (status, refused) = server.patch(&path, json!([{"op": "replace", "path": "active", "value": false}])).await;
+    assert_eq!(status, 409);
+    assert!(refused["detail"].as_str().unwrap().contains("olga@acme.example is the last active owner"), "{refused}");
+    assert_eq!(
+        server.send(Method::PUT, &path, Some(&json!({"userName": "olga@acme.example", "active": false}))).await.0,
+        409
+    );
+    assert_eq!(server.post("/Users", &json!({"userName": "olga@acme.example", "active": false})).await.0, 409);
+    assert_eq!(server.get(&path).await.1["active"], true);
+}

@@ -1,0 +1,96 @@
+//! Groups: members as clients change them, nesting, bulk.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Server, on_each_database};
+
+on_each_database!(members, nested_groups, bulk_references);
+
+async fn group(server: &Server, name: &str, members: &[&str]) -> String {
+    let members: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
+    let (status, group) = server.post("/Groups", &json!({"displayName": name, "members": members})).await;
+    assert_eq!(status, 201, "{group}");
+    group["id"].as_str().unwrap().to_owned()
+}
+
+async fn member_ids(server: &Server, group: &str) -> Vec<String> {
+    let (_, group) = server.get(&format!("/Groups/{group}")).await;
+    let members = group["members"].as_array().cloned().unwrap_or_default();
+    members.iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn members(server: Server) {
+    let (ann, bob, cid) = (server.user("ann").await, server.user("bob").await, server.user("cid").await);
+    let id = group(&server, "Staff", &[&ann, "not-an-id"]).await;
+    let path = format!("/Groups/{id}");
+    let (status, body) = server
+        .patch(
+            &path,
+            json!([{"op": "Add", "path": "members", "value": [{"$ref": null, "value": bob}, {"value": ann}]}]),
+        )
+        .await;
+    assert_eq!((status.as_u16(), body), (204, Value::Null));
+    assert_eq!(member_ids(&server, &id).await, [ann.clone(), bob.clone()]);
+    // Okta renames with its id in the value; the members stay.
+    server.patch(&path, json!([{"op": "replace", "value": {"id": id, "displayName": "Team"}}])).await;
+    assert_eq!(member_ids(&server, &id).await.len(), 2);
+    server.patch(&path, json!([{"op": "remove", "path": format!("members[value eq \"{ann}\"]")}, {"op": "add", "path": "members", "value": [{"value": cid}]}])).await;
+    assert_eq!(member_ids(&server, &id).await, [bob.clone(), cid.clone()]);
+    server.patch(&path, json!([{"op": "Remove", "path": "members", "value": [{"value": bob}]}])).await;
+    assert_eq!(member_ids(&server, &id).await, [cid.clone()]);
+    let (_, shown) =
+        server.send(Method::PUT, &path, Some(&json!({"displayName": "Team", "members": [{"value": ann}]}))).await;
+    assert_eq!(shown["members"][0]["value"], ann.as_str());
+    assert_eq!(shown["members"][0]["type"], "User");
+    let version = server.get(&path).await.1["meta"]["version"].clone();
+    server.patch(&path, json!([{"op": "add", "path": "members", "value": [{"value": ann}]}])).await;
+    assert_eq!(server.get(&path).await.1["meta"]["version"], version, "adding a member again changes nothing");
+    assert_eq!(server.get(&format!("{path}?excludedAttributes=members")).await.1["members"], Value::Null);
+    assert_eq!(server.find("/Groups", &format!("members.value eq \"{ann}\"")).await.len(), 1);
+    assert_eq!(server.send(Method::DELETE, &format!("/Users/{ann}"), None).await.0, 204);
+    assert!(member_ids(&server, &id).await.is_empty());
+}
+
+async fn nested_groups(server: Server) {
+    let ann = server.user("ann").await;
+    let inner = group(&server, "Inner", &[&ann]).await;
+    let outer = group(&server, "Outer", &[&inner]).await;
+    // A circle must not turn forever.
+    server
+        .patch(&format!("/Groups/{inner}"), json!([{"op": "add", "path": "members", "value": [{"value": outer}]}]))
+        .await;
+    let (_, user) = server.get(&format!("/Users/{ann}")).await;
+    let mut groups: Vec<(&str, &str)> = user["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| (group["display"].as_str().unwrap(), group["type"].as_str().unwrap()))
+        .collect();
+    groups.sort_unstable();
+    assert_eq!(groups, [("Inner", "direct"), ("Outer", "indirect")]);
+    assert_eq!(server.find("/Users", &format!("groups.value eq \"{outer}\"")).await.len(), 1);
+    assert_eq!(server.find("/Users", "groups[display eq \"inner\"]").await.len(), 1);
+}
+
+async fn bulk_references(server: Server) {
+    let (status, answer) = server
+        .post(
+            "/Bulk",
+            &json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+                "Operations": [
+                    {"method": "POST", "path": "/Groups", "bulkId": "g", "data": {"displayName": "Staff", "members": [{"value": "bulkId:u"}]}},
+                    {"method": "POST", "path": "/Users", "bulkId": "u", "data": {"userName": "ann"}},
+                    {"method": "POST", "path": "/Users", "bulkId": "v", "data": {"userName": "ANN"}}
+                ]
+            }),
+        )
+        .await;
+    assert_eq!(status, 200);
+    let statuses: Vec<&str> =
+        answer["Operations"].as_array().unwrap().iter().map(|result| result["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["201", "201", "409"], "{answer}");
+    let location = answer["Operations"][0]["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    assert_eq!(member_ids(&server, &location).await.len(), 1);
+}

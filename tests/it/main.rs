@@ -1,0 +1,13 @@
+//! Integration tests: the real binary on real databases, over real HTTP.
+//!
+//! Each case runs on SQLite and, where its server binaries are installed, on PostgreSQL.
+
+mod adoption_and_seats;
+mod bad_input;
+mod concurrency;
+mod floors;
+mod groups;
+mod queries;
+mod suites;
+mod support;
+mod users;
