@@ -93,4 +93,18 @@ async fn bulk_references(server: Server) {
     assert_eq!(statuses, ["201", "201", "409"], "{answer}");
     let location = answer["Operations"][0]["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     assert_eq!(member_ids(&server, &location).await.len(), 1);
+    // Two groups that contain each other.
+    let group = |name: &str, other: &str| {
+        let members = [json!({"value": format!("bulkId:{other}")})];
+        json!({"method": "POST", "path": "/Groups", "bulkId": name, "data": {"displayName": name, "members": members}})
+    };
+    let schema = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+    let (_, answer) =
+        server.post("/Bulk", &json!({"schemas": [schema], "Operations": [group("a", "b"), group("b", "a")]})).await;
+    for (one, other) in [(0, 1), (1, 0)] {
+        let id = |position: usize| {
+            answer["Operations"][position]["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()
+        };
+        assert_eq!(member_ids(&server, &id(one)).await, [id(other)], "{answer}");
+    }
 }

@@ -56,6 +56,7 @@ pub(super) async fn handle(request: &mut Request<'_>, state: &web::Data<State>, 
         results: wanted.iter().map(|_| None).collect(),
         errors: 0,
         fail_on_errors,
+        circles: Vec::new(),
     };
     run.all(&wanted).await;
     let results: Vec<Value> = run.results.into_iter().flatten().collect();
@@ -94,6 +95,8 @@ struct Run<'s> {
     results: Vec<Option<Value>>,
     errors: u64,
     fail_on_errors: Option<u64>,
+    /// Members of circles: the group that was made without them, and their bulkIds.
+    circles: Vec<(ResourceId, Vec<String>)>,
 }
 
 impl Run<'_> {
@@ -114,7 +117,22 @@ impl Run<'_> {
             let position = open.remove(ready.unwrap_or(0));
             self.one(position, &wanted[position], ready.is_none()).await;
             if self.fail_on_errors.is_some_and(|limit| limit > 0 && self.errors >= limit) {
-                return;
+                break;
+            }
+        }
+        self.close_circles().await;
+    }
+
+    /// Adds the members that did not exist yet when their group was made.
+    async fn close_circles(&mut self) {
+        for (group, bulk_ids) in std::mem::take(&mut self.circles) {
+            let members: Vec<Value> =
+                bulk_ids.iter().filter_map(|id| self.ids.get(id)).map(|id| json!({"value": id.to_string()})).collect();
+            let body = json!({"Operations": [{"op": "add", "path": "members", "value": members}]});
+            let path = format!("/Groups/{group}");
+            let call = Call { method: "PATCH", path, started: self.state.clock.now(), ..self.call.clone() };
+            if let Err(error) = perform(self.state, call, Kind::Group, Operation::Patch(group, body), None).await {
+                tracing::warn!(error = ?error, "the members of a circle were not added");
             }
         }
     }
@@ -179,14 +197,15 @@ impl Run<'_> {
         self.results[position] = Some(Value::Object(result));
     }
 
-    async fn perform(&self, wanted: &Wanted, circular: bool) -> Result<(u16, Done)> {
+    async fn perform(&mut self, wanted: &Wanted, circular: bool) -> Result<(u16, Done)> {
         let path = self.resolve_path(&wanted.path);
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let endpoint = |name: &str| Kind::ALL.into_iter().find(|kind| kind.endpoint().trim_start_matches('/') == name);
         let invalid =
             || Error::new(Code::InvalidPath, format!("The path \"{}\" does not fit {}.", wanted.path, wanted.method));
         let mut data = wanted.data.clone();
-        let left_out = self.substitute(&mut data, circular)?;
+        let later = if circular { take_unknown_members(&mut data, &self.ids) } else { Vec::new() };
+        self.substitute(&mut data)?;
         let mut call =
             Call { method: wanted.method, path: path.clone(), started: self.state.clock.now(), ..self.call.clone() };
         let (kind, operation, status) = match (wanted.method, segments.as_slice()) {
@@ -204,11 +223,8 @@ impl Run<'_> {
         };
         call.path = path;
         let done = perform(self.state, call, kind, operation, wanted.version.clone()).await?;
-        if !left_out.is_empty() {
-            return Err(Error::new(
-                Code::Conflict,
-                format!("Circular references are resolved only for members: {}.", left_out.join(", ")),
-            ));
+        if let (Some(shown), false) = (&done.shown, later.is_empty()) {
+            self.circles.push((shown.resource.id, later));
         }
         Ok((status, done))
     }
@@ -223,18 +239,30 @@ impl Run<'_> {
         }
     }
 
-    /// Puts ids in the place of `bulkId:…`; in a circle what is not known yet is left out and named.
-    fn substitute(&self, value: &mut Value, circular: bool) -> Result<Vec<String>> {
+    /// Puts ids in the place of `bulkId:…`.
+    fn substitute(&self, value: &mut Value) -> Result<()> {
         let mut unknown = Vec::new();
         replace(value, &self.ids, &mut unknown);
         match unknown.first() {
-            Some(id) if !circular => Err(Error::new(
+            Some(id) => Err(Error::new(
                 Code::Conflict,
-                format!("bulkId:{id} names no operation of this request that succeeded."),
+                format!("bulkId:{id} names no operation of this request that succeeded (RFC 7644 §3.7.2)."),
             )),
-            _ => Ok(unknown),
+            None => Ok(()),
         }
     }
+}
+
+/// Takes the members that refer to operations that have not run out of a group; their bulkIds.
+fn take_unknown_members(data: &mut Value, ids: &HashMap<String, ResourceId>) -> Vec<String> {
+    let Some(members) = data.get_mut("members").and_then(Value::as_array_mut) else { return Vec::new() };
+    let unknown = |member: &Value| {
+        let id = member["value"].as_str()?.strip_prefix("bulkId:")?;
+        (!ids.contains_key(id)).then(|| id.to_owned())
+    };
+    let taken = members.iter().filter_map(unknown).collect();
+    members.retain(|member| unknown(member).is_none());
+    taken
 }
 
 fn collect(value: &Value, out: &mut Vec<String>) {
