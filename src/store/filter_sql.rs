@@ -127,33 +127,35 @@ fn present(attribute: &AttributeRef, kind: Kind) -> Predicate {
 fn compare(attribute: &AttributeRef, operator: Operator, literal: &Literal, place: Place<'_>) -> Predicate {
     if let Some(column) = text_column(attribute, place.kind) {
         return match literal {
-            Literal::Text(text) => compare_text(Sql::default(), column, operator, &key(attribute, text))
+            Literal::Text { key, .. } => compare_text(Sql::default(), column, operator, key)
                 .map_or_else(Predicate::unknown, |sql| Predicate::exact(sql, true)),
             _ => Predicate::unknown(),
         };
     }
     let core = attribute.extension.is_none();
     match (attribute.name.as_str(), attribute.sub.as_deref(), operator, literal) {
-        ("id", None, Operator::Eq, Literal::Text(text)) if core => Predicate::exact(equals_id("r.id", text), true),
+        ("id", None, Operator::Eq, Literal::Text { value: text, .. }) if core => {
+            Predicate::exact(equals_id("r.id", text), true)
+        }
         ("active", None, Operator::Eq, Literal::Boolean(active)) if core => {
             Predicate::exact(Sql::new("(r.active = ?)").bind(*active), false)
         }
         ("meta", Some(time @ ("created" | "lastModified")), _, Literal::DateTime(at)) if core => {
             compare_time(time, operator, at.0)
         }
-        ("members", Some("value"), Operator::Eq, Literal::Text(text)) if core && place.kind == Kind::Group => {
+        ("members", Some("value"), Operator::Eq, Literal::Text { value: text, .. })
+            if core && place.kind == Kind::Group =>
+        {
             Predicate::exact(has_member(text, place.organization), true)
         }
-        ("groups", Some("value"), Operator::Eq, Literal::Text(text)) if core && place.kind == Kind::User => {
+        ("groups", Some("value"), Operator::Eq, Literal::Text { value: text, .. })
+            if core && place.kind == Kind::User =>
+        {
             Predicate::exact(in_group(text, place.organization), true)
         }
-        (_, _, _, Literal::Text(text)) => indexed(attribute, operator, text, place),
+        (_, _, _, Literal::Text { key, .. }) => indexed(attribute, operator, key, place),
         _ => Predicate::unknown(),
     }
-}
-
-fn key(attribute: &AttributeRef, text: &str) -> String {
-    if attribute.case_exact { text.to_owned() } else { scim_key(text) }
 }
 
 /// `co` and `ew` find nothing by an index; they are left to the evaluator.
@@ -234,10 +236,10 @@ fn in_group(text: &str, organization: OrganizationId) -> Sql {
     sql
 }
 
-fn indexed(attribute: &AttributeRef, operator: Operator, text: &str, place: Place<'_>) -> Predicate {
+fn indexed(attribute: &AttributeRef, operator: Operator, key: &str, place: Place<'_>) -> Predicate {
     let number = place.storage.number(attribute.extension.as_deref(), &attribute.name, attribute.sub.as_deref());
     let Some(number) = number.filter(|_| place.kind == Kind::User) else { return Predicate::unknown() };
-    match compare_text(values_of(number, place.organization), "v.value_key", operator, &key(attribute, text)) {
+    match compare_text(values_of(number, place.organization), "v.value_key", operator, key) {
         Some(mut sql) => {
             sql.push("))");
             Predicate::exact(sql, true)
@@ -275,11 +277,11 @@ fn value_path(attribute: &AttributeRef, filter: &Filter, place: Place<'_>) -> Pr
         }
         let Filter::Compare { attribute: inner, operator, literal } = part else { return Predicate::unknown() };
         let piece = match (inner.sub.as_deref(), operator, literal) {
-            (Some("value"), _, Literal::Text(text)) => {
+            (Some("value"), _, Literal::Text { key, .. }) => {
                 has_value = true;
-                compare_text(Sql::default(), "v.value_key", *operator, &key(inner, text))
+                compare_text(Sql::default(), "v.value_key", *operator, key)
             }
-            (Some("type"), Operator::Eq, Literal::Text(text)) => {
+            (Some("type"), Operator::Eq, Literal::Text { value: text, .. }) => {
                 compare_text(Sql::default(), "v.type_key", Operator::Eq, &scim_key(text))
             }
             (Some("primary"), Operator::Eq, Literal::Boolean(true)) => Some(Sql::new("(v.is_primary = ?)").bind(true)),

@@ -1,129 +1,139 @@
-//! Evaluation in memory: the oracle that SQL is tested against, and what decides where no index helps.
+//! The evaluation of a filter over a resource's JSON (floor 1; RFC 7644 §3.4.2.2, tables 3 and 4).
+//!
+//! This is the oracle that the SQL is tested against. A test of an attribute holds when any of its
+//! values passes. `ne` is the exact complement of `eq` over the whole attribute, so an attribute
+//! without a value is `ne`, and of several values none may be equal. The RFC is silent on both; the
+//! other reading of `ne` ("some value differs") finds nearly everything, and SQL's (NULL is neither
+//! equal nor unequal) would hide from `userType ne "Intern"` everyone who has no type.
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
 use super::{AttributeRef, Filter, Literal, Operator};
 use crate::clock::Timestamp;
-use crate::scim::schema::AttributeType;
 use crate::text::scim_key;
 
 impl Filter {
-    /// Whether a resource matches. The resource carries what the filter may name: `id`, `meta`, `groups`, `members`.
+    /// Whether a resource, in its canonical JSON, satisfies the filter.
     #[must_use]
     pub fn matches(&self, resource: &Value) -> bool {
-        match self {
-            Self::And(parts) => parts.iter().all(|part| part.matches(resource)),
-            Self::Or(parts) => parts.iter().any(|part| part.matches(resource)),
-            Self::Not(inner) => !inner.matches(resource),
-            Self::ValuePath { attribute, filter } => {
-                elements(holder(attribute, resource)).any(|element| filter.matches_element(element))
-            }
-            Self::Compare { attribute, operator, literal } => compare(
-                elements(holder(attribute, resource)).filter_map(|value| leaf(attribute, value)),
-                attribute,
-                *operator,
-                literal,
-            ),
-            Self::Present(attribute) => {
-                elements(holder(attribute, resource)).filter_map(|value| leaf(attribute, value)).any(present)
-            }
-        }
+        self.holds(Scope::Resource(resource))
     }
 
-    /// Whether one element of a multi-valued attribute matches the inside of a value path.
+    /// Whether one value of a complex attribute satisfies a filter that [`Filter::parse_for`] read
+    /// (or that stands in a [`Filter::ValuePath`]).
     #[must_use]
     pub fn matches_element(&self, element: &Value) -> bool {
+        self.holds(Scope::Element(element))
+    }
+
+    fn holds(&self, scope: Scope<'_>) -> bool {
         match self {
-            Self::And(parts) => parts.iter().all(|part| part.matches_element(element)),
-            Self::Or(parts) => parts.iter().any(|part| part.matches_element(element)),
-            Self::Not(inner) => !inner.matches_element(element),
-            Self::Compare { attribute, operator, literal } => {
-                compare(leaf(attribute, element).into_iter(), attribute, *operator, literal)
-            }
-            Self::Present(attribute) => leaf(attribute, element).is_some_and(present),
-            Self::ValuePath { .. } => false,
+            Self::And(items) => items.iter().all(|item| item.holds(scope)),
+            Self::Or(items) => items.iter().any(|item| item.holds(scope)),
+            Self::Not(inner) => !inner.holds(scope),
+            Self::Present(attribute) => scope.any(attribute, is_present),
+            Self::Compare { attribute, operator, literal } => match (operator, literal) {
+                (Operator::Eq, Literal::Null) => !scope.any(attribute, is_present),
+                (_, Literal::Null) => scope.any(attribute, is_present),
+                (Operator::Ne, _) => !scope.any(attribute, |value| compare(attribute, value, Operator::Eq, literal)),
+                _ => scope.any(attribute, |value| compare(attribute, value, *operator, literal)),
+            },
+            Self::ValuePath { attribute, filter } => scope.any(attribute, |element| filter.matches_element(element)),
         }
     }
 }
 
-fn holder<'v>(attribute: &AttributeRef, resource: &'v Value) -> Option<&'v Value> {
-    match &attribute.extension {
-        Some(urn) => resource.get(urn)?.get(&attribute.name),
-        None => resource.get(&attribute.name),
+/// What the attributes of a filter are looked up in.
+#[derive(Clone, Copy)]
+enum Scope<'v> {
+    Resource(&'v Value),
+    Element(&'v Value),
+}
+
+impl Scope<'_> {
+    /// Whether any value of the attribute passes a test.
+    fn any(self, attribute: &AttributeRef, test: impl Fn(&Value) -> bool) -> bool {
+        let in_element = |element: &Value| match &attribute.sub {
+            Some(sub) => any_value(element.get(sub), &test),
+            None => test(element),
+        };
+        match self {
+            Self::Element(element) => in_element(element),
+            Self::Resource(resource) => {
+                let holder = attribute.extension.as_ref().map_or(Some(resource), |urn| resource.get(urn));
+                any_value(holder.and_then(|holder| holder.get(&attribute.name)), in_element)
+            }
+        }
     }
 }
 
-fn elements(value: Option<&Value>) -> impl Iterator<Item = &Value> {
-    let (many, one) = match value {
-        Some(Value::Array(many)) => (many.as_slice(), None),
-        other => (&[][..], other),
-    };
-    many.iter().chain(one).filter(|value| !value.is_null())
-}
-
-fn leaf<'v>(attribute: &AttributeRef, value: &'v Value) -> Option<&'v Value> {
-    match &attribute.sub {
-        Some(sub) => value.get(sub).filter(|value| !value.is_null()),
-        None => Some(value),
+/// Whether the value, or any of its elements, passes; `null` is no value.
+fn any_value(value: Option<&Value>, test: impl Fn(&Value) -> bool) -> bool {
+    match value {
+        None | Some(Value::Null) => false,
+        Some(Value::Array(elements)) => elements.iter().any(|element| !element.is_null() && test(element)),
+        Some(value) => test(value),
     }
 }
 
-/// RFC 7643 §2.5: unassigned, null and empty are the same.
-fn present(value: &Value) -> bool {
+/// "A non-empty or non-null value, or … a non-empty node for complex attributes" (RFC 7644 table 3).
+fn is_present(value: &Value) -> bool {
     match value {
         Value::Null => false,
+        Value::Bool(_) | Value::Number(_) => true,
         Value::String(text) => !text.is_empty(),
-        Value::Array(many) => !many.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-        _ => true,
+        Value::Array(elements) => elements.iter().any(is_present),
+        Value::Object(members) => members.values().any(is_present),
     }
 }
 
-/// Any value may match; `ne` is the complement of `eq` over the whole attribute, so that an
-/// unassigned attribute is `ne` everything and `not (a eq b)` is `a ne b`.
-fn compare<'v>(
-    mut values: impl Iterator<Item = &'v Value>,
-    attribute: &AttributeRef,
-    operator: Operator,
-    literal: &Literal,
-) -> bool {
-    match (operator, literal) {
-        (Operator::Eq, Literal::Null) => !values.any(present),
-        (Operator::Ne, Literal::Null) => values.any(present),
-        (Operator::Ne, _) => !values.any(|value| holds(value, attribute, Operator::Eq, literal)),
-        _ => values.any(|value| holds(value, attribute, operator, literal)),
-    }
-}
-
-fn holds(value: &Value, attribute: &AttributeRef, operator: Operator, literal: &Literal) -> bool {
-    use std::cmp::Ordering;
-    let ordered = |ordering: Ordering| match operator {
-        Operator::Eq => ordering == Ordering::Equal,
-        Operator::Gt => ordering == Ordering::Greater,
-        Operator::Ge => ordering != Ordering::Less,
-        Operator::Lt => ordering == Ordering::Less,
-        Operator::Le => ordering != Ordering::Greater,
-        Operator::Ne | Operator::Co | Operator::Sw | Operator::Ew => false,
-    };
+/// One value against a literal; what is not of the literal's type never compares.
+fn compare(attribute: &AttributeRef, value: &Value, operator: Operator, literal: &Literal) -> bool {
     match (literal, value) {
-        (Literal::Boolean(wanted), Value::Bool(found)) => operator == Operator::Eq && wanted == found,
-        (Literal::Number(wanted), Value::Number(found)) => {
-            found.as_f64().and_then(|found| found.partial_cmp(wanted)).is_some_and(ordered)
-        }
-        (Literal::DateTime(wanted), Value::String(found)) => {
-            Timestamp::parse(found).is_some_and(|found| ordered(found.cmp(wanted)))
-        }
-        (Literal::Text(wanted), Value::String(found)) => {
-            let folds = !attribute.case_exact && attribute.kind == AttributeType::String;
-            let (found, wanted) =
-                if folds { (scim_key(found), scim_key(wanted)) } else { (found.clone(), wanted.clone()) };
-            match operator {
-                Operator::Co => found.contains(&wanted),
-                Operator::Sw => found.starts_with(&wanted),
-                Operator::Ew => found.ends_with(&wanted),
-                _ => ordered(found.as_bytes().cmp(wanted.as_bytes())),
+        (Literal::Text { key, .. }, Value::String(text)) => {
+            // Every text contains the empty one, but an empty text is no value (see `pr`).
+            if key.is_empty() && operator.is_substring() {
+                return !text.is_empty();
             }
+            compare_text(&key_of(text, attribute.case_exact), operator, key)
+        }
+        (Literal::Boolean(wanted), Value::Bool(found)) => found == wanted,
+        (Literal::Number(wanted), Value::Number(found)) => {
+            found.as_f64().is_some_and(|found| compare_order(found.partial_cmp(wanted), operator))
+        }
+        (Literal::DateTime(wanted), Value::String(text)) => {
+            Timestamp::parse(text).is_some_and(|found| compare_order(Some(found.cmp(wanted)), operator))
         }
         _ => false,
     }
+}
+
+fn compare_text(found: &str, operator: Operator, wanted: &str) -> bool {
+    match operator {
+        Operator::Co => found.contains(wanted),
+        Operator::Sw => found.starts_with(wanted),
+        Operator::Ew => found.ends_with(wanted),
+        // Order of bytes, which is the order of code points.
+        _ => compare_order(Some(found.cmp(wanted)), operator),
+    }
+}
+
+fn compare_order(order: Option<std::cmp::Ordering>, operator: Operator) -> bool {
+    order.is_some_and(|order| match operator {
+        Operator::Eq => order.is_eq(),
+        Operator::Ne => order.is_ne(),
+        Operator::Gt => order.is_gt(),
+        Operator::Ge => order.is_ge(),
+        Operator::Lt => order.is_lt(),
+        Operator::Le => order.is_le(),
+        Operator::Co | Operator::Sw | Operator::Ew => false,
+    })
+}
+
+/// The key of a value, without a copy where it is its own key.
+fn key_of(text: &str, case_exact: bool) -> Cow<'_, str> {
+    let own_key = case_exact || text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if own_key { Cow::Borrowed(text) } else { Cow::Owned(scim_key(text)) }
 }

@@ -1,41 +1,69 @@
-//! Filters (RFC 7644 §3.4.2.2): resolved against a resource type, so that a filter that parsed
-//! names attributes that exist and compares them in ways their type allows.
+//! Filters (floor 1): what a filter is, and its canonical text (RFC 7644 §3.4.2.2).
+//!
+//! A [`Filter`] is resolved against the schemas while it is read: it holds canonical attribute
+//! names and literals of the attribute's type, so that neither the evaluator nor the SQL writer
+//! has to look anything up or can meet a comparison that makes no sense.
 
 mod evaluate;
 mod lexer;
 mod parse;
+mod resolve;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
-use super::schema::AttributeType;
+use super::registry::{ResourceType, Target};
+use super::schema::{Attribute, AttributeType, Schema};
 use crate::clock::Timestamp;
+use crate::error::Result;
 
-/// A filter's text may be this long, in bytes.
-pub const MAX_TEXT: usize = 8 * 1_024;
-/// Parentheses, brackets and `not` may nest this deep.
+pub(super) use lexer::clip;
+pub(super) use parse::Parser;
+pub(super) use resolve::suggestion;
+
+/// The longest text of a filter or a path, in bytes.
+pub const MAX_LENGTH: usize = 8 * 1024;
+/// How deep parentheses and brackets may nest. SQLite refuses expression trees that are much deeper.
 pub const MAX_DEPTH: usize = 50;
-/// A filter may hold this many comparisons.
+/// How many comparisons and presence tests one filter may hold.
 pub const MAX_COMPARISONS: usize = 100;
 
-/// A resolved attribute; owned, so that a filter can cross threads.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A resolved attribute, owned so that a filter can cross threads.
+#[derive(Clone, Debug, PartialEq)]
 pub struct AttributeRef {
-    /// The URN of the extension; `None` for core and common attributes.
+    /// The canonical URN of the extension; `None` for core and common attributes.
     pub extension: Option<String>,
-    /// The schema's spelling of the name.
+    /// The canonical name of the attribute.
     pub name: String,
-    /// The schema's spelling of the sub-attribute.
+    /// The canonical name of the sub-attribute.
     pub sub: Option<String>,
-    /// The type of the leaf.
+    /// The type of the leaf: of the sub-attribute if one is named.
     pub kind: AttributeType,
-    /// Whether the leaf's strings compare exactly.
+    /// Whether the leaf's strings are compared exactly ([`Attribute::compares_exactly`]).
     pub case_exact: bool,
-    /// Whether the attribute (not the leaf) has several values.
+    /// Whether the attribute (not the leaf) is multi-valued.
     pub multi_valued: bool,
 }
 
-/// Comparison operators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl AttributeRef {
+    /// The reference to what a path resolved to.
+    #[must_use]
+    pub fn new(target: &Target<'_>) -> Self {
+        let leaf = target.leaf();
+        Self {
+            extension: target.extension.map(|schema| schema.id.clone()),
+            name: target.attribute.name.clone(),
+            sub: target.sub_attribute.map(|sub| sub.name.clone()),
+            kind: leaf.kind,
+            case_exact: leaf.compares_exactly(),
+            multi_valued: target.attribute.multi_valued,
+        }
+    }
+}
+
+/// An attribute operator of RFC 7644 table 3; `pr` is [`Filter::Present`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operator {
     Eq,
     Ne,
@@ -49,11 +77,13 @@ pub enum Operator {
 }
 
 impl Operator {
-    const ALL: [Self; 9] = [Self::Eq, Self::Ne, Self::Co, Self::Sw, Self::Ew, Self::Gt, Self::Ge, Self::Lt, Self::Le];
+    /// All of them, in the order in which errors list them.
+    pub const ALL: [Self; 9] =
+        [Self::Eq, Self::Ne, Self::Co, Self::Sw, Self::Ew, Self::Gt, Self::Ge, Self::Lt, Self::Le];
 
-    /// The keyword.
+    /// The operator as it is written.
     #[must_use]
-    pub const fn keyword(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Eq => "eq",
             Self::Ne => "ne",
@@ -67,22 +97,41 @@ impl Operator {
         }
     }
 
-    fn from_keyword(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|operator| operator.keyword().eq_ignore_ascii_case(word))
+    /// Whether it looks inside a text.
+    #[must_use]
+    pub const fn is_substring(self) -> bool {
+        matches!(self, Self::Co | Self::Sw | Self::Ew)
+    }
+
+    /// Whether it asks for an order.
+    #[must_use]
+    pub const fn is_ordering(self) -> bool {
+        matches!(self, Self::Gt | Self::Ge | Self::Lt | Self::Le)
     }
 }
 
-/// What an attribute is compared with.
+/// What an attribute is compared with, of the attribute's type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Literal {
-    Text(String),
+    /// A text. `key` is what values are compared by: `value` itself for a case-exact attribute,
+    /// else [`crate::text::scim_key`] of it, computed once here rather than per value.
+    Text {
+        value: String,
+        key: String,
+    },
     Boolean(bool),
+    /// Finite, and never `-0.0`.
     Number(f64),
+    /// Within the years 0 to 9999, so that it can be written as RFC 3339.
     DateTime(Timestamp),
+    /// Only with [`Operator::Eq`] (not present) and [`Operator::Ne`] (present), of any type:
+    /// the attribute is then the one named, without an implied `value` sub-attribute.
     Null,
 }
 
-/// A filter.
+/// A filter that was resolved against a resource type.
+///
+/// `And` and `Or` hold at least two filters and none of their own kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
     And(Vec<Filter>),
@@ -94,17 +143,114 @@ pub enum Filter {
         literal: Literal,
     },
     Present(AttributeRef),
-    /// One element of the attribute satisfies the whole inner filter.
+    /// One and the same value of `attribute` satisfies the whole filter. `attribute.sub` is `None`;
+    /// references inside have the attribute's name and `sub`.
     ValuePath {
         attribute: AttributeRef,
         filter: Box<Filter>,
     },
 }
 
+impl Filter {
+    /// Reads a filter over the resources of a type.
+    ///
+    /// # Errors
+    /// `invalidFilter` saying where and why.
+    pub fn parse(text: &str, resource_type: &ResourceType) -> Result<Self> {
+        Parser::new(text, resource_type)?.whole()
+    }
+
+    /// Reads what stands between the brackets of a value path: a filter over the sub-attributes
+    /// of one complex attribute, to be used with [`Filter::matches_element`].
+    ///
+    /// # Errors
+    /// `invalidFilter` saying where and why.
+    pub fn parse_for(
+        text: &str,
+        resource_type: &ResourceType,
+        attribute: &Attribute,
+        extension: Option<&Schema>,
+    ) -> Result<Self> {
+        Parser::new(text, resource_type)?.within(attribute, extension).whole()
+    }
+
+    /// How deep the brackets of the canonical text nest.
+    fn depth(&self) -> usize {
+        match self {
+            Self::Compare { .. } | Self::Present(_) => 0,
+            Self::Not(inner) => 1 + inner.depth(),
+            Self::ValuePath { filter, .. } => 1 + filter.depth(),
+            Self::Or(items) => items.iter().map(Self::depth).max().unwrap_or(0),
+            Self::And(items) => {
+                let of = |item: &Self| item.depth() + usize::from(matches!(item, Self::Or(_)));
+                items.iter().map(of).max().unwrap_or(0)
+            }
+        }
+    }
+
+    /// Writes the canonical text; inside a value path attributes go by their sub-attribute's name.
+    fn write(&self, f: &mut fmt::Formatter<'_>, inside: bool) -> fmt::Result {
+        match self {
+            Self::And(items) => write_all(f, items, " and ", inside),
+            Self::Or(items) => write_all(f, items, " or ", inside),
+            Self::Not(inner) => {
+                f.write_str("not (")?;
+                inner.write(f, inside)?;
+                f.write_str(")")
+            }
+            Self::Compare { attribute, operator, literal } => {
+                write_name(f, attribute, inside)?;
+                write!(f, " {} {literal}", operator.name())
+            }
+            Self::Present(attribute) => {
+                write_name(f, attribute, inside)?;
+                f.write_str(" pr")
+            }
+            Self::ValuePath { attribute, filter } => {
+                write!(f, "{attribute}[")?;
+                filter.write(f, true)?;
+                f.write_str("]")
+            }
+        }
+    }
+}
+
+fn write_all(f: &mut fmt::Formatter<'_>, items: &[Filter], between: &str, inside: bool) -> fmt::Result {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            f.write_str(between)?;
+        }
+        // "and" binds tighter than "or", so only an "or" within an "and" needs parentheses.
+        if between == " and " && matches!(item, Filter::Or(_)) {
+            f.write_str("(")?;
+            item.write(f, inside)?;
+            f.write_str(")")?;
+        } else {
+            item.write(f, inside)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_name(f: &mut fmt::Formatter<'_>, attribute: &AttributeRef, inside: bool) -> fmt::Result {
+    match &attribute.sub {
+        Some(sub) if inside => f.write_str(sub),
+        _ => write!(f, "{attribute}"),
+    }
+}
+
+/// The canonical text, which parses back to an equal filter. What [`Filter::parse_for`] read is
+/// written with full attribute names.
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, false)
+    }
+}
+
 impl fmt::Display for AttributeRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(extension) = &self.extension {
-            write!(f, "{extension}:")?;
+        if let Some(urn) = &self.extension {
+            write!(f, "{urn}:")?;
         }
         f.write_str(&self.name)?;
         match &self.sub {
@@ -117,74 +263,19 @@ impl fmt::Display for AttributeRef {
 impl fmt::Display for Literal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => write!(f, "{}", serde_json::Value::from(text.as_str())),
-            Self::Boolean(boolean) => write!(f, "{boolean}"),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::DateTime(at) => write!(f, "\"{at}\""),
+            Self::Text { value, .. } => write!(f, "{}", serde_json::Value::from(value.as_str())),
+            Self::Boolean(value) => write!(f, "{value}"),
+            // The debug form is a JSON number, with an exponent where digits would run to hundreds.
+            Self::Number(value) => write!(f, "{value:?}"),
+            Self::DateTime(at) => {
+                let text = at.to_string();
+                match at.0.rem_euclid(1_000) {
+                    0 => write!(f, "\"{text}\""),
+                    // Answers print milliseconds; the literal may be finer.
+                    micros => write!(f, "\"{}{micros:03}Z\"", text.trim_end_matches('Z')),
+                }
+            }
             Self::Null => f.write_str("null"),
-        }
-    }
-}
-
-impl fmt::Display for Filter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, false)
-    }
-}
-
-impl Filter {
-    /// Writes the filter; inside a value path attributes are the sub-attributes alone.
-    fn write(&self, f: &mut fmt::Formatter<'_>, inside: bool) -> fmt::Result {
-        let name = |attribute: &AttributeRef| match (&attribute.sub, inside) {
-            (Some(sub), true) => sub.clone(),
-            _ => attribute.to_string(),
-        };
-        match self {
-            Self::And(parts) => Self::write_joined(f, parts, " and ", inside),
-            Self::Or(parts) => Self::write_joined(f, parts, " or ", inside),
-            Self::Not(inner) => {
-                f.write_str("not (")?;
-                inner.write(f, inside)?;
-                f.write_str(")")
-            }
-            Self::Compare { attribute, operator, literal } => {
-                write!(f, "{} {} {literal}", name(attribute), operator.keyword())
-            }
-            Self::Present(attribute) => write!(f, "{} pr", name(attribute)),
-            Self::ValuePath { attribute, filter } => {
-                write!(f, "{attribute}[")?;
-                filter.write(f, true)?;
-                f.write_str("]")
-            }
-        }
-    }
-
-    fn write_joined(f: &mut fmt::Formatter<'_>, parts: &[Self], word: &str, inside: bool) -> fmt::Result {
-        for (position, part) in parts.iter().enumerate() {
-            if position > 0 {
-                f.write_str(word)?;
-            }
-            if matches!(part, Self::And(_) | Self::Or(_)) {
-                f.write_str("(")?;
-                part.write(f, inside)?;
-                f.write_str(")")?;
-            } else {
-                part.write(f, inside)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The value of `type` if the filter is only `type eq "…"`: an element can be made of it.
-    #[must_use]
-    pub fn as_type_alone(&self) -> Option<&str> {
-        match self {
-            Self::Compare { attribute, operator: Operator::Eq, literal: Literal::Text(text) }
-                if attribute.sub.as_deref() == Some("type") =>
-            {
-                Some(text)
-            }
-            _ => None,
         }
     }
 }

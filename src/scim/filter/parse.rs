@@ -1,291 +1,313 @@
-//! The grammar of RFC 7644 figure 1, by recursive descent: `not` binds tighter than `and`, `and` tighter than `or`.
+//! The parser of filters (floor 1): recursive descent over the grammar of RFC 7644 §3.4.2.2, figure 1.
+//!
+//! Beyond the grammar it takes what clients send: white space of any kind and amount, texts without
+//! quotes, and a test behind a value path (`emails[type eq "work"].value eq "x"`, Microsoft Entra).
 
-use super::lexer::{Token, error, tokens};
-use super::{AttributeRef, Filter, Literal, MAX_COMPARISONS, MAX_DEPTH, MAX_TEXT, Operator};
-use crate::clock::Timestamp;
-use crate::error::Result;
+use super::lexer::{Cursor, Operand, clip};
+use super::resolve::{comparable, literal, searchable, suggestion, suggestion_within};
+use super::{AttributeRef, Filter, Literal, MAX_COMPARISONS, MAX_DEPTH, MAX_LENGTH, Operator};
+use crate::error::{Code, Error, Result};
 use crate::scim::registry::{Named, ResourceType, Target};
-use crate::scim::schema::{Attribute, AttributeType, Returned, Schema};
+use crate::scim::schema::{Attribute, Schema};
 
-impl Filter {
-    /// Parses a filter on resources of a type.
-    ///
-    /// # Errors
-    /// `invalidFilter`, telling where and what.
-    pub fn parse(text: &str, resource_type: &ResourceType) -> Result<Self> {
-        Parser::new(text, Scope::Resource(resource_type))?.whole()
-    }
-
-    /// Parses the inside of `attribute[…]`.
-    ///
-    /// # Errors
-    /// `invalidFilter`, telling where and what.
-    pub fn parse_inside(text: &str, extension: Option<&Schema>, attribute: &Attribute) -> Result<Self> {
-        Parser::new(text, Scope::Element { extension: extension.map(|schema| schema.id.as_str()), attribute })?.whole()
-    }
-}
-
-/// What names in the filter mean.
-#[derive(Clone, Copy)]
-enum Scope<'r> {
-    Resource(&'r ResourceType),
-    Element { extension: Option<&'r str>, attribute: &'r Attribute },
-}
-
-struct Parser<'r> {
-    tokens: Vec<(usize, Token)>,
-    next: usize,
-    end: usize,
-    scope: Scope<'r>,
+/// One text being read. [`crate::scim::path`] uses it for the value path in a PATCH path.
+pub struct Parser<'t, 'r> {
+    pub cursor: Cursor<'t>,
+    resource_type: &'r ResourceType,
+    /// The attribute whose sub-attributes names mean, within the brackets of a value path.
+    within: Option<(&'r Attribute, Option<&'r Schema>)>,
     depth: usize,
     comparisons: usize,
 }
 
-impl<'r> Parser<'r> {
-    fn new(text: &str, scope: Scope<'r>) -> Result<Self> {
-        if text.len() > MAX_TEXT {
-            return Err(error(MAX_TEXT, &format!("a filter may be {MAX_TEXT} bytes long")));
+impl<'t, 'r> Parser<'t, 'r> {
+    /// Starts on a text.
+    pub fn new(text: &'t str, resource_type: &'r ResourceType) -> Result<Self> {
+        let cursor = Cursor::new(text);
+        if text.len() > MAX_LENGTH {
+            let detail = format!("The filter has {} bytes; the most that is taken is {MAX_LENGTH}.", text.len());
+            return Err(Error::new(Code::InvalidFilter, detail));
         }
-        Ok(Self { tokens: tokens(text)?, next: 0, end: text.len(), scope, depth: 0, comparisons: 0 })
+        if let Some(at) = text.find('\0') {
+            return Err(failure(&cursor, at, "a text cannot hold the character NUL"));
+        }
+        Ok(Self { cursor, resource_type, within: None, depth: 0, comparisons: 0 })
     }
 
-    fn whole(mut self) -> Result<Filter> {
-        let filter = self.either()?;
-        match self.tokens.get(self.next) {
-            None => Ok(filter),
-            Some((at, _)) => Err(error(*at, "expected \"and\", \"or\" or the end")),
+    /// Lets names mean the sub-attributes of one attribute.
+    pub fn within(mut self, attribute: &'r Attribute, extension: Option<&'r Schema>) -> Self {
+        self.within = Some((attribute, extension));
+        self
+    }
+
+    /// A filter up to the end of the text.
+    pub fn whole(mut self) -> Result<Filter> {
+        let filter = self.or()?;
+        self.cursor.skip_space();
+        if self.cursor.peek().is_some() {
+            return Err(self.expected("\"and\", \"or\" or the end"));
+        }
+        // A test behind a value path nests deeper in the filter than in the text.
+        if filter.depth() > MAX_DEPTH {
+            return Err(self.fail(self.cursor.at(), too_deep()));
+        }
+        Ok(filter)
+    }
+
+    /// `[filter]` behind an attribute that was resolved; the cursor stands at the bracket.
+    pub fn brackets(&mut self, target: &Target<'r>) -> Result<Filter> {
+        let start = self.cursor.at();
+        if self.within.is_some() {
+            return Err(self.fail(start, "expected an operator: a value path cannot hold another"));
+        }
+        if target.sub_attribute.is_some() || !target.attribute.is_complex() {
+            let name = &target.leaf().name;
+            return Err(self.fail(start, format!("`{name}` has no sub-attributes that a value path could look at")));
+        }
+        self.enter()?;
+        self.cursor.eat(b'[');
+        self.within = Some((target.attribute, target.extension));
+        let filter = self.or()?;
+        self.within = None;
+        self.cursor.skip_space();
+        if !self.cursor.eat(b']') {
+            return Err(self.expected("\"and\", \"or\" or \"]\""));
+        }
+        self.depth -= 1;
+        Ok(filter)
+    }
+
+    fn or(&mut self) -> Result<Filter> {
+        let mut items = Vec::new();
+        loop {
+            match self.and()? {
+                Filter::Or(more) => items.extend(more),
+                item => items.push(item),
+            }
+            if !self.keyword("or") {
+                return Ok(joined(items, Filter::Or));
+            }
         }
     }
 
-    fn place(&self) -> usize {
-        self.tokens.get(self.next).map_or(self.end, |(at, _)| *at)
+    fn and(&mut self) -> Result<Filter> {
+        let mut items = Vec::new();
+        loop {
+            match self.factor()? {
+                // The same tree for `a and (b and c)`: grouping by the same operator says nothing.
+                Filter::And(more) => items.extend(more),
+                item => items.push(item),
+            }
+            if !self.keyword("and") {
+                return Ok(joined(items, Filter::And));
+            }
+        }
     }
 
+    fn factor(&mut self) -> Result<Filter> {
+        self.cursor.skip_space();
+        let negated = self.not();
+        if self.cursor.peek() != Some(b'(') {
+            return self.expression();
+        }
+        self.enter()?;
+        self.cursor.eat(b'(');
+        let filter = self.or()?;
+        self.cursor.skip_space();
+        if !self.cursor.eat(b')') {
+            return Err(self.expected("\"and\", \"or\" or \")\""));
+        }
+        self.depth -= 1;
+        Ok(if negated { Filter::Not(Box::new(filter)) } else { filter })
+    }
+
+    /// Steps over `not`, which is one only in front of a parenthesis: it could be an attribute's name.
+    fn not(&mut self) -> bool {
+        let mut ahead = self.cursor;
+        let negated = ahead.word().eq_ignore_ascii_case("not") && {
+            ahead.skip_space();
+            ahead.peek() == Some(b'(')
+        };
+        if negated {
+            self.cursor = ahead;
+        }
+        negated
+    }
+
+    /// Steps over `and` or `or`, set off by white space or brackets.
     fn keyword(&mut self, word: &str) -> bool {
-        let found =
-            matches!(self.tokens.get(self.next), Some((_, Token::Word(found))) if found.eq_ignore_ascii_case(word));
-        self.next += usize::from(found);
+        let mut ahead = self.cursor;
+        let set_off = ahead.skip_space() || matches!(ahead.previous(), Some(b')' | b']'));
+        let found = set_off && ahead.word().eq_ignore_ascii_case(word) && ahead.peek() != Some(b'"');
+        if found {
+            self.cursor = ahead;
+        }
         found
     }
 
-    fn expect(&mut self, token: &Token, what: &str) -> Result<()> {
-        if self.tokens.get(self.next).is_some_and(|(_, found)| found == token) {
-            self.next += 1;
-            return Ok(());
+    /// One test of an attribute, or a value path.
+    fn expression(&mut self) -> Result<Filter> {
+        let start = self.cursor.at();
+        let name = self.cursor.word();
+        if name.is_empty() {
+            return Err(self.expected("an attribute"));
         }
-        Err(error(self.place(), what))
+        let target = self.resolve(name).map_err(|message| self.fail(start, message))?;
+        searchable(&target).map_err(|message| self.fail(start, message))?;
+        let spaced = self.cursor.skip_space();
+        if self.cursor.peek() == Some(b'[') {
+            return self.value_path(target);
+        }
+        if !spaced {
+            return Err(self.expected(&format!("a space and an operator after `{}`", clip(name))));
+        }
+        self.test(target)
     }
 
-    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        if self.depth == MAX_DEPTH {
-            return Err(error(self.place(), &format!("a filter may nest {MAX_DEPTH} deep")));
+    fn resolve(&self, name: &str) -> Result<Target<'r>, String> {
+        if let Some((attribute, extension)) = self.within {
+            let sub = attribute.sub_attribute(name).ok_or_else(|| {
+                let near = suggestion_within(name, attribute);
+                format!("`{}` is not a sub-attribute of `{}`{near}", clip(name), attribute.name)
+            })?;
+            return Ok(Target { extension, attribute, sub_attribute: Some(sub) });
         }
-        self.depth += 1;
-        let parsed = inner(self);
-        self.depth -= 1;
-        parsed
-    }
-
-    fn either(&mut self) -> Result<Filter> {
-        let mut parts = vec![self.all()?];
-        while self.keyword("or") {
-            parts.push(self.all()?);
-        }
-        Ok(join(parts, Filter::Or))
-    }
-
-    fn all(&mut self) -> Result<Filter> {
-        let mut parts = vec![self.one()?];
-        while self.keyword("and") {
-            parts.push(self.one()?);
-        }
-        Ok(join(parts, Filter::And))
-    }
-
-    fn one(&mut self) -> Result<Filter> {
-        let place = self.place();
-        match self.tokens.get(self.next).map(|(_, token)| token.clone()) {
-            Some(Token::Open) => self.parenthesis(),
-            Some(Token::Word(word)) => {
-                let negates = word.eq_ignore_ascii_case("not")
-                    && matches!(self.tokens.get(self.next + 1), Some((_, Token::Open)));
-                self.next += 1;
-                if negates {
-                    return Ok(Filter::Not(Box::new(self.parenthesis()?)));
-                }
-                self.comparison(place, &word)
+        match self.resource_type.resolve(name) {
+            Some(Named::Attribute(target)) => Ok(target),
+            Some(Named::Extension(schema)) => Err(format!(
+                "`{}` is a schema, not an attribute; resources that have it are found by `schemas eq \"{0}\"`",
+                schema.id
+            )),
+            None => {
+                let near = suggestion(name, self.resource_type);
+                Err(format!("`{}` is not an attribute of {}{near}", clip(name), self.resource_type.kind.name()))
             }
-            _ => Err(error(place, "expected an attribute, \"not\" or \"(\"")),
         }
     }
 
-    fn parenthesis(&mut self) -> Result<Filter> {
-        self.expect(&Token::Open, "expected \"(\"")?;
-        let inner = self.nested(Self::either)?;
-        self.expect(&Token::Close, "expected \")\"")?;
-        Ok(inner)
+    fn value_path(&mut self, target: Target<'r>) -> Result<Filter> {
+        let filter = self.brackets(&target)?;
+        let attribute = AttributeRef::new(&target);
+        if !self.cursor.eat(b'.') {
+            return Ok(Filter::ValuePath { attribute, filter: Box::new(filter) });
+        }
+        let start = self.cursor.at();
+        let name = self.cursor.word();
+        let sub = target.attribute.sub_attribute(name).ok_or_else(|| {
+            self.fail(start, format!("`{}` is not a sub-attribute of `{}`", clip(name), target.attribute.name))
+        })?;
+        let target = Target { sub_attribute: Some(sub), ..target };
+        searchable(&target).map_err(|message| self.fail(start, message))?;
+        if !self.cursor.skip_space() {
+            return Err(self.expected("a space and an operator"));
+        }
+        let test = self.test(target)?;
+        Ok(narrowed(attribute, filter, test))
     }
 
-    fn comparison(&mut self, place: usize, name: &str) -> Result<Filter> {
+    /// The operator, and the value if it takes one.
+    fn test(&mut self, target: Target<'r>) -> Result<Filter> {
         self.comparisons += 1;
         if self.comparisons > MAX_COMPARISONS {
-            return Err(error(place, &format!("a filter may hold {MAX_COMPARISONS} comparisons")));
+            let message = format!("the filter has more than {MAX_COMPARISONS} comparisons");
+            return Err(self.fail(self.cursor.at(), message));
         }
-        if matches!(self.tokens.get(self.next), Some((_, Token::OpenBracket))) {
-            return self.value_path(place, name);
+        let start = self.cursor.at();
+        let word = self.cursor.word();
+        if word.eq_ignore_ascii_case("pr") {
+            return Ok(Filter::Present(AttributeRef::new(&target)));
         }
-        let attribute = self.attribute(place, name)?;
-        let operator_place = self.place();
-        if self.keyword("pr") {
-            return Ok(Filter::Present(attribute));
+        let operator = Operator::ALL.into_iter().find(|operator| word.eq_ignore_ascii_case(operator.name()));
+        let Some(operator) = operator else {
+            const KNOWN: &str = "eq, ne, co, sw, ew, gt, ge, lt, le, pr";
+            let message = match word {
+                "" => format!("expected an operator ({KNOWN}), found {}", self.cursor.found()),
+                word => format!("the operator `{}` is not supported; there are {KNOWN}", clip(word)),
+            };
+            return Err(self.fail(start, message));
+        };
+        if !self.cursor.skip_space() {
+            return Err(self.expected(&format!("a space and a value after `{}`", operator.name())));
         }
-        let operator = match self.tokens.get(self.next) {
-            Some((_, Token::Word(word))) => Operator::from_keyword(word),
-            _ => None,
-        }
-        .ok_or_else(|| error(operator_place, "expected an operator: eq, ne, co, sw, ew, gt, ge, lt, le or pr"))?;
-        self.next += 1;
-        let attribute = comparable(operator_place, attribute, self.scope)?;
-        let literal_place = self.place();
-        let token = self.tokens.get(self.next).map(|(_, token)| token.clone());
-        self.next += 1;
-        let literal = literal(literal_place, token, &attribute, operator)?;
-        Ok(Filter::Compare { attribute, operator, literal })
+        self.compare(target, operator, start)
     }
 
-    fn value_path(&mut self, place: usize, name: &str) -> Result<Filter> {
-        let Scope::Resource(resource_type) = self.scope else {
-            return Err(error(place, "a value path cannot stand in a value path"));
-        };
-        let Some(Named::Attribute(Target { extension, attribute, sub_attribute: None })) = resource_type.resolve(name)
-        else {
-            return Err(error(place, &unknown(name, self.scope)));
-        };
-        if !attribute.is_complex() {
-            return Err(error(place, &format!("{} has no sub-attributes to filter by", attribute.name)));
-        }
-        self.next += 1;
-        let outer = self.scope;
-        self.scope = Scope::Element { extension: extension.map(|schema| schema.id.as_str()), attribute };
-        let inner = self.nested(Self::either);
-        self.scope = outer;
-        let inner = inner?;
-        self.expect(&Token::CloseBracket, "expected \"]\"")?;
-        Ok(Filter::ValuePath {
-            attribute: reference(extension.map(|schema| schema.id.as_str()), attribute, None),
-            filter: Box::new(inner),
-        })
-    }
-
-    fn attribute(&self, place: usize, name: &str) -> Result<AttributeRef> {
-        let found = match self.scope {
-            Scope::Resource(resource_type) => match resource_type.resolve(name) {
-                Some(Named::Attribute(target)) => {
-                    Some((target.extension.map(|schema| schema.id.as_str()), target.attribute, target.sub_attribute))
-                }
-                _ => None,
-            },
-            Scope::Element { extension, attribute } => {
-                attribute.sub_attribute(name).map(|sub| (extension, attribute, Some(sub)))
+    fn compare(&mut self, target: Target<'r>, operator: Operator, operator_at: usize) -> Result<Filter> {
+        let start = self.cursor.at();
+        let operand = self.cursor.operand().map_err(|message| self.fail(start, message))?;
+        if operand.is_word("null") {
+            if !matches!(operator, Operator::Eq | Operator::Ne) {
+                let message = format!("`{}` cannot be used with null; use eq or ne", operator.name());
+                return Err(self.fail(operator_at, message));
             }
+            return Ok(Filter::Compare { attribute: AttributeRef::new(&target), operator, literal: Literal::Null });
+        }
+        let typed = |operand: &Operand<'_>| -> Result<Filter, String> {
+            let target = comparable(target)?;
+            let literal = literal(&target, operator, operand)?;
+            Ok(Filter::Compare { attribute: AttributeRef::new(&target), operator, literal })
         };
-        let (extension, attribute, sub) = found.ok_or_else(|| error(place, &unknown(name, self.scope)))?;
-        if attribute.returned == Returned::Never || sub.is_some_and(|sub| sub.returned == Returned::Never) {
-            return Err(error(place, &format!("{name} is never returned, so it cannot be asked for")));
+        typed(&operand).map_err(|message| self.fail(operator_at, message))
+    }
+
+    /// Counts a bracket before stepping into it, so that the stack stays small whatever is sent.
+    fn enter(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(self.fail(self.cursor.at(), too_deep()));
         }
-        Ok(reference(extension, attribute, sub))
+        Ok(())
+    }
+
+    fn expected(&self, what: &str) -> Error {
+        self.fail(self.cursor.at(), format!("expected {what}, found {}", self.cursor.found()))
+    }
+
+    fn fail(&self, at: usize, message: impl AsRef<str>) -> Error {
+        failure(&self.cursor, at, message.as_ref())
     }
 }
 
-fn join(mut parts: Vec<Filter>, make: fn(Vec<Filter>) -> Filter) -> Filter {
-    if parts.len() == 1 { parts.remove(0) } else { make(parts) }
+fn failure(cursor: &Cursor<'_>, at: usize, message: &str) -> Error {
+    let end = if message.ends_with('?') { "" } else { "." };
+    Error::new(Code::InvalidFilter, format!("Invalid filter at character {}: {message}{end}", cursor.character(at)))
 }
 
-fn reference(extension: Option<&str>, attribute: &Attribute, sub: Option<&Attribute>) -> AttributeRef {
-    let leaf = sub.unwrap_or(attribute);
-    AttributeRef {
-        extension: extension.map(str::to_owned),
-        name: attribute.name.clone(),
-        sub: sub.map(|sub| sub.name.clone()),
-        kind: leaf.kind,
-        case_exact: leaf.compares_exactly(),
-        multi_valued: attribute.multi_valued,
+fn too_deep() -> String {
+    format!("brackets nest deeper than {MAX_DEPTH}")
+}
+
+fn joined(mut items: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter {
+    match items.pop() {
+        Some(only) if items.is_empty() => only,
+        Some(last) => {
+            items.push(last);
+            join(items)
+        }
+        None => join(items),
     }
 }
 
-/// A complex attribute without a sub-attribute means its `value` (`emails co "…"`, `manager eq "…"`).
-fn comparable(place: usize, attribute: AttributeRef, scope: Scope<'_>) -> Result<AttributeRef> {
-    if attribute.kind != AttributeType::Complex {
-        return Ok(attribute);
-    }
-    let name = attribute.to_string();
-    if let Scope::Resource(resource_type) = scope
-        && let Some(Named::Attribute(target)) = resource_type.resolve(&name)
-        && let Some(value) = target.attribute.sub_attribute("value")
-    {
-        return Ok(reference(attribute.extension.as_deref(), target.attribute, Some(value)));
-    }
-    Err(error(place, &format!("{name} is complex: compare one of its sub-attributes")))
-}
-
-fn literal(place: usize, token: Option<Token>, attribute: &AttributeRef, operator: Operator) -> Result<Literal> {
-    let (text, quoted) = match token {
-        Some(Token::Text(text)) => (text, true),
-        Some(Token::Word(word)) => (word, false),
-        _ => return Err(error(place, "expected a value")),
+/// `attribute[filter].sub test`: the values that satisfy the filter are tested as a whole, so that
+/// `ne` is the complement of `eq` here too.
+fn narrowed(attribute: AttributeRef, filter: Filter, test: Filter) -> Filter {
+    let (test, negated) = match test {
+        Filter::Compare { attribute, operator: Operator::Eq, literal: Literal::Null } => {
+            (Filter::Present(attribute), true)
+        }
+        Filter::Compare { attribute, operator: Operator::Ne, literal: Literal::Null } => {
+            (Filter::Present(attribute), false)
+        }
+        Filter::Compare { attribute, operator: Operator::Ne, literal } => {
+            (Filter::Compare { attribute, operator: Operator::Eq, literal }, true)
+        }
+        test => (test, false),
     };
-    if !quoted && text == "null" {
-        return match operator {
-            Operator::Eq | Operator::Ne => Ok(Literal::Null),
-            _ => Err(error(place, "null can be compared with eq and ne only")),
-        };
-    }
-    let substring = matches!(operator, Operator::Co | Operator::Sw | Operator::Ew);
-    let ordering = matches!(operator, Operator::Gt | Operator::Ge | Operator::Lt | Operator::Le);
-    let refuse = |what: &str| Err(error(place, &format!("{attribute} {what}")));
-    match attribute.kind {
-        AttributeType::Boolean if substring || ordering => refuse("is a boolean: use eq or ne"),
-        AttributeType::Boolean => match text.to_ascii_lowercase().as_str() {
-            "true" => Ok(Literal::Boolean(true)),
-            "false" => Ok(Literal::Boolean(false)),
-            _ => refuse("is a boolean: compare it with true or false"),
-        },
-        AttributeType::Integer | AttributeType::Decimal if substring => {
-            refuse("is a number: use eq, ne, gt, ge, lt or le")
-        }
-        AttributeType::Integer | AttributeType::Decimal => match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Literal::Number(number)),
-            _ => refuse("is a number: compare it with one"),
-        },
-        AttributeType::DateTime if substring => refuse("is a dateTime: use eq, ne, gt, ge, lt or le"),
-        AttributeType::DateTime => match Timestamp::parse(&text) {
-            Some(at) => Ok(Literal::DateTime(at)),
-            None => refuse("is a dateTime: compare it with a value such as \"2026-01-31T08:00:00Z\""),
-        },
-        AttributeType::Binary if ordering => refuse("is binary: it has no order"),
-        _ if !quoted && (text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")) => {
-            refuse("is a string: put the value in quotes")
-        }
-        // Microsoft's documentation shows `id eq X and manager eq Y` without quotes.
-        _ => Ok(Literal::Text(text)),
-    }
-}
-
-fn unknown(name: &str, scope: Scope<'_>) -> String {
-    let known: Vec<&str> = match scope {
-        Scope::Resource(resource_type) => resource_type
-            .core
-            .attributes
-            .iter()
-            .chain(&resource_type.common.attributes)
-            .map(|attribute| attribute.name.as_str())
-            .collect(),
-        Scope::Element { attribute, .. } => attribute.sub_attributes.iter().map(|sub| sub.name.as_str()).collect(),
+    let mut items = match filter {
+        Filter::And(items) => items,
+        filter => vec![filter],
     };
-    let close =
-        known.into_iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
-    match close.filter(|close| strsim::jaro_winkler(close, name) > 0.8) {
-        Some(close) => format!("there is no attribute \"{name}\" (did you mean \"{close}\"?)"),
-        None => format!("there is no attribute \"{name}\""),
-    }
+    items.push(test);
+    let path = Filter::ValuePath { attribute, filter: Box::new(Filter::And(items)) };
+    if negated { Filter::Not(Box::new(path)) } else { path }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::{Code, Error, Result};
-use crate::scim::filter::Filter;
+use crate::scim::filter::{Filter, Literal, Operator};
 use crate::scim::lenient;
 use crate::scim::registry::Target;
 use crate::scim::schema::{Attribute, Mutability};
@@ -173,6 +173,18 @@ fn element_of(
     }
 }
 
+/// The value of `type` if the filter is only `type eq "…"`.
+fn type_alone(filter: &Filter) -> Option<&str> {
+    match filter {
+        Filter::Compare { attribute, operator: Operator::Eq, literal: Literal::Text { value, .. } }
+            if attribute.sub.as_deref() == Some("type") =>
+        {
+            Some(value)
+        }
+        _ => None,
+    }
+}
+
 /// Entra ID patches `emails[type eq "work"].value` of a user who has none and expects the element
 /// to be made; any other filter that matches nothing is noTarget (§3.5.2.1).
 fn create_element(
@@ -186,7 +198,7 @@ fn create_element(
             sub.canonical_values.is_empty() || sub.canonical_values.iter().any(|value| value.eq_ignore_ascii_case(kind))
         })
     };
-    let Some(kind) = filter.as_type_alone().filter(|kind| known(kind)) else { return Err(missing(&attribute.name)) };
+    let Some(kind) = type_alone(filter).filter(|kind| known(kind)) else { return Err(missing(&attribute.name)) };
     let mut element = new;
     element.entry("type").or_insert_with(|| kind.into());
     match holder.entry(attribute.name.as_str()).or_insert_with(|| Value::Array(Vec::new())) {

@@ -8,7 +8,7 @@ use super::document::{Document, member_ids};
 use super::filter::{Filter, Literal, Operator};
 use super::lenient;
 use super::message::PATCH_OP;
-use super::path::Path;
+use super::path::{Path, PathTarget};
 use super::registry::{Kind, ResourceType, Target};
 use super::schema::Mutability;
 use crate::error::{Code, Error, Result};
@@ -124,8 +124,8 @@ impl<'r> Planner<'r> {
             self.plan.ignored.push(name.to_owned());
             return Ok(());
         };
-        match path {
-            Path::Extension(schema) => {
+        match path.target {
+            PathTarget::Extension(schema) => {
                 let Value::Object(values) = value else { return Ok(()) };
                 for (name, value) in values {
                     self.named(verb, &format!("{}:{name}", schema.id), value)?;
@@ -133,19 +133,21 @@ impl<'r> Planner<'r> {
                 Ok(())
             }
             // What the service says of a resource comes back from some clients; it is not theirs to change.
-            Path::Attribute { target, .. } if is_read_only(&target) || target.attribute.name == "schemas" => Ok(()),
-            Path::Attribute { target, filter } => self.at(verb, target, filter, Some(value)),
+            PathTarget::Attribute { target, .. } if is_read_only(&target) || target.attribute.name == "schemas" => {
+                Ok(())
+            }
+            PathTarget::Attribute { target, filter } => self.at(verb, target, filter, Some(value)),
         }
     }
 
     fn with_path(&mut self, verb: Verb, text: &str, value: Option<Value>) -> Result<()> {
         let text = lenient::draft_urn(text.trim());
-        match Path::parse(text, self.resource_type)? {
-            Path::Extension(schema) if verb == Verb::Remove => {
+        match Path::parse(text, self.resource_type)?.target {
+            PathTarget::Extension(schema) if verb == Verb::Remove => {
                 self.plan.document.0.shift_remove(&schema.id);
                 Ok(())
             }
-            Path::Extension(schema) => {
+            PathTarget::Extension(schema) => {
                 let Some(Value::Object(values)) = value else {
                     return Err(Error::new(Code::InvalidValue, format!("the value of {text} must be an object.")));
                 };
@@ -154,11 +156,11 @@ impl<'r> Planner<'r> {
                 }
                 Ok(())
             }
-            Path::Attribute { target, .. } if is_read_only(&target) => {
+            PathTarget::Attribute { target, .. } if is_read_only(&target) => {
                 Err(Error::new(Code::Mutability, format!("{text} is readOnly: this service sets it. Leave it out.")))
             }
-            Path::Attribute { target, .. } if target.attribute.name == "schemas" => Ok(()),
-            Path::Attribute { target, filter } => self.at(verb, target, filter, value),
+            PathTarget::Attribute { target, .. } if target.attribute.name == "schemas" => Ok(()),
+            PathTarget::Attribute { target, filter } => self.at(verb, target, filter, value),
         }
     }
 
@@ -226,7 +228,7 @@ fn remove_where(filter: Filter) -> MemberChange {
     fn ids(filter: &Filter, out: &mut Vec<String>) -> bool {
         match filter {
             Filter::Or(parts) => parts.iter().all(|part| ids(part, out)),
-            Filter::Compare { attribute, operator: Operator::Eq, literal: Literal::Text(id) }
+            Filter::Compare { attribute, operator: Operator::Eq, literal: Literal::Text { value: id, .. } }
                 if attribute.sub.as_deref() == Some("value") =>
             {
                 out.push(id.clone());
