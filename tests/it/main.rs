@@ -8,6 +8,7 @@ mod concurrency;
 mod floors;
 mod groups;
 mod queries;
+mod schema;
 mod suites;
 mod support;
 mod users;
