@@ -154,7 +154,7 @@ impl Administration {
                 ));
             }
             let free = seats - usage.used - usage.pending;
-            for found in resources::waiting(connection, organization.id, free.min(usage.waiting))? {
+            for found in resources::waiting(connection, organization.id, None, free.min(usage.waiting))? {
                 crate::provisioning::users::admit(&self.provisioning, organization.id, found, &mut batch, &mut ledger)?;
             }
         }

@@ -327,7 +327,9 @@ fn admit_next(
     if usage.waiting == 0 {
         return Ok(());
     }
-    let Some(found) = resources::first_waiting(connection, caller.organization, Some(except))? else { return Ok(()) };
+    let Some(found) = resources::waiting(connection, caller.organization, Some(except), 1)?.pop() else {
+        return Ok(());
+    };
     admit(service, caller.organization, found, batch, ledger)
 }
 

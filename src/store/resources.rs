@@ -102,7 +102,8 @@ fn user_from_row(row: UserRow) -> (Resource, Member) {
 
 fn users(connection: &mut Connection, organization: OrganizationId, condition: Sql) -> Result<Vec<(Resource, Member)>> {
     let mut sql = Sql::new(USERS);
-    sql.push_bind(organization).append(condition).push(" ORDER BY r.id LIMIT 2");
+    // No ORDER BY: it would make the planner walk the primary key instead of the index of the condition.
+    sql.push_bind(organization).append(condition).push(" LIMIT 2");
     Ok(sql.load::<UserColumns, UserRow>(connection).map_err(database_error)?.into_iter().map(user_from_row).collect())
 }
 
@@ -151,44 +152,41 @@ pub fn only_user_by_address(
     organization: OrganizationId,
     address_key: &str,
 ) -> Result<Option<(Resource, Member)>> {
-    Ok(alone(users(connection, organization, Sql::new(" AND m.address_key = ?").bind(address_key))?))
+    Ok(alone(users(
+        connection,
+        organization,
+        by_member(organization, Sql::new("w.address_key = ?").bind(address_key)),
+    )?))
+}
+
+/// The ids come from the members' index first: joined the other way round every User would be looked at.
+fn by_member(organization: OrganizationId, condition: Sql) -> Sql {
+    let mut sql = Sql::new(" AND r.id IN (SELECT w.id FROM members w WHERE w.organization_id = ");
+    sql.push_bind(organization).push(" AND ").append(condition).push(")");
+    sql
 }
 
 fn alone(mut found: Vec<(Resource, Member)>) -> Option<(Resource, Member)> {
     if found.len() == 1 { found.pop() } else { None }
 }
 
-/// The User that has waited longest for a seat.
-///
-/// # Errors
-/// The database's.
-pub fn first_waiting(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    except: Option<ResourceId>,
-) -> Result<Option<(Resource, Member)>> {
-    let mut sql = Sql::new(USERS);
-    sql.push_bind(organization).push(" AND m.waiting_since IS NOT NULL");
-    if let Some(except) = except {
-        sql.push(" AND r.id <> ").push_bind(except);
-    }
-    sql.push(" ORDER BY m.waiting_since, m.id LIMIT 1");
-    Ok(sql.first::<UserColumns, UserRow>(connection).map_err(database_error)?.map(user_from_row))
-}
-
-/// The Users that have waited longest for a seat.
+/// The Users that have waited longest for a seat, but for one that is being changed.
 ///
 /// # Errors
 /// The database's.
 pub fn waiting(
     connection: &mut Connection,
     organization: OrganizationId,
+    except: Option<ResourceId>,
     limit: i64,
 ) -> Result<Vec<(Resource, Member)>> {
+    let mut first = Sql::new("w.waiting_since IS NOT NULL");
+    if let Some(except) = except {
+        first.push(" AND w.id <> ").push_bind(except);
+    }
+    first.push(" ORDER BY w.waiting_since, w.id LIMIT ").push_bind(limit.max(0));
     let mut sql = Sql::new(USERS);
-    sql.push_bind(organization)
-        .push(" AND m.waiting_since IS NOT NULL ORDER BY m.waiting_since, m.id LIMIT ")
-        .push_bind(limit.max(0));
+    sql.push_bind(organization).append(by_member(organization, first)).push(" ORDER BY m.waiting_since, m.id");
     Ok(sql.load::<UserColumns, UserRow>(connection).map_err(database_error)?.into_iter().map(user_from_row).collect())
 }
 
