@@ -161,6 +161,7 @@ impl fmt::Debug for Error {
             .field("code", &self.code)
             .field("detail", &self.detail)
             .field("source", &self.source)
+            .field("retry_after", &self.retry_after)
             .finish()
     }
 }

@@ -138,7 +138,7 @@ impl Administration {
         seats: Option<i64>,
         policy: Option<SeatPolicy>,
     ) -> Result<Planned<Value>> {
-        let organization = self.organization(connection, slug)?;
+        let organization = Self::organization(connection, slug)?;
         let usage = organizations::usage(connection, organization.id)?;
         let now = self.clock.now().to_millisecond().0;
         let mut batch = Batch::default();
@@ -179,8 +179,8 @@ impl Administration {
     /// # Errors
     /// `not_found`.
     pub fn show_organization(&self, connection: &mut Connection, slug: &str) -> Result<Value> {
-        let organization = self.organization(connection, slug)?;
-        self.describe(connection, &organization)
+        let organization = Self::organization(connection, slug)?;
+        Self::describe(connection, &organization)
     }
 
     /// All organizations with their ledgers.
@@ -190,12 +190,12 @@ impl Administration {
     pub fn list_organizations(&self, connection: &mut Connection) -> Result<Value> {
         let all = organizations::list(connection)?;
         all.iter()
-            .map(|organization| self.describe(connection, organization))
+            .map(|organization| Self::describe(connection, organization))
             .collect::<Result<Vec<_>>>()
             .map(Value::from)
     }
 
-    fn describe(&self, connection: &mut Connection, organization: &Organization) -> Result<Value> {
+    fn describe(connection: &mut Connection, organization: &Organization) -> Result<Value> {
         let usage = organizations::usage(connection, organization.id)?;
         Ok(json!({
             "id": organization.id.to_string(), "slug": organization.slug, "name": organization.name, "state": organization.state,
@@ -217,7 +217,7 @@ impl Administration {
         lifetime_seconds: Option<i64>,
         token: &SecretToken,
     ) -> Result<Planned<Value>> {
-        let organization = self.organization(connection, slug)?;
+        let organization = Self::organization(connection, slug)?;
         let now = self.clock.now();
         let expires_at = lifetime_seconds.map(|seconds| now.plus_seconds(seconds).0);
         let listed = Listed {
@@ -242,7 +242,7 @@ impl Administration {
     /// # Errors
     /// `not_found`.
     pub fn list_tokens(&self, connection: &mut Connection, slug: &str) -> Result<Value> {
-        let organization = self.organization(connection, slug)?;
+        let organization = Self::organization(connection, slug)?;
         Ok(provisioning_tokens::list(connection, organization.id)?
             .iter()
             .map(describe_token)
@@ -255,7 +255,7 @@ impl Administration {
     /// # Errors
     /// `not_found`.
     pub fn revoke_token(&self, connection: &mut Connection, slug: &str, token: &str) -> Result<Planned<Value>> {
-        let organization = self.organization(connection, slug)?;
+        let organization = Self::organization(connection, slug)?;
         let id = token.parse::<TokenId>().ok();
         let found = provisioning_tokens::list(connection, organization.id)?
             .into_iter()
@@ -280,7 +280,7 @@ impl Administration {
         mut resource: Value,
         required: bool,
     ) -> Result<Planned<Value>> {
-        let organization = self.organization(connection, slug)?;
+        let organization = Self::organization(connection, slug)?;
         let schema = Schema::from_json(resource.clone())?;
         check_schema(&schema)?;
         let mut registry: Registry = self.provisioning.registries.standard().as_ref().clone();
@@ -309,7 +309,7 @@ impl Administration {
     /// # Errors
     /// `not_found`.
     pub fn list_schemas(&self, connection: &mut Connection, slug: &str) -> Result<Value> {
-        let organization = self.organization(connection, slug)?;
+        let organization = Self::organization(connection, slug)?;
         let all = organizations::extensions(connection, organization.id)?;
         all.iter()
             .map(|(text, required)| Ok(json!({"required": required, "schema": serde_json::from_str::<Value>(text).map_err(Error::internal)?})))
@@ -322,7 +322,7 @@ impl Administration {
     /// # Errors
     /// `not_found`.
     pub fn remove_schema(&self, connection: &mut Connection, slug: &str, schema_id: &str) -> Result<Planned<Value>> {
-        let organization = self.organization(connection, slug)?;
+        let organization = Self::organization(connection, slug)?;
         let known = organizations::extensions(connection, organization.id)?;
         if !known
             .iter()
@@ -348,7 +348,7 @@ impl Administration {
         vouched: bool,
         role: Role,
     ) -> Result<Planned<Value>> {
-        let organization = self.organization(connection, slug)?;
+        let organization = Self::organization(connection, slug)?;
         let key = domain_key(domain)
             .filter(|key| key.contains('.'))
             .ok_or_else(|| Error::new(Code::InvalidValue, format!("\"{domain}\" is not a domain name.")))?;
@@ -378,7 +378,7 @@ impl Administration {
         })
     }
 
-    fn organization(&self, connection: &mut Connection, slug: &str) -> Result<Organization> {
+    fn organization(connection: &mut Connection, slug: &str) -> Result<Organization> {
         organizations::by_slug(connection, slug)?
             .ok_or_else(|| Error::new(Code::NotFound, format!("There is no organization with the slug \"{slug}\".")))
     }

@@ -220,8 +220,7 @@ pub(super) fn schema(config: &Config, command: SchemaCommand) -> Result<(), Stri
         serde_json::from_str(&text).map_err(|error| format!("{} is not JSON: {error}", path.display()))
     };
     let file = match &command {
-        SchemaCommand::Add { file, .. } => Some(read(file)?),
-        SchemaCommand::Remove { file: Some(file), .. } => Some(read(file)?),
+        SchemaCommand::Add { file, .. } | SchemaCommand::Remove { file: Some(file), .. } => Some(read(file)?),
         _ => None,
     };
     with_store(config, move |assembly| {

@@ -14,7 +14,7 @@ pub use assemble::{Assembly, assemble};
 
 use crate::config::Config;
 
-/// SCIM 2.0 provisioning and single sign-on for the organizations of a SaaS vendor.
+/// SCIM 2.0 provisioning and single sign-on for the organizations of a `SaaS` vendor.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Cli {

@@ -54,7 +54,7 @@ pub fn json_in_string(value: Value) -> Value {
     }
 }
 
-/// OneLogin's template sends `manager: {managerId, displayName}`.
+/// `OneLogin`'s template sends `manager: {managerId, displayName}`.
 pub fn manager_id(attribute: &Attribute, object: &mut Map<String, Value>) {
     if attribute.name == "manager"
         && !object.contains_key("value")
@@ -73,7 +73,7 @@ pub fn one_for_many(value: Value) -> Vec<Value> {
     }
 }
 
-/// OneLogin sends the URNs of the drafts of SCIM; their meaning did not change.
+/// `OneLogin` sends the URNs of the drafts of SCIM; their meaning did not change.
 #[must_use]
 pub fn draft_urn(urn: &str) -> &str {
     let known = [
@@ -88,7 +88,7 @@ pub fn draft_urn(urn: &str) -> &str {
     known.iter().find(|(draft, _)| draft.eq_ignore_ascii_case(urn)).map_or(urn, |(_, urn)| urn)
 }
 
-/// `schemas` may be missing (scimgateway), in a draft's form (OneLogin), or have URNs of the
+/// `schemas` may be missing (scimgateway), in a draft's form (`OneLogin`), or have URNs of the
 /// client's own beside a known one (Entra ID's ADSCIM group); only unknown ones is a mistake.
 ///
 /// # Errors

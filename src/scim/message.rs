@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-/// ListResponse (§3.4.2).
+/// `ListResponse` (§3.4.2).
 pub const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
-/// SearchRequest (§3.4.3).
+/// `SearchRequest` (§3.4.3).
 pub const SEARCH_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
-/// PatchOp (§3.5.2).
+/// `PatchOp` (§3.5.2).
 pub const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
-/// BulkRequest (§3.7).
+/// `BulkRequest` (§3.7).
 pub const BULK_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
-/// BulkResponse (§3.7).
+/// `BulkResponse` (§3.7).
 pub const BULK_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 /// Error (§3.12).
 pub const ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";

@@ -57,7 +57,7 @@ impl Connection {
         }
     }
 
-    /// Whether this is SQLite.
+    /// Whether this is `SQLite`.
     #[must_use]
     pub const fn is_sqlite(&self) -> bool {
         matches!(self, Self::Sqlite(_))
@@ -74,7 +74,7 @@ impl Connection {
         }
     }
 
-    /// Begins a transaction, or a savepoint inside one. On SQLite the write lock is taken at once.
+    /// Begins a transaction, or a savepoint inside one. On `SQLite` the write lock is taken at once.
     ///
     /// # Errors
     /// What the database says.

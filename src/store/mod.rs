@@ -1,6 +1,6 @@
-//! Storage (floor 2): Diesel on SQLite and PostgreSQL behind one [`Store`]. It stores; it decides nothing.
+//! Storage (floor 2): Diesel on `SQLite` and `PostgreSQL` behind one [`Store`]. It stores; it decides nothing.
 //!
-//! `read` answers a bounded read where it is called (SQLite) or on the blocking pool (PostgreSQL).
+//! `read` answers a bounded read where it is called (`SQLite`) or on the blocking pool (`PostgreSQL`).
 //! `write` takes a plan: a function from a connection to a [`Batch`] and an answer. It is planned on
 //! a read and applied in one go; when what it saw has changed, it is planned again under the lock.
 
@@ -36,7 +36,7 @@ use crate::error::{Code, Error, Result};
 #[derive(Clone, Debug)]
 pub struct Options {
     pub url: DatabaseUrl,
-    /// PostgreSQL connections; 0 = twice the cores.
+    /// `PostgreSQL` connections; 0 = twice the cores.
     pub pool_size: u32,
     /// How long a request waits for a connection before it is answered 503.
     pub timeout: Duration,
@@ -67,7 +67,7 @@ thread_local! {
 }
 
 impl Store {
-    /// Opens the database. SQLite's directory is created when it is missing.
+    /// Opens the database. `SQLite`'s directory is created when it is missing.
     ///
     /// # Errors
     /// `unavailable` when the database cannot be opened.
@@ -159,7 +159,7 @@ impl Store {
         }
     }
 
-    /// Runs `work` in one transaction that holds the write lock (SQLite) or an ordinary one (PostgreSQL).
+    /// Runs `work` in one transaction that holds the write lock (`SQLite`) or an ordinary one (`PostgreSQL`).
     ///
     /// # Errors
     /// Those of `work`; nothing is kept then.
@@ -209,16 +209,15 @@ impl Store {
         };
         READERS.with_borrow_mut(|readers| {
             let found = readers.iter().position(|(owner, _)| std::ptr::eq(owner.as_ptr(), Arc::as_ptr(&self.0)));
-            let position = match found {
-                Some(position) => position,
-                None => {
-                    readers.retain(|(owner, _)| owner.strong_count() > 0);
-                    let mut connection = Connection::open(url)
-                        .map_err(|source| Error::unavailable("The database cannot be opened.", Some(source.into())))?;
-                    connection.batch("PRAGMA query_only = ON").map_err(database_error)?;
-                    readers.push((Arc::downgrade(&self.0), connection));
-                    readers.len() - 1
-                }
+            let position = if let Some(position) = found {
+                position
+            } else {
+                readers.retain(|(owner, _)| owner.strong_count() > 0);
+                let mut connection = Connection::open(url)
+                    .map_err(|source| Error::unavailable("The database cannot be opened.", Some(source.into())))?;
+                connection.batch("PRAGMA query_only = ON").map_err(database_error)?;
+                readers.push((Arc::downgrade(&self.0), connection));
+                readers.len() - 1
             };
             work(&mut readers[position].1)
         })

@@ -20,7 +20,7 @@ use super::connection::Connection;
 use crate::id::Id;
 use crate::secret::SecretHash;
 
-/// The SQL type of an id: `uuid` in PostgreSQL, a BLOB of 16 bytes in SQLite.
+/// The SQL type of an id: `uuid` in `PostgreSQL`, a BLOB of 16 bytes in `SQLite`.
 #[derive(Debug, Clone, Copy, Default, QueryId, SqlType)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951))]
 #[diesel(sqlite_type(name = "Binary"))]
@@ -205,7 +205,7 @@ impl Sql {
         self.push(")")
     }
 
-    /// The same statement without a piece of text, such as a cast only PostgreSQL needs.
+    /// The same statement without a piece of text, such as a cast only `PostgreSQL` needs.
     #[must_use]
     pub fn without(mut self, piece: &str) -> Self {
         self.text = Cow::Owned(self.text.replace(piece, ""));
@@ -325,8 +325,8 @@ impl Sql {
     }
 }
 
-/// Many rows for one table. PostgreSQL inserts them in one statement whose text does not depend
-/// on their number (arrays); SQLite runs one prepared statement per row, which is its fastest way.
+/// Many rows for one table. `PostgreSQL` inserts them in one statement whose text does not depend
+/// on their number (arrays); `SQLite` runs one prepared statement per row, which is its fastest way.
 #[derive(Debug, Clone)]
 pub struct Rows {
     /// `INSERT INTO table (columns)`.
@@ -376,7 +376,7 @@ impl Rows {
     }
 }
 
-/// PostgreSQL's text form of a one-dimensional array.
+/// `PostgreSQL`'s text form of a one-dimensional array.
 fn array_literal(values: &[&Value]) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(values.len() * 40 + 2);

@@ -1,4 +1,4 @@
-//! The one SQLite writer (floor 2): a thread that groups waiting writes into one commit.
+//! The one `SQLite` writer (floor 2): a thread that groups waiting writes into one commit.
 //!
 //! Each job runs in a savepoint and fails alone. Replies leave after the commit, so an acknowledged
 //! write is on the disk. While one commit waits for the disk the queue fills by itself: no delay is

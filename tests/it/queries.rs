@@ -83,7 +83,7 @@ async fn walks(server: Server) {
         assert_eq!(status, 200, "{page}");
         count += page["Resources"].as_array().unwrap().len();
         match page["nextCursor"].as_str() {
-            Some(next) => cursor = next.to_owned(),
+            Some(next) => next.clone_into(&mut cursor),
             None => break,
         }
     }

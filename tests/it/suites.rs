@@ -1,4 +1,4 @@
-//! Third-party suites: Okta's published specification test and PyPI's scim2-tester.
+//! Third-party suites: Okta's published specification test and `PyPI`'s scim2-tester.
 
 use std::process::Command;
 

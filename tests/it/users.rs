@@ -33,7 +33,7 @@ async fn entity_tags(server: Server) {
     let tag = first.headers()["etag"].to_str().unwrap().to_owned();
     assert_eq!(server.request(Method::GET, &path).header("if-none-match", &tag).send().await.unwrap().status(), 304);
     let body = json!({"Operations": [{"op": "replace", "path": "title", "value": "Boss"}]}).to_string();
-    let patch = |tag: &str| {
+    let change = |tag: &str| {
         server
             .request(Method::PATCH, &path)
             .header("if-match", tag)
@@ -41,8 +41,8 @@ async fn entity_tags(server: Server) {
             .body(body.clone())
             .send()
     };
-    assert_eq!(patch(&tag).await.unwrap().status(), 200);
-    assert_eq!(patch(&tag).await.unwrap().status(), 412, "the tag is stale now");
+    assert_eq!(change(&tag).await.unwrap().status(), 200);
+    assert_eq!(change(&tag).await.unwrap().status(), 412, "the tag is stale now");
     assert_eq!(server.request(Method::GET, &path).header("if-none-match", &tag).send().await.unwrap().status(), 200);
 }
 

@@ -47,7 +47,7 @@ enum Endpoint<'p> {
 }
 
 impl<'p> Endpoint<'p> {
-    /// A trailing slash is tolerated (OneLogin and hand-written connectors send one).
+    /// A trailing slash is tolerated (`OneLogin` and hand-written connectors send one).
     fn of(path: &'p str) -> Option<Self> {
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let kind = |name: &str| Kind::ALL.into_iter().find(|kind| kind.endpoint().trim_start_matches('/') == name);

@@ -52,7 +52,7 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// Reads a SearchRequest (RFC 7644 §3.4.3).
+    /// Reads a `SearchRequest` (RFC 7644 §3.4.3).
     fn from_body(body: &Value) -> Result<Self> {
         let Value::Object(body) = body else {
             return Err(Error::new(Code::InvalidSyntax, "The body must be a JSON object."));
@@ -243,7 +243,7 @@ fn everything(
             }
             // A filter on an attribute of one type matches nothing of the other.
             Err(error) if error.code == Code::InvalidFilter => {
-                refused = refused.map_or(Some((error, 1)), |(first, count)| Some((first, count + 1)))
+                refused = refused.map_or(Some((error, 1)), |(first, count)| Some((first, count + 1)));
             }
             Err(error) => return Err(error),
         }

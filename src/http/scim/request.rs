@@ -113,7 +113,7 @@ impl<'r> Request<'r> {
         })
     }
 
-    /// `application/scim+json` or `application/json` (Google, OneLogin); nothing at all is tolerated.
+    /// `application/scim+json` or `application/json` (Google, `OneLogin`); nothing at all is tolerated.
     fn check_media_type(&self) -> Result<()> {
         let Some(media_type) = header(self.http.headers(), &CONTENT_TYPE) else { return Ok(()) };
         let essence = media_type.split(';').next().unwrap_or_default().trim();

@@ -75,7 +75,7 @@ pub(super) fn resource(
     Ok(send(response, state, organization, segments))
 }
 
-/// A ListResponse (RFC 7644 §3.4.2).
+/// A `ListResponse` (RFC 7644 §3.4.2).
 pub(super) fn page(
     state: &web::Data<State>,
     organization: OrganizationId,
@@ -89,7 +89,8 @@ pub(super) fn page(
         page.resources.len()
     );
     if !page.by_cursor {
-        head.push_str(&format!(",\"startIndex\":{}", page.start_index));
+        head.push_str(",\"startIndex\":");
+        head.push_str(&page.start_index.to_string());
     }
     if let Some(cursor) = &page.next_cursor {
         head.push_str(",\"nextCursor\":");

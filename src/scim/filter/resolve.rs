@@ -22,7 +22,7 @@ pub fn searchable(target: &Target<'_>) -> Result<(), String> {
 
 /// What a comparison with this attribute looks at: `emails co "x"` means `emails.value` (RFC 7644
 /// figure 2), and clients say `manager eq "x"` likewise.
-pub fn comparable<'r>(target: Target<'r>) -> Result<Target<'r>, String> {
+pub fn comparable(target: Target<'_>) -> Result<Target<'_>, String> {
     if !target.leaf().is_complex() {
         return Ok(target);
     }

@@ -57,7 +57,7 @@ impl Server {
         };
         let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let child = spawn(&url, &listen);
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
         let base = format!("http://{listen}/scim/v2");
         let mut server = Self { child, directory, url, listen, base, token: String::new(), client };
         server.wait_until_ready().await;
@@ -79,18 +79,9 @@ impl Server {
             &seats,
             "--json",
         ]);
-        server.token = server.command(&[
-            "provisioning-token",
-            "create",
-            "--organization",
-            "acme",
-            "--name",
-            "test",
-            "--json",
-        ])["token"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let created =
+            server.command(&["provisioning-token", "create", "--organization", "acme", "--name", "test", "--json"]);
+        created["token"].as_str().unwrap().clone_into(&mut server.token);
         server
     }
 

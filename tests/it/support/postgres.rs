@@ -1,4 +1,4 @@
-//! A throw-away PostgreSQL for this test process, from the installed binaries; also as root.
+//! A throw-away `PostgreSQL` for this test process, from the installed binaries; also as root.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ struct Cluster {
     _watch: Child,
 }
 
-/// The URL of a fresh database, or `None`, said loudly, where PostgreSQL is not installed.
+/// The URL of a fresh database, or `None`, said loudly, where `PostgreSQL` is not installed.
 pub fn database() -> Option<String> {
     static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
     let cluster = CLUSTER.get_or_init(start).as_ref()?;
