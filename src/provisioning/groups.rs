@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::id::{OrganizationId, ResourceId};
 use crate::organization::seats::Change;
 use crate::scim::document::Document;
+use crate::scim::lenient::Notes;
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::registry::{Kind, ResourceType};
 use crate::store::batch::Batch;
@@ -41,14 +42,14 @@ impl MemberPlan {
         group_members::delete(batch, organization, group, &self.remove);
     }
 
-    fn explain(&self, what: &str) -> String {
+    fn explain(&self, what: &str, notes: &Notes) -> String {
         let mut text = format!("{what} Members added: {}, removed: {}.", self.add.len(), self.remove.len());
         if !self.unknown.is_empty() {
             text.push_str(" Unknown members skipped: ");
             text.push_str(&self.unknown.join(", "));
             text.push('.');
         }
-        text
+        notes.after(&text)
     }
 
     fn delta(&self) -> String {
@@ -83,7 +84,7 @@ pub fn create(
     );
     members.apply(&mut batch, caller.organization, id);
     organizations::change_usage(&mut batch, caller.organization, &Change { groups: 1, ..Change::default() });
-    let explanation = members.explain("Created.");
+    let explanation = members.explain("Created.", &accepted.notes);
     let outcome = Outcome {
         status: 201,
         action: "group.created",
@@ -150,6 +151,7 @@ pub fn replace(
         changes: &changes,
         status: 200,
         action: "group.replaced",
+        notes: accepted.notes,
         guarded: if_match.is_some(),
     };
     rewrite(connection, service, call, caller, resource, change)
@@ -175,6 +177,7 @@ pub fn patch(
         changes: &plan.members,
         status: 204,
         action: "group.patched",
+        notes: plan.notes,
         guarded: if_match.is_some(),
     };
     rewrite(connection, service, call, caller, resource, change)
@@ -185,6 +188,7 @@ struct Rewrite<'a> {
     changes: &'a [MemberChange],
     status: u16,
     action: &'a str,
+    notes: Notes,
     /// Whether the client insists on the version it read.
     guarded: bool,
 }
@@ -215,7 +219,7 @@ fn rewrite(
         resources::touch(&mut batch, organization, Kind::Group, resource.id, now);
     }
     members.apply(&mut batch, organization, resource.id);
-    let explanation = members.explain("Changed.");
+    let explanation = members.explain("Changed.", &change.notes);
     let delta = members.delta();
     let (before, after) = (
         document_changed.then_some(resource.document.as_str()),

@@ -70,6 +70,8 @@ pub struct Call {
     pub started: Timestamp,
     /// `https://host/scim/v2`, from configuration.
     pub base: Arc<str>,
+    /// Query parameters that mean nothing here; for the log.
+    pub ignored_parameters: Vec<String>,
 }
 
 /// Who is asking, after authentication.

@@ -1,6 +1,8 @@
 //! Every write and every refusal leaves a trace: the provisioning log with what undo needs, and
 //! the audit trail, in the transaction of the write itself.
 
+use std::borrow::Cow;
+
 use super::{Call, Caller, Service};
 use crate::error::Error;
 use crate::id::{EventId, ResourceId};
@@ -24,6 +26,7 @@ pub struct Outcome<'a> {
 
 /// Adds the log entry of an operation, and the audit event when something changed.
 pub fn record(batch: &mut Batch, service: &Service, call: &Call, caller: &Caller, outcome: Outcome<'_>) {
+    let explanation = explain(call, outcome.explanation);
     let now = service.clock.now();
     let id: EventId = service.ids.next();
     provisioning_log::insert(
@@ -41,7 +44,7 @@ pub fn record(batch: &mut Batch, service: &Service, call: &Call, caller: &Caller
             latency_us: now.0 - call.started.0,
             resource_kind: outcome.kind.map(kind_number),
             resource_id: outcome.resource,
-            explanation: outcome.explanation,
+            explanation: &explanation,
             before: outcome.before,
             after: outcome.after,
         },
@@ -59,10 +62,18 @@ pub fn record(batch: &mut Batch, service: &Service, call: &Call, caller: &Caller
                 target_id: outcome.resource,
                 request_id: Some(&call.request_id),
                 address: call.client_address.as_deref(),
-                detail: outcome.explanation,
+                detail: &explanation,
             },
         );
     }
+}
+
+/// The explanation with what was ignored of the request's query.
+fn explain<'a>(call: &Call, explanation: &'a str) -> Cow<'a, str> {
+    if call.ignored_parameters.is_empty() {
+        return Cow::Borrowed(explanation);
+    }
+    Cow::Owned(format!("{explanation} Ignored query parameters: {}.", call.ignored_parameters.join(", ")))
 }
 
 /// Adds the log entry of a refused operation.

@@ -11,6 +11,7 @@ use crate::organization::role::Role;
 use crate::organization::seats::{Change, Standing};
 use crate::scim::document::{Accepted, Document};
 use crate::scim::index::Derived;
+use crate::scim::lenient::Notes;
 use crate::scim::patch;
 use crate::scim::registry::{Kind, ResourceType};
 use crate::store::batch::Batch;
@@ -65,7 +66,7 @@ pub fn create(
             let stored = Stored::new(service, found)?;
             take_over(connection, service, call, caller, stored, accepted, &derived)
         }
-        None => create_new(connection, service, call, caller, accepted.document, derived),
+        None => create_new(connection, service, call, caller, accepted, derived),
     }
 }
 
@@ -98,9 +99,10 @@ fn create_new(
     service: &Service,
     call: &Call,
     caller: &Caller,
-    mut document: Document,
+    accepted: Accepted,
     derived: Derived,
 ) -> Result<Planned<Shown>> {
+    let Accepted { mut document, notes, .. } = accepted;
     let usage = organizations::usage(connection, caller.organization)?;
     let standing = usage.admit(caller.seat_policy, None, derived.active)?;
     let derived = hold_back(&mut document, derived, standing);
@@ -136,7 +138,7 @@ fn create_new(
         action: "user.created",
         kind: Some(Kind::User),
         resource: Some(id),
-        explanation,
+        explanation: &notes.after(explanation),
         before: None,
         after: Some(&text),
     };
@@ -174,7 +176,7 @@ fn take_over(
         document.keep_emails_of(&stored.document);
         "Adopted: this member is managed by provisioning from now on."
     };
-    let change = Rewrite { document, status: 201, action: "user.restored", explanation };
+    let change = Rewrite { document, status: 201, action: "user.restored", explanation, notes: accepted.notes };
     rewrite(connection, service, call, caller, &stored, change)
 }
 
@@ -204,8 +206,13 @@ pub fn replace(
     let stored = load(connection, service, caller, id, if_match)?;
     let accepted = Document::from_request(body, user_type(caller))?;
     Document::check_immutable(&stored.document, &accepted.document, user_type(caller))?;
-    let change =
-        Rewrite { document: accepted.document, status: 200, action: "user.replaced", explanation: "Replaced." };
+    let change = Rewrite {
+        document: accepted.document,
+        status: 200,
+        action: "user.replaced",
+        explanation: "Replaced.",
+        notes: accepted.notes,
+    };
     rewrite(connection, service, call, caller, &stored, change)
 }
 
@@ -224,7 +231,13 @@ pub fn patch(
 ) -> Result<Planned<Shown>> {
     let stored = load(connection, service, caller, id, if_match)?;
     let plan = patch::plan(&stored.document, body, user_type(caller))?;
-    let change = Rewrite { document: plan.document, status: 200, action: "user.patched", explanation: "Changed." };
+    let change = Rewrite {
+        document: plan.document,
+        status: 200,
+        action: "user.patched",
+        explanation: "Changed.",
+        notes: plan.notes,
+    };
     rewrite(connection, service, call, caller, &stored, change)
 }
 
@@ -233,6 +246,7 @@ struct Rewrite {
     status: u16,
     action: &'static str,
     explanation: &'static str,
+    notes: Notes,
 }
 
 /// The one way a User's document changes: seats, owner rule, waitlist, log.
@@ -296,7 +310,7 @@ fn rewrite(
             action: change.action,
             kind: Some(Kind::User),
             resource: Some(resource.id),
-            explanation,
+            explanation: &change.notes.after(explanation),
             before,
             after,
         },

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::lenient;
+use super::lenient::{self, Notes};
 use super::registry::{Kind, Named, ResourceType};
 use super::schema::{Mutability, Schema};
 use super::validate::{canonical, refuse};
@@ -18,8 +18,8 @@ pub struct Accepted {
     pub document: Document,
     /// A Group's members by id, if the body has them.
     pub members: Option<Vec<String>>,
-    /// What the schema does not know; for the log.
-    pub ignored: Vec<String>,
+    /// What was ignored and what rewritten; for the log.
+    pub notes: Notes,
 }
 
 impl Document {
@@ -31,8 +31,8 @@ impl Document {
         let Value::Object(body) = body else {
             return Err(Error::new(Code::InvalidSyntax, "The body must be a JSON object."));
         };
-        lenient::schemas(lenient::any_case(body, "schemas"), resource_type)?;
-        let mut accepted = Accepted { document: Self(Map::new()), members: None, ignored: Vec::new() };
+        let mut accepted = Accepted { document: Self(Map::new()), members: None, notes: Notes::default() };
+        lenient::schemas(lenient::any_case(body, "schemas"), resource_type, &mut accepted.notes)?;
         for (name, value) in body {
             accepted.take(name, value, resource_type)?;
         }
@@ -163,14 +163,14 @@ impl Accepted {
                     return Ok(());
                 }
                 if attribute.name == "members" && resource_type.kind == Kind::Group {
-                    self.members = if value.is_null() { None } else { Some(member_ids(value)?) };
+                    self.members = if value.is_null() { None } else { Some(member_ids(value, &mut self.notes)?) };
                     return Ok(());
                 }
                 let urn = target.extension.map(|schema| schema.id.as_str());
                 self.set(urn, attribute, value, name)
             }
             _ => {
-                self.ignored.push(name.to_owned());
+                self.notes.ignored(name);
                 Ok(())
             }
         }
@@ -185,7 +185,7 @@ impl Accepted {
         for (name, value) in values {
             match schema.attribute(name) {
                 Some(attribute) => self.set(Some(&schema.id), attribute, value, name)?,
-                None => self.ignored.push(format!("{}:{name}", schema.id)),
+                None => self.notes.ignored(&format!("{}:{name}", schema.id)),
             }
         }
         Ok(())
@@ -198,7 +198,7 @@ impl Accepted {
         value: &Value,
         path: &str,
     ) -> Result<()> {
-        let Some(value) = canonical(attribute, value.clone(), path, &mut self.ignored)? else { return Ok(()) };
+        let Some(value) = canonical(attribute, value.clone(), path, &mut self.notes)? else { return Ok(()) };
         let map = &mut self.document.0;
         match urn {
             None => {
@@ -214,23 +214,20 @@ impl Accepted {
     }
 }
 
-/// The ids in a `members` value: objects with `value`, or bare ids; deduplicated, in order.
+/// The ids in a `members` value, deduplicated, in order.
 ///
 /// # Errors
 /// `invalidValue` for an element without an id.
-pub fn member_ids(value: &Value) -> Result<Vec<String>> {
+pub fn member_ids(value: &Value, notes: &mut Notes) -> Result<Vec<String>> {
     let mut seen = std::collections::HashSet::new();
     let mut ids = Vec::new();
     let one = [value.clone()];
     let elements = value.as_array().map_or(&one[..], Vec::as_slice);
     for (position, element) in elements.iter().enumerate() {
-        let id = match element {
-            Value::Null => continue,
-            Value::String(id) => Some(id.as_str()),
-            Value::Object(object) => lenient::any_case(object, "value").and_then(Value::as_str),
-            _ => None,
-        };
-        match id {
+        if element.is_null() {
+            continue;
+        }
+        match lenient::member_id(element, notes) {
             Some(id) if id.contains('\0') => {
                 return Err(refuse(&format!("members[{position}].value"), "must not contain a NUL character"));
             }

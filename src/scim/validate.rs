@@ -3,30 +3,30 @@
 
 use serde_json::{Map, Value};
 
-use super::lenient;
+use super::lenient::{self, Notes};
 use super::schema::{Attribute, AttributeType, Mutability, Returned};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 
 /// The canonical form of an attribute's value; `None` when it is unassigned (RFC 7643 §2.5), readOnly, or
-/// never stored. `path` is for error texts; unknown sub-attributes are added to `ignored`.
+/// never stored. `path` is for error texts; what was ignored or rewritten is added to `notes`.
 ///
 /// # Errors
 /// `invalidValue`.
-pub fn canonical(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec<String>) -> Result<Option<Value>> {
-    if value.is_null() || attribute.mutability == Mutability::ReadOnly {
+pub fn canonical(attribute: &Attribute, value: Value, path: &str, notes: &mut Notes) -> Result<Option<Value>> {
+    if value.is_null() || lenient::read_only(attribute, &value, path, notes) {
         return Ok(None);
     }
     if !attribute.multi_valued {
-        return single(attribute, value, path, ignored);
+        return single(attribute, value, path, notes);
     }
-    let value = if attribute.is_complex() { lenient::json_in_string(value) } else { value };
+    let value = if attribute.is_complex() { lenient::json_in_string(value, path, notes) } else { value };
     let mut values: Vec<Value> = Vec::new();
-    for (position, element) in lenient::one_for_many(value).into_iter().enumerate() {
+    for (position, element) in lenient::one_for_many(value, path, notes).into_iter().enumerate() {
         if element.is_null() {
             continue;
         }
-        if let Some(element) = single(attribute, element, &format!("{path}[{position}]"), ignored)?
+        if let Some(element) = single(attribute, element, &format!("{path}[{position}]"), notes)?
             && !values.contains(&element)
         {
             values.push(element);
@@ -47,19 +47,21 @@ pub fn one_primary(values: &[Value], path: &str) -> Result<()> {
     Ok(())
 }
 
-fn single(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec<String>) -> Result<Option<Value>> {
+fn single(attribute: &Attribute, value: Value, path: &str, notes: &mut Notes) -> Result<Option<Value>> {
+    let is_text = matches!(attribute.kind, AttributeType::String | AttributeType::Reference);
+    if !is_text && lenient::empty_text(&value, path, notes) {
+        return Ok(None);
+    }
     let canonical = match attribute.kind {
-        AttributeType::Complex => return complex(attribute, value, path, ignored),
-        AttributeType::Boolean => match (&value, lenient::string_boolean(&value)) {
-            (Value::Bool(_), _) => value,
-            (_, Some(boolean)) => Value::Bool(boolean),
-            (Value::String(text), _) if text.is_empty() => return Ok(None),
-            _ => return Err(refuse(path, "must be true or false")),
+        AttributeType::Complex => return complex(attribute, value, path, notes),
+        AttributeType::Boolean if value.is_boolean() => value,
+        AttributeType::Boolean => match lenient::string_boolean(&value, path, notes) {
+            Some(boolean) => Value::Bool(boolean),
+            None => return Err(refuse(path, "must be true or false")),
         },
-        AttributeType::Integer => number(value, path, true)?,
-        AttributeType::Decimal => number(value, path, false)?,
+        AttributeType::Integer => number(lenient::string_number(value, path, notes), path, true)?,
+        AttributeType::Decimal => number(lenient::string_number(value, path, notes), path, false)?,
         AttributeType::DateTime => match value.as_str() {
-            Some("") => return Ok(None),
             Some(text) if Timestamp::parse(text).is_some() => value,
             _ => return Err(refuse(path, "must be a dateTime such as \"2026-01-31T08:00:00Z\"")),
         },
@@ -78,7 +80,6 @@ fn single(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec<Str
 }
 
 fn number(value: Value, path: &str, whole: bool) -> Result<Value> {
-    let value = lenient::string_number(&value).unwrap_or(value);
     let fits = if whole {
         value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0)
     } else {
@@ -87,18 +88,19 @@ fn number(value: Value, path: &str, whole: bool) -> Result<Value> {
     if fits { Ok(value) } else { Err(refuse(path, if whole { "must be an integer" } else { "must be a number" })) }
 }
 
-fn complex(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec<String>) -> Result<Option<Value>> {
-    let Value::Object(mut object) = lenient::bare_value(attribute, lenient::json_in_string(value)) else {
+fn complex(attribute: &Attribute, value: Value, path: &str, notes: &mut Notes) -> Result<Option<Value>> {
+    let value = lenient::json_in_string(value, path, notes);
+    let Value::Object(mut object) = lenient::bare_value(attribute, value, path, notes) else {
         return Err(refuse(path, "must be an object"));
     };
-    lenient::manager_id(attribute, &mut object);
+    lenient::manager_id(attribute, &mut object, path, notes);
     let mut canonical_object = Map::new();
     for (name, value) in object {
         let Some(sub) = attribute.sub_attribute(&name) else {
-            ignored.push(format!("{path}.{name}"));
+            notes.ignored(&format!("{path}.{name}"));
             continue;
         };
-        if let Some(value) = canonical(sub, value, &format!("{path}.{}", sub.name), ignored)? {
+        if let Some(value) = canonical(sub, value, &format!("{path}.{}", sub.name), notes)? {
             canonical_object.insert(sub.name.clone(), value);
         }
     }
@@ -107,9 +109,7 @@ fn complex(attribute: &Attribute, value: Value, path: &str, ignored: &mut Vec<St
             return Err(refuse(&format!("{path}.{}", sub.name), "is required"));
         }
     }
-    // An empty text is a value of its own only beside others: `manager: {"value": ""}` unassigns.
-    let only_empty = canonical_object.values().all(|value| value.as_str() == Some(""));
-    Ok((!only_empty).then_some(Value::Object(canonical_object)))
+    Ok((!lenient::is_empty_object(&canonical_object)).then_some(Value::Object(canonical_object)))
 }
 
 fn is_base64(text: &str) -> bool {

@@ -32,11 +32,7 @@ pub(super) async fn handle(request: &mut Request<'_>, state: &web::Data<State>, 
     let Value::Object(body) = body else {
         return Err(Error::new(Code::InvalidSyntax, "The body must be a JSON object."));
     };
-    if let Some(Value::Array(urns)) = lenient::any_case(&body, "schemas")
-        && !urns.iter().any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(BULK_REQUEST)))
-    {
-        return Err(Error::new(Code::InvalidSyntax, format!("schemas does not name {BULK_REQUEST}.")));
-    }
+    lenient::names_message(&body, BULK_REQUEST)?;
     let fail_on_errors = lenient::any_case(&body, "failOnErrors").and_then(Value::as_u64);
     let Some(Value::Array(operations)) = lenient::any_case(&body, "Operations") else {
         return Err(Error::new(Code::InvalidSyntax, "Operations must be an array."));

@@ -16,6 +16,7 @@ use self::request::Request;
 use super::State;
 use crate::error::{Code, Error, Result};
 use crate::id::ResourceId;
+use crate::scim::lenient;
 use crate::scim::registry::Kind;
 
 /// Handles everything under `/scim/v2`.
@@ -47,9 +48,8 @@ enum Endpoint<'p> {
 }
 
 impl<'p> Endpoint<'p> {
-    /// A trailing slash is tolerated (`OneLogin` and hand-written connectors send one).
     fn of(path: &'p str) -> Option<Self> {
-        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let segments = lenient::path_segments(path);
         let kind = |name: &str| Kind::ALL.into_iter().find(|kind| kind.endpoint().trim_start_matches('/') == name);
         Some(match segments.as_slice() {
             [] => Self::Root,

@@ -22,10 +22,12 @@ pub(super) struct Parameters {
     query: Query,
     attributes: Vec<String>,
     excluded: Vec<String>,
+    /// Parameters that mean nothing here; for the log.
+    pub(super) ignored: Vec<String>,
 }
 
 impl Parameters {
-    /// Reads a query string; what it does not know is ignored (Entra ID's feature flag travels there).
+    /// Reads a query string.
     pub(super) fn from_query(text: &str) -> Result<Self> {
         let pairs = web::Query::<Vec<(String, String)>>::from_query(text)
             .map_err(|_| Error::new(Code::BadRequest, "The query string cannot be read."))?;
@@ -45,7 +47,8 @@ impl Parameters {
                 "cursor" => parameters.query.cursor = Some(value),
                 "attributes" => parameters.attributes.extend(list()),
                 "excludedAttributes" => parameters.excluded.extend(list()),
-                _ => {}
+                "filter" | "sortBy" => {}
+                other => lenient::unknown_parameter(other, &mut parameters.ignored),
             }
         }
         parameters.count(count.as_deref())?;
@@ -57,12 +60,7 @@ impl Parameters {
         let Value::Object(body) = body else {
             return Err(Error::new(Code::InvalidSyntax, "The body must be a JSON object."));
         };
-        if let Some(Value::Array(urns)) = lenient::any_case(body, "schemas")
-            && !urns.is_empty()
-            && !urns.iter().any(|urn| urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(SEARCH_REQUEST)))
-        {
-            return Err(Error::new(Code::InvalidSyntax, format!("schemas does not name {SEARCH_REQUEST}.")));
-        }
+        lenient::names_message(body, SEARCH_REQUEST)?;
         let text = |name: &str| match lenient::any_case(body, name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -86,7 +84,8 @@ impl Parameters {
             cursor: text("cursor")?,
             with_relations: false,
         };
-        let mut parameters = Self { query, attributes: names("attributes"), excluded: names("excludedAttributes") };
+        let mut parameters =
+            Self { query, attributes: names("attributes"), excluded: names("excludedAttributes"), ignored: Vec::new() };
         parameters.count(text("count")?.as_deref())?;
         Ok(parameters)
     }

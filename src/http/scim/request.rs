@@ -16,6 +16,7 @@ use crate::http::State;
 use crate::http::operations::Operation;
 use crate::provisioning::authenticate::authenticate;
 use crate::provisioning::{Call, Caller};
+use crate::scim::lenient;
 use crate::secret::SecretHash;
 
 /// Echoed, or made, on every answer.
@@ -59,6 +60,7 @@ impl<'r> Request<'r> {
             path: self.http.path().strip_prefix("/scim/v2").unwrap_or_default().chars().take(300).collect(),
             started: self.started,
             base: Arc::clone(&state.scim_base),
+            ignored_parameters: Vec::new(),
         })
     }
 
@@ -105,6 +107,7 @@ impl<'r> Request<'r> {
             .map_err(|_| Error::new(Code::InvalidSyntax, "The body could not be read to its end."))?;
         let text =
             std::str::from_utf8(&bytes).map_err(|_| Error::new(Code::InvalidSyntax, "The body is not UTF-8."))?;
+        // A byte order mark may be ignored (RFC 8259 §8.1).
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|source| {
             Error::new(
                 Code::InvalidSyntax,
@@ -113,11 +116,11 @@ impl<'r> Request<'r> {
         })
     }
 
-    /// `application/scim+json` or `application/json` (Google, `OneLogin`); nothing at all is tolerated.
+    /// JSON, or nothing at all said about it.
     fn check_media_type(&self) -> Result<()> {
         let Some(media_type) = header(self.http.headers(), &CONTENT_TYPE) else { return Ok(()) };
         let essence = media_type.split(';').next().unwrap_or_default().trim();
-        if ["application/scim+json", "application/json"].iter().any(|known| known.eq_ignore_ascii_case(essence)) {
+        if lenient::is_json(essence) {
             return Ok(());
         }
         Err(Error::new(

@@ -37,10 +37,11 @@ pub(super) struct Done {
 pub(super) async fn create(
     request: &mut Request<'_>,
     state: &web::Data<State>,
-    call: Call,
+    mut call: Call,
     kind: Kind,
 ) -> Result<HttpResponse> {
-    let parameters = Parameters::from_query(request.query())?;
+    let mut parameters = Parameters::from_query(request.query())?;
+    call.ignored_parameters = std::mem::take(&mut parameters.ignored);
     let body = body(request, state, &call).await?;
     let done = perform(state, call, kind, Operation::Create(body), None).await?;
     answer(201, state, &parameters, kind, done).await
@@ -49,11 +50,12 @@ pub(super) async fn create(
 pub(super) async fn change(
     request: &mut Request<'_>,
     state: &web::Data<State>,
-    call: Call,
+    mut call: Call,
     kind: Kind,
     id: &str,
 ) -> Result<HttpResponse> {
-    let parameters = Parameters::from_query(request.query())?;
+    let mut parameters = Parameters::from_query(request.query())?;
+    call.ignored_parameters = std::mem::take(&mut parameters.ignored);
     let if_match = request.if_match();
     let Ok(id) = id.parse::<ResourceId>() else {
         request.authenticate(state, &call).await?;

@@ -7,6 +7,7 @@ use super::lexer::{Cursor, Operand, clip};
 use super::resolve::{comparable, literal, searchable, suggestion, suggestion_within};
 use super::{AttributeRef, Filter, Literal, MAX_COMPARISONS, MAX_DEPTH, MAX_LENGTH, Operator};
 use crate::error::{Code, Error, Result};
+use crate::scim::lenient::test_behind_value_path;
 use crate::scim::registry::{Named, ResourceType, Target};
 use crate::scim::schema::{Attribute, Schema};
 
@@ -202,7 +203,7 @@ impl<'t, 'r> Parser<'t, 'r> {
             return Err(self.expected("a space and an operator"));
         }
         let test = self.test(target)?;
-        Ok(narrowed(attribute, filter, test))
+        Ok(test_behind_value_path(attribute, filter, test))
     }
 
     /// The operator, and the value if it takes one.
@@ -286,28 +287,4 @@ fn joined(mut items: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter {
         }
         None => join(items),
     }
-}
-
-/// `attribute[filter].sub test`: the values that satisfy the filter are tested as a whole, so that
-/// `ne` is the complement of `eq` here too.
-fn narrowed(attribute: AttributeRef, filter: Filter, test: Filter) -> Filter {
-    let (test, negated) = match test {
-        Filter::Compare { attribute, operator: Operator::Eq, literal: Literal::Null } => {
-            (Filter::Present(attribute), true)
-        }
-        Filter::Compare { attribute, operator: Operator::Ne, literal: Literal::Null } => {
-            (Filter::Present(attribute), false)
-        }
-        Filter::Compare { attribute, operator: Operator::Ne, literal } => {
-            (Filter::Compare { attribute, operator: Operator::Eq, literal }, true)
-        }
-        test => (test, false),
-    };
-    let mut items = match filter {
-        Filter::And(items) => items,
-        filter => vec![filter],
-    };
-    items.push(test);
-    let path = Filter::ValuePath { attribute, filter: Box::new(Filter::And(items)) };
-    if negated { Filter::Not(Box::new(path)) } else { path }
 }

@@ -5,6 +5,7 @@
 use super::lexer::{Operand, clip};
 use super::{Literal, Operator};
 use crate::clock::Timestamp;
+use crate::scim::lenient;
 use crate::scim::registry::{ResourceType, Target};
 use crate::scim::schema::{Attribute, AttributeType, Returned, Schema};
 use crate::text::scim_key;
@@ -58,13 +59,12 @@ pub fn literal(target: &Target<'_>, operator: Operator, operand: &Operand<'_>) -
     }
 }
 
-/// Microsoft Entra writes booleans as the strings "True" and "False".
+/// `true` or `false`, quoted or not.
 fn boolean(operand: &Operand<'_>, name: &str) -> Result<Literal, String> {
     let text = operand.text();
-    if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") {
-        return Ok(Literal::Boolean(text.eq_ignore_ascii_case("true")));
-    }
-    Err(format!("`{name}` is compared with true or false, not with `{}`", clip(text)))
+    lenient::boolean_text(text)
+        .map(Literal::Boolean)
+        .ok_or_else(|| format!("`{name}` is compared with true or false, not with `{}`", clip(text)))
 }
 
 /// A number of JSON, in quotes or not. Rust alone would take `inf`, `.5` and `+1` too; `serde_json`
@@ -81,10 +81,9 @@ fn date_time(text: &str) -> Option<Timestamp> {
     Timestamp::parse(text).filter(|at| WRITABLE.contains(&at.0))
 }
 
-/// Clients write identifiers without quotes (`id eq 2819c223`), digits among them. A bare `true` is
-/// rather a mistaken attribute.
+/// A text in quotes, or a word that may be one.
 fn text(leaf: &Attribute, operand: &Operand<'_>, name: &str) -> Result<Literal, String> {
-    if operand.is_word("true") || operand.is_word("false") {
+    if matches!(operand, Operand::Bare(word) if !lenient::is_unquoted_text(word)) {
         return Err(format!("`{name}` is compared with a text in double quotes, not with a boolean"));
     }
     let value = operand.text().to_owned();

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::error::{Code, Error, Result};
-use crate::scim::filter::{Filter, Literal, Operator};
-use crate::scim::lenient;
+use crate::scim::filter::Filter;
+use crate::scim::lenient::{self, Notes};
 use crate::scim::registry::Target;
 use crate::scim::schema::{Attribute, Mutability};
 use crate::scim::validate::{canonical, one_primary, refuse};
@@ -16,14 +16,14 @@ pub(super) fn set(
     target: &Target<'_>,
     filter: Option<&Filter>,
     value: Value,
-    ignored: &mut Vec<String>,
+    notes: &mut Notes,
 ) -> Result<()> {
     let attribute = target.attribute;
     let before = holder.get(&attribute.name).cloned();
     match (filter, target.sub_attribute) {
-        (Some(filter), sub) => set_elements(holder, replaces, attribute, sub, filter, value, ignored)?,
-        (None, Some(sub)) => set_sub(holder, attribute, sub, value, ignored)?,
-        (None, None) => set_whole(holder, replaces, attribute, value, ignored)?,
+        (Some(filter), sub) => set_elements(holder, replaces, attribute, sub, filter, value, notes)?,
+        (None, Some(sub)) => set_sub(holder, attribute, sub, value, notes)?,
+        (None, None) => set_whole(holder, replaces, attribute, value, notes)?,
     }
     let immutable = attribute.mutability == Mutability::Immutable || target.leaf().mutability == Mutability::Immutable;
     match before {
@@ -39,10 +39,10 @@ fn set_whole(
     replaces: bool,
     attribute: &Attribute,
     value: Value,
-    ignored: &mut Vec<String>,
+    notes: &mut Notes,
 ) -> Result<()> {
     let name = &attribute.name;
-    let Some(new) = canonical(attribute, value, name, ignored)? else {
+    let Some(new) = canonical(attribute, value, name, notes)? else {
         if replaces {
             holder.shift_remove(name);
         }
@@ -82,10 +82,10 @@ fn set_sub(
     attribute: &Attribute,
     sub: &Attribute,
     value: Value,
-    ignored: &mut Vec<String>,
+    notes: &mut Notes,
 ) -> Result<()> {
     let path = format!("{}.{}", attribute.name, sub.name);
-    let Some(value) = canonical(sub, value, &path, ignored)? else { return Ok(()) };
+    let Some(value) = canonical(sub, value, &path, notes)? else { return Ok(()) };
     let empty = || {
         if attribute.multi_valued { Value::Array(vec![Value::Object(Map::new())]) } else { Value::Object(Map::new()) }
     };
@@ -111,15 +111,15 @@ fn set_elements(
     sub: Option<&Attribute>,
     filter: &Filter,
     value: Value,
-    ignored: &mut Vec<String>,
+    notes: &mut Notes,
 ) -> Result<()> {
     let path = match sub {
         Some(sub) => format!("{}[…].{}", attribute.name, sub.name),
         None => format!("{}[…]", attribute.name),
     };
     let new = match sub {
-        Some(sub) => canonical(sub, value, &path, ignored)?.map(|value| Map::from_iter([(sub.name.clone(), value)])),
-        None => element_of(attribute, value, &path, ignored)?,
+        Some(sub) => canonical(sub, value, &path, notes)?.map(|value| Map::from_iter([(sub.name.clone(), value)])),
+        None => element_of(attribute, value, &path, notes)?,
     };
     let Some(new) = new else { return Ok(()) };
     if !attribute.multi_valued {
@@ -135,7 +135,7 @@ fn set_elements(
     }
     let matched: Vec<usize> = matching(holder, attribute, filter);
     if matched.is_empty() {
-        return create_element(holder, attribute, filter, new);
+        return create_element(holder, attribute, filter, new, notes);
     }
     let Some(Value::Array(elements)) = holder.get_mut(&attribute.name) else { return Ok(()) };
     if new.get("primary") == Some(&Value::Bool(true)) {
@@ -155,50 +155,32 @@ fn set_elements(
     Ok(())
 }
 
-/// The value for a matched element: an object, or (lenient) what its `value` becomes.
+/// The value for a matched element.
 fn element_of(
     attribute: &Attribute,
     value: Value,
     path: &str,
-    ignored: &mut Vec<String>,
+    notes: &mut Notes,
 ) -> Result<Option<Map<String, Value>>> {
-    let value = match value {
-        Value::Array(mut values) if values.len() == 1 => values.remove(0),
-        other => other,
-    };
+    let value = lenient::one_in_array(value, path, notes);
     let one = Attribute { multi_valued: false, ..attribute.clone() };
-    match canonical(&one, value, path, ignored)? {
+    match canonical(&one, value, path, notes)? {
         Some(Value::Object(object)) => Ok(Some(object)),
         _ => Ok(None),
     }
 }
 
-/// The value of `type` if the filter is only `type eq "…"`.
-fn type_alone(filter: &Filter) -> Option<&str> {
-    match filter {
-        Filter::Compare { attribute, operator: Operator::Eq, literal: Literal::Text { value, .. } }
-            if attribute.sub.as_deref() == Some("type") =>
-        {
-            Some(value)
-        }
-        _ => None,
-    }
-}
-
-/// Entra ID patches `emails[type eq "work"].value` of a user who has none and expects the element
-/// to be made; any other filter that matches nothing is noTarget (§3.5.2.1).
+/// An element for a filter that matched nothing, if it is one that says what to make; else it is
+/// noTarget (§3.5.2.1).
 fn create_element(
     holder: &mut Map<String, Value>,
     attribute: &Attribute,
     filter: &Filter,
     new: Map<String, Value>,
+    notes: &mut Notes,
 ) -> Result<()> {
-    let known = |kind: &str| {
-        attribute.sub_attribute("type").is_some_and(|sub| {
-            sub.canonical_values.is_empty() || sub.canonical_values.iter().any(|value| value.eq_ignore_ascii_case(kind))
-        })
-    };
-    let Some(kind) = type_alone(filter).filter(|kind| known(kind)) else { return Err(missing(&attribute.name)) };
+    let Some(kind) = lenient::typed_element(attribute, filter) else { return Err(missing(&attribute.name)) };
+    notes.rewrote(&attribute.name, "no value of this type yet: created");
     let mut element = new;
     element.entry("type").or_insert_with(|| kind.into());
     match holder.entry(attribute.name.as_str()).or_insert_with(|| Value::Array(Vec::new())) {
@@ -213,6 +195,7 @@ pub(super) fn remove(
     target: &Target<'_>,
     filter: Option<&Filter>,
     value: Option<Value>,
+    notes: &mut Notes,
 ) -> Result<()> {
     let attribute = target.attribute;
     let before = holder.get(&attribute.name).cloned();
@@ -220,7 +203,7 @@ pub(super) fn remove(
         return Err(Error::new(Code::Mutability, format!("{} is immutable and cannot be removed.", attribute.name)));
     }
     match (filter, target.sub_attribute) {
-        (None, None) => remove_whole(holder, attribute, value),
+        (None, None) => remove_whole(holder, attribute, value, notes),
         (None, Some(sub)) => each(holder, attribute, |element| {
             element.shift_remove(&sub.name);
         }),
@@ -236,19 +219,14 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// Several clients name the elements to remove in `value` instead of in the path.
-fn remove_whole(holder: &mut Map<String, Value>, attribute: &Attribute, value: Option<Value>) {
-    let wanted = value.filter(|value| !value.is_null()).map(lenient::one_for_many);
+/// The attribute, or of its elements those that `value` names.
+fn remove_whole(holder: &mut Map<String, Value>, attribute: &Attribute, value: Option<Value>, notes: &mut Notes) {
+    let wanted = value.filter(|value| !value.is_null());
+    let wanted = wanted.map(|value| lenient::one_for_many(value, &attribute.name, notes));
     match (holder.get_mut(&attribute.name), wanted) {
         (Some(Value::Array(elements)), Some(wanted)) => {
-            let names = |element: &Value, wanted: &Value| match (element, wanted) {
-                (Value::Object(element), Value::Object(wanted)) => {
-                    wanted.iter().all(|(name, value)| element.get(name) == Some(value))
-                }
-                (Value::Object(element), value) => element.get("value") == Some(value),
-                (element, wanted) => element == wanted,
-            };
-            elements.retain(|element| !wanted.iter().any(|wanted| names(element, wanted)));
+            notes.rewrote(&attribute.name, "remove by value");
+            elements.retain(|element| !wanted.iter().any(|wanted| lenient::names_element(element, wanted)));
         }
         _ => {
             holder.shift_remove(&attribute.name);

@@ -6,11 +6,12 @@ use serde_json::{Map, Value};
 
 use super::document::{Document, member_ids};
 use super::filter::{Filter, Literal, Operator};
-use super::lenient;
+use super::lenient::{self, Notes};
 use super::message::PATCH_OP;
 use super::path::{Path, PathTarget};
 use super::registry::{Kind, ResourceType, Target};
-use super::schema::Mutability;
+use super::schema::{Mutability, Schema};
+use super::validate::refuse;
 use crate::error::{Code, Error, Result};
 
 /// Operations in one request at most.
@@ -31,8 +32,8 @@ pub enum MemberChange {
 pub struct Plan {
     pub document: Document,
     pub members: Vec<MemberChange>,
-    /// What the schema does not know; for the log.
-    pub ignored: Vec<String>,
+    /// What was ignored and what rewritten; for the log.
+    pub notes: Notes,
 }
 
 /// The `op` of an operation.
@@ -49,8 +50,10 @@ enum Verb {
 /// Those of RFC 7644 §3.5.2, naming the operation by its index.
 pub fn plan(document: &Document, body: &Value, resource_type: &ResourceType) -> Result<Plan> {
     let operations = operations(body)?;
-    let mut planner =
-        Planner { resource_type, plan: Plan { document: document.clone(), members: Vec::new(), ignored: Vec::new() } };
+    let mut planner = Planner {
+        resource_type,
+        plan: Plan { document: document.clone(), members: Vec::new(), notes: Notes::default() },
+    };
     for (position, operation) in operations.iter().enumerate() {
         planner.operation(operation).map_err(|error| error.at(format!("Operations[{position}]")))?;
     }
@@ -62,14 +65,7 @@ fn operations(body: &Value) -> Result<&[Value]> {
     let Value::Object(body) = body else {
         return Err(Error::new(Code::InvalidSyntax, "The body must be a JSON object."));
     };
-    if let Some(Value::Array(urns)) = lenient::any_case(body, "schemas") {
-        let is_patch = |urn: &Value| {
-            urn.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(PATCH_OP) || urn.starts_with("urn:scim:"))
-        };
-        if !urns.is_empty() && !urns.iter().any(is_patch) {
-            return Err(Error::new(Code::InvalidSyntax, format!("schemas does not name {PATCH_OP}.")));
-        }
-    }
+    lenient::names_message(body, PATCH_OP)?;
     match lenient::any_case(body, "Operations") {
         Some(Value::Array(operations)) if operations.len() > MAX_OPERATIONS => {
             Err(Error::new(Code::InvalidValue, format!("A PATCH may have {MAX_OPERATIONS} operations; split it.")))
@@ -89,18 +85,18 @@ impl<'r> Planner<'r> {
         let Value::Object(operation) = operation else {
             return Err(Error::new(Code::InvalidSyntax, "an operation must be a JSON object."));
         };
-        let verb =
-            match lenient::any_case(operation, "op").and_then(Value::as_str).map(str::to_ascii_lowercase).as_deref() {
-                Some("add") => Verb::Add,
-                Some("replace") => Verb::Replace,
-                Some("remove") => Verb::Remove,
-                _ => return Err(Error::new(Code::InvalidSyntax, "op must be add, replace or remove.")),
-            };
+        let op = lenient::any_case(operation, "op").and_then(Value::as_str).unwrap_or_default();
+        let verb = match lenient::operation_name(op, &mut self.plan.notes).as_str() {
+            "add" => Verb::Add,
+            "replace" => Verb::Replace,
+            "remove" => Verb::Remove,
+            _ => return Err(Error::new(Code::InvalidSyntax, "op must be add, replace or remove.")),
+        };
         let value = lenient::any_case(operation, "value").cloned();
         match lenient::any_case(operation, "path") {
-            Some(Value::String(path)) if !path.trim().is_empty() => self.with_path(verb, path, value),
-            None | Some(Value::Null | Value::String(_)) => self.without_path(verb, value),
-            Some(_) => Err(Error::new(Code::InvalidPath, "path must be a string.")),
+            path if lenient::no_path(path) => self.without_path(verb, value),
+            Some(Value::String(path)) => self.with_path(verb, path, value),
+            _ => Err(Error::new(Code::InvalidPath, "path must be a string.")),
         }
     }
 
@@ -109,7 +105,8 @@ impl<'r> Planner<'r> {
         if verb == Verb::Remove {
             return Err(Error::new(Code::NoTarget, "remove needs a path."));
         }
-        let Some(Value::Object(values)) = value.map(lenient::json_in_string) else {
+        let value = value.map(|value| lenient::json_in_string(value, "value", &mut self.plan.notes));
+        let Some(Value::Object(values)) = value else {
             return Err(Error::new(Code::InvalidValue, "value must be an object when there is no path."));
         };
         for (name, value) in values {
@@ -119,21 +116,14 @@ impl<'r> Planner<'r> {
     }
 
     fn named(&mut self, verb: Verb, name: &str, value: Value) -> Result<()> {
-        let name = lenient::draft_urn(name);
-        let Ok(path) = Path::parse(name, self.resource_type) else {
-            self.plan.ignored.push(name.to_owned());
-            return Ok(());
-        };
+        let Some(path) = lenient::key_as_path(name, self.resource_type, &mut self.plan.notes) else { return Ok(()) };
         match path.target {
-            PathTarget::Extension(schema) => {
-                let Value::Object(values) = value else { return Ok(()) };
-                for (name, value) in values {
-                    self.named(verb, &format!("{}:{name}", schema.id), value)?;
-                }
-                Ok(())
-            }
-            // What the service says of a resource comes back from some clients; it is not theirs to change.
-            PathTarget::Attribute { target, .. } if is_read_only(&target) || target.attribute.name == "schemas" => {
+            PathTarget::Extension(schema) => self.extension(verb, schema, value),
+            PathTarget::Attribute { target, .. }
+                if lenient::read_only(target.attribute, &value, name, &mut self.plan.notes)
+                    || lenient::read_only(target.leaf(), &value, name, &mut self.plan.notes)
+                    || target.attribute.name == "schemas" =>
+            {
                 Ok(())
             }
             PathTarget::Attribute { target, filter } => self.at(verb, target, filter, Some(value)),
@@ -143,19 +133,7 @@ impl<'r> Planner<'r> {
     fn with_path(&mut self, verb: Verb, text: &str, value: Option<Value>) -> Result<()> {
         let text = lenient::draft_urn(text.trim());
         match Path::parse(text, self.resource_type)?.target {
-            PathTarget::Extension(schema) if verb == Verb::Remove => {
-                self.plan.document.0.shift_remove(&schema.id);
-                Ok(())
-            }
-            PathTarget::Extension(schema) => {
-                let Some(Value::Object(values)) = value else {
-                    return Err(Error::new(Code::InvalidValue, format!("the value of {text} must be an object.")));
-                };
-                for (name, value) in values {
-                    self.named(verb, &format!("{}:{name}", schema.id), value)?;
-                }
-                Ok(())
-            }
+            PathTarget::Extension(schema) => self.extension(verb, schema, value.unwrap_or_default()),
             PathTarget::Attribute { target, .. } if is_read_only(&target) => {
                 Err(Error::new(Code::Mutability, format!("{text} is readOnly: this service sets it. Leave it out.")))
             }
@@ -164,17 +142,49 @@ impl<'r> Planner<'r> {
         }
     }
 
+    /// All attributes of an extension: an object's, each on its own; null or `remove` unassigns them.
+    fn extension(&mut self, verb: Verb, schema: &Schema, value: Value) -> Result<()> {
+        match value {
+            Value::Object(values) if verb != Verb::Remove => {
+                for (name, value) in values {
+                    self.named(verb, &format!("{}:{name}", schema.id), value)?;
+                }
+            }
+            Value::Null if verb == Verb::Add => {}
+            Value::Null => {
+                self.plan.document.0.shift_remove(&schema.id);
+            }
+            _ if verb == Verb::Remove => {
+                self.plan.document.0.shift_remove(&schema.id);
+            }
+            _ => return Err(refuse(&schema.id, "must be an object")),
+        }
+        Ok(())
+    }
+
     fn at(&mut self, verb: Verb, target: Target<'r>, filter: Option<Filter>, value: Option<Value>) -> Result<()> {
         if target.attribute.name == "members" && self.resource_type.kind == Kind::Group {
             return self.members(verb, filter, value);
         }
-        if verb == Verb::Remove || value.as_ref().is_none_or(Value::is_null) && verb == Verb::Replace {
-            return self.remove(&target, filter.as_ref(), value);
+        let unassigns = verb == Verb::Replace && value.as_ref().is_none_or(Value::is_null);
+        if verb == Verb::Remove || unassigns {
+            let removed = self.remove(&target, filter.as_ref(), value);
+            return match (removed, &filter) {
+                // What an element would be created for has no value: there is nothing to create.
+                (Err(error), Some(filter))
+                    if unassigns
+                        && error.code == Code::NoTarget
+                        && lenient::typed_element(target.attribute, filter).is_some() =>
+                {
+                    Ok(())
+                }
+                (removed, _) => removed,
+            };
         }
         let Some(value) = value else {
             return Err(Error::new(Code::InvalidValue, "value is missing."));
         };
-        let Plan { document, ignored, .. } = &mut self.plan;
+        let Plan { document, notes, .. } = &mut self.plan;
         let holder = match target.extension {
             None => &mut document.0,
             Some(schema) => match document.0.entry(schema.id.as_str()).or_insert_with(|| Value::Object(Map::new())) {
@@ -182,7 +192,7 @@ impl<'r> Planner<'r> {
                 _ => return Err(Error::internal("an extension is stored that is no object")),
             },
         };
-        apply::set(holder, verb == Verb::Replace, &target, filter.as_ref(), value, ignored)
+        apply::set(holder, verb == Verb::Replace, &target, filter.as_ref(), value, notes)
     }
 
     fn remove(&mut self, target: &Target<'_>, filter: Option<&Filter>, value: Option<Value>) -> Result<()> {
@@ -192,12 +202,13 @@ impl<'r> Planner<'r> {
                 format!("{} is required and cannot be removed.", target.attribute.name),
             ));
         }
+        let Plan { document, notes, .. } = &mut self.plan;
         let holder = match target.extension {
-            None => Some(&mut self.plan.document.0),
-            Some(schema) => self.plan.document.0.get_mut(&schema.id).and_then(Value::as_object_mut),
+            None => Some(&mut document.0),
+            Some(schema) => document.0.get_mut(&schema.id).and_then(Value::as_object_mut),
         };
         match holder {
-            Some(holder) => apply::remove(holder, target, filter, value),
+            Some(holder) => apply::remove(holder, target, filter, value, notes),
             None if filter.is_some() => Err(apply::no_target(target)),
             None => Ok(()),
         }
@@ -205,7 +216,11 @@ impl<'r> Planner<'r> {
 
     /// Memberships are rows, not part of the document.
     fn members(&mut self, verb: Verb, filter: Option<Filter>, value: Option<Value>) -> Result<()> {
-        let ids = value.as_ref().filter(|value| !value.is_null()).map(member_ids).transpose()?;
+        let notes = &mut self.plan.notes;
+        let ids = value.as_ref().filter(|value| !value.is_null()).map(|value| member_ids(value, notes)).transpose()?;
+        if verb == Verb::Remove && filter.is_none() && ids.is_some() {
+            notes.rewrote("members", "remove by value");
+        }
         let change = match (verb, filter, ids) {
             (Verb::Add, _, Some(ids)) => MemberChange::Add(ids),
             (Verb::Add, _, None) => return Err(Error::new(Code::InvalidValue, "value is missing.")),
