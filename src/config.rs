@@ -2,7 +2,9 @@
 //!
 //! `deploy/headcount.default.toml` is both the defaults and the documentation of every key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::net::SocketAddr;
 
 use toml::{Table, Value};
 
@@ -13,7 +15,11 @@ const PREFIX: &str = "HEADCOUNT_";
 
 /// The settings as they came together.
 #[derive(Clone, Debug)]
-pub struct Config(Table);
+pub struct Config {
+    table: Table,
+    /// The keys somebody set, to whatever value.
+    set: BTreeSet<String>,
+}
 
 impl Config {
     /// Reads everything, in order of rising precedence.
@@ -22,11 +28,12 @@ impl Config {
     /// A sentence naming the key or variable, with a suggestion for what is unknown.
     pub fn load(
         flags: &BTreeMap<&str, String>,
-        environment: impl Iterator<Item = (String, String)>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Self, String> {
         let mut table: Table = DEFAULTS.parse().map_err(|error| format!("the defaults cannot be read: {error}"))?;
         let known = keys(&table);
-        let environment: BTreeMap<String, String> = environment.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        let mut own_keys = BTreeSet::new();
+        let environment = own_variables(environment)?;
         let file = flags.get("config").cloned().or_else(|| environment.get("HEADCOUNT_CONFIG").cloned());
         if let Some(path) = file {
             let text = std::fs::read_to_string(&path).map_err(|error| format!("{path} cannot be read: {error}"))?;
@@ -35,15 +42,17 @@ impl Config {
                 known_key(&key, &known).map_err(|why| format!("{path}: {why}"))?;
                 let value = get(&own, &key).cloned().ok_or_else(|| format!("{path}: {key} has no value"))?;
                 set(&mut table, &key, value).map_err(|why| format!("{path}: {why}"))?;
+                own_keys.insert(key);
             }
         }
         for (name, value) in &environment {
-            apply_variable(&mut table, &known, name, value)?;
+            own_keys.extend(apply_variable(&mut table, &known, name, value)?);
         }
         for (key, value) in flags.iter().filter(|(key, _)| **key != "config") {
             set(&mut table, key, Value::String(value.clone()))?;
+            own_keys.insert((*key).to_owned());
         }
-        let config = Self(table);
+        let config = Self { table, set: own_keys };
         config.check()?;
         Ok(config)
     }
@@ -51,11 +60,8 @@ impl Config {
     /// What cannot work, said before anything starts.
     fn check(&self) -> Result<(), String> {
         self.database_url()?;
-        let listen: std::net::SocketAddr = self
-            .text("listen")
-            .parse()
-            .map_err(|_| format!("listen = \"{}\" is not an address such as 127.0.0.1:8080", self.text("listen")))?;
-        let public = self.public_url();
+        let listen = self.listen()?;
+        let public = self.public_url_at(listen);
         if !public.starts_with("http://") && !public.starts_with("https://") {
             return Err(format!("public_url = \"{public}\" must begin with https:// (or http:// on loopback)"));
         }
@@ -71,19 +77,22 @@ impl Config {
     /// A text.
     #[must_use]
     pub fn text(&self, key: &str) -> &str {
-        get(&self.0, key).and_then(Value::as_str).unwrap_or_default()
+        get(&self.table, key).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// A whole number; negative ones count as 0.
     #[must_use]
     pub fn number(&self, key: &str) -> u32 {
-        get(&self.0, key).and_then(Value::as_integer).and_then(|number| u32::try_from(number).ok()).unwrap_or_default()
+        get(&self.table, key)
+            .and_then(Value::as_integer)
+            .and_then(|number| u32::try_from(number).ok())
+            .unwrap_or_default()
     }
 
     /// A switch.
     #[must_use]
     pub fn boolean(&self, key: &str) -> bool {
-        get(&self.0, key).and_then(Value::as_bool).unwrap_or_default()
+        get(&self.table, key).and_then(Value::as_bool).unwrap_or_default()
     }
 
     /// The database.
@@ -94,49 +103,94 @@ impl Config {
         self.text("database.url").parse().map_err(|why| format!("database.url: {why}"))
     }
 
-    /// The public address without a trailing slash.
+    /// Whether somebody set the key, be it to its default.
     #[must_use]
-    pub fn public_url(&self) -> String {
+    pub fn is_set(&self, key: &str) -> bool {
+        self.set.contains(key)
+    }
+
+    /// The address to listen at.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn listen(&self) -> Result<SocketAddr, String> {
+        let text = self.text("listen");
+        text.parse().map_err(|_| format!("listen = \"{text}\" is not an address such as 127.0.0.1:8080"))
+    }
+
+    /// The public address of a service that listens at `address`, without a trailing slash.
+    #[must_use]
+    pub fn public_url_at(&self, address: SocketAddr) -> String {
         match self.text("public_url") {
-            "" => format!("http://{}", self.text("listen")),
+            "" => format!("http://{address}"),
             url => url.trim_end_matches('/').to_owned(),
         }
     }
 
-    /// All settings as TOML, without secrets.
+    /// All settings, without secrets.
     #[must_use]
-    pub fn print(&self) -> String {
-        let mut shown = self.0.clone();
-        let url = redact(self.text("database.url"));
-        // The key exists: the defaults have it.
-        let _ = set(&mut shown, "database.url", Value::String(url));
-        toml::to_string(&shown).unwrap_or_default()
+    pub fn redacted(&self) -> Table {
+        let mut shown = self.table.clone();
+        let mut cover = |key: &str, value: String| {
+            // The key exists: the defaults have it.
+            let _ = set(&mut shown, key, Value::String(value));
+        };
+        cover("database.url", redact(self.text("database.url")));
+        if !self.text("keys.master").is_empty() {
+            cover("keys.master", "***".into());
+        }
+        shown
     }
 }
 
-/// A URL with its password as `***`.
+/// A URL with its passwords as `***`.
 #[must_use]
 pub fn redact(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     match rest.rsplit_once('@') {
-        Some((user, host)) => format!("{scheme}://{}:***@{host}", user.split(':').next().unwrap_or_default()),
-        None => url.to_owned(),
+        Some((user, host)) if user.contains(':') => {
+            let user = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{}:***@{}", cover_parameters(user), cover_parameters(host))
+        }
+        _ => format!("{scheme}://{}", cover_parameters(rest)),
     }
 }
 
-fn apply_variable(table: &mut Table, known: &[String], name: &str, value: &str) -> Result<(), String> {
+/// libpq takes a password, and that of a client certificate, as parameters of the URL too.
+fn cover_parameters(text: &str) -> String {
+    let mut parts = text.split("password=");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |covered, part| covered + "password=***" + part.find('&').map_or("", |end| &part[end..]))
+}
+
+/// The variables that are ours. A stranger's may be any bytes.
+fn own_variables(environment: impl Iterator<Item = (OsString, OsString)>) -> Result<BTreeMap<String, String>, String> {
+    environment
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| name.starts_with(PREFIX))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(format!("{name} is not UTF-8")),
+        })
+        .collect()
+}
+
+/// Applies one variable of the environment; the key it sets.
+fn apply_variable(table: &mut Table, known: &[String], name: &str, value: &str) -> Result<Option<String>, String> {
     if name == "HEADCOUNT_CONFIG" || name.starts_with("HEADCOUNT_TEST_") {
-        return Ok(());
+        return Ok(None);
     }
     let plain = name.trim_start_matches(PREFIX).to_ascii_lowercase();
     let find = |wanted: &str| known.iter().find(|key| key.replace('.', "_") == wanted);
     if let Some(key) = find(&plain) {
-        return set(table, key, Value::String(value.to_owned())).map_err(|why| format!("{name}: {why}"));
+        set(table, key, Value::String(value.to_owned())).map_err(|why| format!("{name}: {why}"))?;
+        return Ok(Some(key.clone()));
     }
     if let Some(key) = plain.strip_suffix("_file").and_then(find) {
         let content =
             std::fs::read_to_string(value).map_err(|error| format!("{name}: {value} cannot be read: {error}"))?;
-        return set(table, key, Value::String(content.trim_end().to_owned())).map_err(|why| format!("{name}: {why}"));
+        set(table, key, Value::String(content.trim_end().to_owned())).map_err(|why| format!("{name}: {why}"))?;
+        return Ok(Some(key.clone()));
     }
     let names: Vec<String> =
         known.iter().map(|key| format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())).collect();
@@ -207,10 +261,7 @@ mod tests {
     use super::*;
 
     fn load(environment: &[(&str, &str)]) -> Result<Config, String> {
-        Config::load(
-            &BTreeMap::new(),
-            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-        )
+        Config::load(&BTreeMap::new(), environment.iter().map(|(name, value)| (name.into(), value.into())))
     }
 
     #[test]
@@ -219,7 +270,8 @@ mod tests {
             load(&[("HEADCOUNT_SCIM_MAX_PAGE_SIZE", "500"), ("HEADCOUNT_LISTEN", "127.0.0.1:9000"), ("PATH", "/bin")])
                 .unwrap();
         assert_eq!(config.number("scim.max_page_size"), 500);
-        assert_eq!(config.public_url(), "http://127.0.0.1:9000");
+        assert_eq!(config.public_url_at("127.0.0.1:9000".parse().unwrap()), "http://127.0.0.1:9000");
+        assert!(config.is_set("listen") && !config.is_set("metrics.listen"));
         assert_eq!(config.number("scim.default_page_size"), 100);
     }
 
@@ -241,9 +293,14 @@ mod tests {
 
     #[test]
     fn passwords_are_not_printed() {
-        let config = load(&[("HEADCOUNT_DATABASE_URL", "postgres://ann:geheim@db/headcount")]).unwrap();
-        assert!(config.print().contains("postgres://ann:***@db/headcount"));
-        assert!(!config.print().contains("geheim"));
+        let secret = "0f".repeat(32);
+        let config = load(&[
+            ("HEADCOUNT_DATABASE_URL", "postgres://ann:geheim@db/headcount?password=geheim&sslpassword=geheim"),
+            ("HEADCOUNT_KEYS_MASTER", &secret),
+        ]);
+        let shown = config.unwrap().redacted().to_string();
+        assert!(shown.contains("postgres://ann:***@db/headcount?password=***&sslpassword=***"), "{shown}");
+        assert!(!shown.contains("geheim") && !shown.contains(&secret));
     }
 
     #[test]

@@ -10,9 +10,10 @@
 //! 4  audit  membership
 //! 5  provisioning  administration
 //! 6  http  jobs
-//! 7  config  telemetry  cli  demo
+//! 7  config  telemetry  assembly  demo  cli
 //! ```
 pub mod administration;
+pub mod assembly;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,15 +1,20 @@
 //! `headcount reindex`: derives every key and index row again from the documents.
 
-use diesel::sql_types::{BigInt, Text};
+use std::sync::Arc;
 
+use diesel::sql_types::{BigInt, Text};
+use serde_json::json;
+
+use super::Administration;
 use crate::error::Result;
 use crate::id::{OrganizationId, ResourceId};
 use crate::provisioning::Service;
 use crate::scim::document::Document;
 use crate::store::batch::Batch;
+use crate::store::connection::Connection;
 use crate::store::resources::{self, kind_from};
 use crate::store::sql::{Sql, SqlId};
-use crate::store::{Planned, Store, database_error};
+use crate::store::{Planned, Store, database_error, organizations};
 
 /// Resources in one transaction.
 const SLICE: i64 = 500;
@@ -18,27 +23,35 @@ const SLICE: i64 = 500;
 ///
 /// # Errors
 /// The database's.
-pub async fn reindex(store: &Store, service: &std::sync::Arc<Service>) -> Result<i64> {
-    let mut after: Option<(OrganizationId, i64, ResourceId)> = None;
+pub async fn reindex(store: &Store, administration: &Administration) -> Result<i64> {
+    let mut after: Option<Key> = None;
     let mut count = 0;
     loop {
-        let service = std::sync::Arc::clone(service);
+        let service = Arc::clone(&administration.provisioning);
         let (next, done) = store.write(move |connection| slice(connection, &service, after)).await?;
         count += done;
         match next {
             Some(next) => after = Some(next),
-            None => return Ok(count),
+            None => break,
         }
     }
+    let administration = administration.clone();
+    store.write(move |connection| note(connection, &administration)).await?;
+    Ok(count)
+}
+
+/// Every organization's trail tells of it.
+fn note(connection: &mut Connection, administration: &Administration) -> Result<Planned<()>> {
+    let mut batch = Batch::default();
+    for organization in organizations::list(connection)? {
+        administration.audit(&mut batch, organization.id, "index.rebuilt", &json!({}));
+    }
+    Ok(Planned { batch, answer: () })
 }
 
 type Key = (OrganizationId, i64, ResourceId);
 
-fn slice(
-    connection: &mut crate::store::connection::Connection,
-    service: &Service,
-    after: Option<Key>,
-) -> Result<Planned<(Option<Key>, i64)>> {
+fn slice(connection: &mut Connection, service: &Service, after: Option<Key>) -> Result<Planned<(Option<Key>, i64)>> {
     let mut sql = Sql::new("SELECT organization_id, kind, id, document FROM resources");
     if let Some((organization, kind, id)) = after {
         sql.push(" WHERE (organization_id, kind, id) > (")

@@ -1,17 +1,22 @@
 //! The command line (floor 7). `--json` prints exactly one document on standard output; everything
-//! else goes to standard error; a failure exits with 1, wrong usage with 2.
+//! else goes to standard error; a failure exits with 1, wrong usage and wrong settings with 2.
 
-mod assemble;
-mod commands;
+mod domain;
+mod operator;
+mod organization;
+mod print;
+mod provisioning_token;
+mod schema;
 mod serve;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use serde_json::{Value, json};
 
-pub use assemble::{Assembly, assemble};
-
+use self::operator::Operator;
+use crate::assembly::keys::Keys;
 use crate::config::Config;
 
 /// SCIM 2.0 provisioning and single sign-on for the organizations of a `SaaS` vendor.
@@ -24,6 +29,7 @@ struct Cli {
     global: Global,
 }
 
+/// Flags of every command, before or after its name.
 #[derive(Debug, Args)]
 struct Global {
     /// Where to listen
@@ -38,10 +44,13 @@ struct Global {
     /// A TOML file with settings
     #[arg(long, global = true)]
     config: Option<String>,
+    /// Print the answer as one JSON document
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 impl Global {
-    fn flags(&self) -> BTreeMap<&'static str, String> {
+    fn settings(&self) -> BTreeMap<&'static str, String> {
         [
             ("listen", &self.listen),
             ("database.url", &self.database_url),
@@ -58,21 +67,28 @@ impl Global {
 enum Command {
     /// Serve (the default)
     Serve,
+    #[command(flatten)]
+    Answering(Question),
+}
+
+/// What is answered and done with.
+#[derive(Debug, Subcommand)]
+enum Question {
     /// Create, change and show organizations
     #[command(subcommand)]
-    Organization(commands::OrganizationCommand),
+    Organization(organization::Command),
     /// The organization's own SCIM extension schemas
     #[command(subcommand)]
-    Schema(commands::SchemaCommand),
+    Schema(schema::Command),
     /// Bearer tokens of identity providers
     #[command(subcommand)]
-    ProvisioningToken(commands::TokenCommand),
+    ProvisioningToken(provisioning_token::Command),
     /// Associated domains
     #[command(subcommand)]
-    Domain(commands::DomainCommand),
+    Domain(domain::Command),
     /// Bring the database's schema up to this binary
     Migrate,
-    /// Rebuild everything that is derived of documents
+    /// Rebuild everything that is derived from documents
     Reindex,
     /// Check or print the settings
     #[command(subcommand)]
@@ -83,7 +99,7 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Exit with 0 if the settings can be used
+    /// Exit with 0 if the service can start with the settings
     Check,
     /// Print the settings without secrets
     Print,
@@ -93,7 +109,7 @@ enum ConfigCommand {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let config = match Config::load(&cli.global.flags(), std::env::vars()) {
+    let config = match Config::load(&cli.global.settings(), std::env::vars_os()) {
         Ok(config) => config,
         Err(why) => {
             eprintln!("headcount: {why}");
@@ -101,7 +117,7 @@ pub fn main() -> ExitCode {
         }
     };
     crate::telemetry::start(config.text("log.format"), config.text("log.level"));
-    match run(cli.command.unwrap_or(Command::Serve), &config) {
+    match run(cli.command.unwrap_or(Command::Serve), &config, cli.global.json) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("headcount: {why}");
@@ -110,23 +126,29 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, config: &Config) -> Result<(), String> {
+fn run(command: Command, config: &Config, json: bool) -> Result<(), String> {
     match command {
         Command::Serve => serve::serve(config),
-        Command::Organization(command) => commands::organization(config, command),
-        Command::Schema(command) => commands::schema(config, command),
-        Command::ProvisioningToken(command) => commands::token(config, command),
-        Command::Domain(command) => commands::domain(config, command),
-        Command::Migrate => commands::migrate(config),
-        Command::Reindex => commands::reindex(config),
-        Command::Config(ConfigCommand::Check) => {
-            eprintln!("The settings can be used.");
+        Command::Answering(Question::Config(ConfigCommand::Print)) if !json => {
+            print!("{}", config.redacted());
             Ok(())
         }
-        Command::Config(ConfigCommand::Print) => {
-            print!("{}", config.print());
-            Ok(())
+        Command::Answering(question) => print::answer(&answer(question, config)?, json),
+    }
+}
+
+fn answer(question: Question, config: &Config) -> Result<Value, String> {
+    match question {
+        Question::Organization(command) => organization::run(&Operator::open(config)?, command),
+        Question::Schema(command) => schema::run(&Operator::open(config)?, command),
+        Question::ProvisioningToken(command) => provisioning_token::run(&Operator::open(config)?, command),
+        Question::Domain(command) => domain::run(&Operator::open(config)?, command),
+        Question::Migrate => Ok(Operator::open(config)?.migrate()),
+        Question::Reindex => Operator::open(config)?.reindex(),
+        Question::Config(ConfigCommand::Check) => Keys::check(config).map(|()| json!({"usable": true})),
+        Question::Config(ConfigCommand::Print) => {
+            serde_json::to_value(config.redacted()).map_err(|error| error.to_string())
         }
-        Command::Healthcheck => serve::healthcheck(config),
+        Question::Healthcheck => serve::healthcheck(config),
     }
 }

@@ -55,7 +55,7 @@ pub struct Service {
     pub registries: authenticate::Registries,
     /// Where walks by `startIndex` stand.
     pub walks: list::Walks,
-    /// Signs cursors; made at start, so a cursor does not outlive its process's key.
+    /// Signs cursors; the same in every process of a service.
     pub cursor_key: ring::hmac::Key,
 }
 

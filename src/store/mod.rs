@@ -20,6 +20,7 @@ pub mod provisioning_tokens;
 pub mod resources;
 
 use std::cell::RefCell;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -75,7 +76,9 @@ impl Store {
         let inner = match &options.url {
             DatabaseUrl::Sqlite(path) => {
                 if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-                    std::fs::create_dir_all(directory).map_err(|source| {
+                    // Documents hold people's data: what is made here is for the service's user alone.
+                    let mut builder = std::fs::DirBuilder::new();
+                    builder.recursive(true).mode(0o700).create(directory).map_err(|source| {
                         Error::unavailable("The directory of the database cannot be created.", Some(source.into()))
                     })?;
                 }

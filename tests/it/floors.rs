@@ -16,6 +16,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("http", 6),
     ("config", 7),
     ("telemetry", 7),
+    ("assembly", 7),
+    ("demo", 7),
     ("cli", 7),
 ];
 
@@ -25,7 +27,12 @@ const SIBLINGS: &[(&str, &str)] = &[
     ("id", "secret"),
     // The operator's commands admit who waits and derive keys by the use cases' own functions.
     ("administration", "provisioning"),
+    ("assembly", "config"),
+    ("demo", "assembly"),
+    ("demo", "config"),
+    ("cli", "assembly"),
     ("cli", "config"),
+    ("cli", "demo"),
     ("cli", "telemetry"),
 ];
 

@@ -2,9 +2,10 @@
 
 pub mod postgres;
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use headcount::store::connection::Connection;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -35,9 +36,9 @@ pub enum Database {
 /// A server process with one organization, `acme`, of 100 seats whose owner is Olga Owner.
 pub struct Server {
     child: Child,
-    directory: std::path::PathBuf,
-    url: String,
-    listen: String,
+    pub directory: std::path::PathBuf,
+    pub url: String,
+    pub listen: String,
     pub base: String,
     pub token: String,
     client: reqwest::Client,
@@ -56,7 +57,7 @@ impl Server {
             Database::Postgres(url) => url,
         };
         let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let child = spawn(&url, &listen);
+        let child = spawn(&url, &listen, &directory);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
         let base = format!("http://{listen}/scim/v2");
         let mut server = Self { child, directory, url, listen, base, token: String::new(), client };
@@ -89,7 +90,7 @@ impl Server {
     pub async fn crash(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = spawn(&self.url, &self.listen);
+        self.child = spawn(&self.url, &self.listen, &self.directory);
         self.wait_until_ready().await;
     }
 
@@ -109,13 +110,19 @@ impl Server {
 
     /// Runs an operator's command beside the server; its one JSON document.
     pub fn command(&self, arguments: &[&str]) -> Value {
-        let output = Command::new(env!("CARGO_BIN_EXE_headcount"))
-            .args(arguments)
-            .args(["--database-url", &self.url])
-            .output()
-            .unwrap();
+        let output = self.run(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    }
+
+    /// Runs an operator's command beside the server.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        headcount().args(arguments).args(["--database-url", &self.url]).output().unwrap()
+    }
+
+    /// A connection of the test's own to the server's database.
+    pub fn database(&self) -> Connection {
+        Connection::open(&self.url.parse().unwrap()).unwrap()
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -145,6 +152,12 @@ impl Server {
         let body =
             serde_json::json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations});
         self.send(Method::PATCH, path, Some(&body)).await
+    }
+
+    /// What another token than the test's own gets.
+    pub async fn as_bearer(&self, token: &str, path: &str) -> (StatusCode, Value) {
+        let response = self.client.get(format!("{}{path}", self.base)).bearer_auth(token).send().await.unwrap();
+        (response.status(), serde_json::from_str(&response.text().await.unwrap()).unwrap())
     }
 
     /// The resources a filter finds.
@@ -181,10 +194,21 @@ pub fn user(name: &str) -> Value {
     })
 }
 
-fn spawn(url: &str, listen: &str) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_headcount"))
+/// The binary, without what the environment of this process would tell it.
+pub fn headcount() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HEADCOUNT_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn spawn(url: &str, listen: &str, keys: &std::path::Path) -> Child {
+    headcount()
         .args(["serve", "--database-url", url, "--listen", listen])
         .env("HEADCOUNT_LOG_LEVEL", "warn")
+        .env("HEADCOUNT_METRICS_LISTEN", "")
+        .env("HEADCOUNT_KEYS_DIRECTORY", keys)
         .stdout(Stdio::null())
         .spawn()
         .unwrap()

@@ -1,0 +1,207 @@
+//! Organizations and their seats.
+
+use serde_json::{Value, json};
+
+use super::{Administration, check_name, named};
+use crate::clock::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::id::OrganizationId;
+use crate::organization::plan::Plan;
+use crate::organization::role::Role;
+use crate::organization::seats::{Change, SeatPolicy, Standing};
+use crate::scim::document::Document;
+use crate::scim::registry::Kind;
+use crate::store::Planned;
+use crate::store::batch::Batch;
+use crate::store::connection::Connection;
+use crate::store::organizations::{self, Organization};
+use crate::store::resources::{self, NewMember, Written};
+
+/// A new organization.
+#[derive(Clone, Debug)]
+pub struct NewOrganization {
+    pub name: String,
+    pub slug: String,
+    pub owner_email: String,
+    pub owner_given_name: Option<String>,
+    pub owner_family_name: Option<String>,
+    pub seats: i64,
+    pub plan: Plan,
+}
+
+/// Creates an active organization with its first owner.
+///
+/// # Errors
+/// `invalidValue`, or `uniqueness` for the slug.
+pub fn create(
+    connection: &mut Connection,
+    administration: &Administration,
+    new: &NewOrganization,
+) -> Result<Planned<Value>> {
+    check_name(&new.name)?;
+    check_slug(&new.slug)?;
+    if new.seats < 1 {
+        return Err(Error::new(Code::InvalidValue, "An organization needs at least one seat, for its owner."));
+    }
+    if organizations::by_slug(connection, &new.slug)?.is_some() {
+        return Err(Error::new(
+            Code::Uniqueness,
+            format!("Another organization has the slug \"{}\". Choose another.", new.slug),
+        ));
+    }
+    let now = administration.clock.now().to_millisecond().0;
+    let organization = Organization {
+        id: administration.ids.next(),
+        slug: new.slug.clone(),
+        name: new.name.clone(),
+        state: "active".into(),
+        plan: new.plan.name().into(),
+        seat_policy: SeatPolicy::Reject.name().into(),
+        created_at: now,
+    };
+    let mut batch = Batch::default();
+    organizations::insert(&mut batch, &organization, new.seats);
+    let owner = insert_owner(administration, &mut batch, organization.id, new, now)?;
+    administration.audit(&mut batch, organization.id, "organization.created", &json!({"seats": new.seats}));
+    Ok(Planned {
+        batch,
+        answer: json!({"id": organization.id.to_string(), "slug": new.slug, "name": new.name, "state": "active", "plan": new.plan.name(), "seats": new.seats, "owner_id": owner}),
+    })
+}
+
+/// The owner is a member, so it is a SCIM User; provisioning does not manage it until it adopts it.
+fn insert_owner(
+    administration: &Administration,
+    batch: &mut Batch,
+    organization: OrganizationId,
+    new: &NewOrganization,
+    now: i64,
+) -> Result<String> {
+    let mut body = json!({"userName": new.owner_email, "emails": [{"value": new.owner_email, "type": "work", "primary": true}], "active": true});
+    let names = [("givenName", &new.owner_given_name), ("familyName", &new.owner_family_name)];
+    for (key, name) in names {
+        if let Some(name) = name {
+            body["name"][key] = name.as_str().into();
+        }
+    }
+    let whole: Vec<&str> = names.iter().filter_map(|(_, name)| name.as_deref()).collect();
+    if !whole.is_empty() {
+        body["displayName"] = whole.join(" ").into();
+    }
+    let registry = administration.provisioning.registries.standard();
+    let document = Document::from_request(&body, registry.resource_type(Kind::User))?.document;
+    let derived = administration.provisioning.storage.derive(&document, Kind::User)?;
+    if derived.address_key.is_none() {
+        return Err(Error::new(Code::InvalidValue, format!("\"{}\" is not an e-mail address.", new.owner_email)));
+    }
+    let (id, text) = (administration.ids.next(), document.to_text());
+    resources::insert(batch, organization, Written { id, kind: Kind::User, now, document: &text, derived: &derived });
+    let member = NewMember {
+        role: Role::Owner.name(),
+        role_source: "manual",
+        status: Standing::Active.name(),
+        source: "operator",
+        provisioned: false,
+        address_key: derived.address_key.as_deref(),
+        waiting_since: None,
+    };
+    resources::insert_member(batch, organization, id, member);
+    Ok(id.to_string())
+}
+
+/// Changes seats and seat policy; more seats admit who waits.
+///
+/// # Errors
+/// `seat_limit_reached` when fewer seats than used are wanted.
+pub fn set(
+    connection: &mut Connection,
+    administration: &Administration,
+    slug: &str,
+    seats: Option<i64>,
+    policy: Option<SeatPolicy>,
+) -> Result<Planned<Value>> {
+    let organization = named(connection, slug)?;
+    let usage = organizations::usage(connection, organization.id)?;
+    let now = administration.clock.now().to_millisecond().0;
+    let mut batch = Batch::default();
+    let mut ledger = Change::default();
+    if let Some(seats) = seats {
+        if seats < usage.used + usage.pending {
+            return Err(Error::new(
+                Code::Conflict,
+                format!(
+                    "{} seats are used; there cannot be fewer. Deactivate members first.",
+                    usage.used + usage.pending
+                ),
+            ));
+        }
+        let free = seats - usage.used - usage.pending;
+        for found in resources::waiting(connection, organization.id, None, free.min(usage.waiting))? {
+            crate::provisioning::users::admit(
+                &administration.provisioning,
+                organization.id,
+                found,
+                &mut batch,
+                &mut ledger,
+            )?;
+        }
+    }
+    organizations::update_settings(&mut batch, organization.id, seats, &ledger, policy.map(SeatPolicy::name), now);
+    administration.audit(
+        &mut batch,
+        organization.id,
+        "organization.changed",
+        &json!({"seats": seats, "seat_policy": policy.map(SeatPolicy::name)}),
+    );
+    let answer = json!({
+        "slug": slug,
+        "seats": seats.unwrap_or(usage.seats),
+        "seat_policy": policy.map_or(organization.seat_policy, |policy| policy.name().to_owned()),
+        "admitted": ledger.used
+    });
+    Ok(Planned { batch, answer })
+}
+
+/// The organization with its ledger.
+///
+/// # Errors
+/// `not_found`.
+pub fn show(connection: &mut Connection, slug: &str) -> Result<Value> {
+    let organization = named(connection, slug)?;
+    describe(connection, &organization)
+}
+
+/// All organizations with their ledgers.
+///
+/// # Errors
+/// The database's.
+pub fn list(connection: &mut Connection) -> Result<Value> {
+    let all = organizations::list(connection)?;
+    all.iter().map(|organization| describe(connection, organization)).collect::<Result<Vec<_>>>().map(Value::from)
+}
+
+fn describe(connection: &mut Connection, organization: &Organization) -> Result<Value> {
+    let usage = organizations::usage(connection, organization.id)?;
+    Ok(json!({
+        "id": organization.id.to_string(), "slug": organization.slug, "name": organization.name, "state": organization.state,
+        "plan": organization.plan, "seat_policy": organization.seat_policy, "seats": usage.seats, "seats_used": usage.used,
+        "seats_pending": usage.pending, "waiting": usage.waiting, "users": usage.users, "groups": usage.groups,
+        "created_at": Timestamp(organization.created_at).to_string()
+    }))
+}
+
+fn check_slug(slug: &str) -> Result<()> {
+    let fits = !slug.is_empty()
+        && slug.len() <= 63
+        && slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !slug.starts_with('-')
+        && !slug.ends_with('-');
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::new(
+            Code::InvalidValue,
+            "A slug has 1 to 63 lower-case letters, digits and inner hyphens, such as acme.",
+        ))
+    }
+}

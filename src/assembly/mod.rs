@@ -1,0 +1,88 @@
+//! Assembly (floor 7): from settings to the parts of a running Headcount.
+
+pub mod keys;
+pub mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::keys::Keys;
+use crate::administration::Administration;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::error::Error;
+use crate::id::IdGenerator;
+use crate::provisioning::authenticate::Registries;
+use crate::provisioning::{self, Service};
+use crate::scim::index::Storage;
+use crate::secret::{Random, SystemRandom};
+use crate::store::{Options, Store};
+
+/// The parts that the server and the operator's commands share.
+#[derive(Debug)]
+pub struct Assembly {
+    pub store: Store,
+    pub provisioning: Arc<Service>,
+    pub administration: Administration,
+}
+
+impl Assembly {
+    /// Opens the database and puts the parts together.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn new(config: &Config, keys: &Keys) -> Result<Self, String> {
+        let store = Store::open(&database(config)?).map_err(|error| explain(&error))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let random: Arc<dyn Random> = Arc::new(SystemRandom::default());
+        let ids = IdGenerator::new(Arc::clone(&clock), Arc::clone(&random));
+        let provisioning = Arc::new(Service {
+            options: limits(config),
+            clock: Arc::clone(&clock),
+            ids: ids.clone(),
+            storage: Storage::standard().map_err(|error| error.to_string())?,
+            registries: Registries::new().map_err(|error| error.to_string())?,
+            walks: provisioning::list::Walks::default(),
+            cursor_key: keys.cursors(),
+        });
+        let administration = Administration { clock, random, ids, provisioning: Arc::clone(&provisioning) };
+        Ok(Self { store, provisioning, administration })
+    }
+
+    /// Brings the database's schema up to this binary; the names of what was applied.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub async fn migrate(&self) -> Result<Vec<String>, String> {
+        let applied = self.store.migrate().await.map_err(|error| explain(&error))?;
+        for name in &applied {
+            tracing::info!(migration = %name, "applied");
+        }
+        Ok(applied)
+    }
+}
+
+/// What an operator reads of a failure: also its cause, which a client is never told.
+#[must_use]
+pub fn explain(error: &Error) -> String {
+    error.source.as_ref().map_or_else(|| error.to_string(), |source| format!("{error} ({source})"))
+}
+
+fn database(config: &Config) -> Result<Options, String> {
+    Ok(Options {
+        url: config.database_url()?,
+        pool_size: config.number("database.pool_size"),
+        timeout: Duration::from_secs(u64::from(config.number("database.timeout"))),
+    })
+}
+
+fn limits(config: &Config) -> provisioning::Options {
+    provisioning::Options {
+        default_page_size: i64::from(config.number("scim.default_page_size")),
+        max_page_size: i64::from(config.number("scim.max_page_size")),
+        bulk_max_operations: config.number("scim.bulk_max_operations") as usize,
+        max_body_bytes: config.number("scim.max_body_bytes") as usize,
+        unindexed_limit: i64::from(config.number("scim.unindexed_limit")),
+        cursor_lifetime_seconds: i64::from(config.number("scim.cursor_lifetime")),
+    }
+}

@@ -1,0 +1,105 @@
+//! The server: its listeners and what runs behind them.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, web};
+use tokio::net::TcpSocket;
+
+use super::Assembly;
+use crate::config::Config;
+use crate::http::{State, operations, routes};
+
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 2_048;
+
+/// A server that listens and waits to be run.
+pub struct Prepared {
+    /// Answers until SIGTERM or SIGINT, then drains.
+    pub server: Server,
+    /// Where it listens; tells the port where the settings left the choice to the system.
+    pub address: SocketAddr,
+    /// The address people and identity providers use, without a trailing slash.
+    pub public_url: String,
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Binds the listeners; needs a running actix system.
+///
+/// # Errors
+/// A sentence naming the address that cannot be listened on.
+pub fn prepare(config: &Config, assembly: &Assembly) -> Result<Prepared, String> {
+    let (listener, address) =
+        listen(config.listen()?).map_err(|error| format!("cannot listen on {}: {error}", config.text("listen")))?;
+    let public_url = config.public_url_at(address);
+    let client_timeout = Duration::from_secs(u64::from(config.number("http.client_timeout")));
+    let state = web::Data::new(State {
+        store: assembly.store.clone(),
+        provisioning: Arc::clone(&assembly.provisioning),
+        clock: Arc::clone(&assembly.administration.clock),
+        ids: assembly.administration.ids.clone(),
+        scim_base: format!("{public_url}/scim/v2").into(),
+        body_timeout: client_timeout,
+        metrics: operations::Metrics::default(),
+    });
+    serve_metrics(config, state.clone())?;
+    let workers = match config.number("http.workers") {
+        0 => std::thread::available_parallelism().map_or(2, usize::from),
+        workers => workers as usize,
+    };
+    let server = HttpServer::new(move || App::new().configure(routes(state.clone())))
+        .workers(workers)
+        .worker_max_blocking_threads(8)
+        .client_request_timeout(client_timeout)
+        .shutdown_timeout(u64::from(config.number("http.shutdown_timeout")))
+        .listen(listener)
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?
+        .run();
+    Ok(Prepared { server, address, public_url })
+}
+
+/// Binds before the application is built, which has to know the port it is reached at.
+fn listen(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart must not wait for the connections of the process before it.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(BACKLOG)?.into_std()?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
+}
+
+/// `/metrics` on a listener of its own. Several servers on one machine share the default address:
+/// the first has it, the others go on without; an address the operator has set must be free.
+fn serve_metrics(config: &Config, state: web::Data<State>) -> Result<(), String> {
+    let address = config.text("metrics.listen");
+    if address.is_empty() {
+        return Ok(());
+    }
+    let bound = HttpServer::new(move || {
+        App::new().app_data(state.clone()).service(web::resource("/metrics").route(web::get().to(operations::metrics)))
+    })
+    .workers(1)
+    .disable_signals()
+    .bind(address);
+    match bound {
+        Ok(server) => {
+            actix_web::rt::spawn(server.run());
+            Ok(())
+        }
+        Err(error) if config.is_set("metrics.listen") => {
+            Err(format!("cannot listen on {address} for metrics: {error}"))
+        }
+        Err(error) => {
+            tracing::warn!(%address, %error, "no metrics: the default address is taken; set metrics.listen");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! An operator at work: the database opened directly, also while `serve` runs on it.
+
+use actix_web::rt::SystemRunner;
+use serde_json::{Value, json};
+
+use crate::administration::{Administration, reindex};
+use crate::assembly::keys::Keys;
+use crate::assembly::{Assembly, explain};
+use crate::config::Config;
+use crate::error::Result as UseCase;
+use crate::secret::SystemRandom;
+use crate::store::Planned;
+use crate::store::connection::Connection;
+
+pub(super) struct Operator {
+    assembly: Assembly,
+    runtime: SystemRunner,
+    /// What opening the database migrated.
+    applied: Vec<String>,
+}
+
+impl Operator {
+    /// Opens the database, migrated. No command hands out anything signed, so none touches the key file.
+    pub(super) fn open(config: &Config) -> Result<Self, String> {
+        let assembly = Assembly::new(config, &Keys::ephemeral(&SystemRandom::default()))?;
+        let runtime = actix_web::rt::System::new();
+        let applied = runtime.block_on(assembly.migrate())?;
+        Ok(Self { assembly, runtime, applied })
+    }
+
+    /// Runs a use case that only looks.
+    pub(super) fn read(
+        &self,
+        use_case: impl FnOnce(&mut Connection) -> UseCase<Value> + Send + 'static,
+    ) -> Result<Value, String> {
+        self.runtime.block_on(self.assembly.store.read(use_case)).map_err(|error| explain(&error))
+    }
+
+    /// Runs a use case that changes something.
+    pub(super) fn write(
+        &self,
+        use_case: impl Fn(&mut Connection, &Administration) -> UseCase<Planned<Value>> + Send + Sync + 'static,
+    ) -> Result<Value, String> {
+        let administration = self.assembly.administration.clone();
+        let work = self.assembly.store.write(move |connection| use_case(connection, &administration));
+        self.runtime.block_on(work).map_err(|error| explain(&error))
+    }
+
+    pub(super) fn migrate(&self) -> Value {
+        json!({"applied": self.applied})
+    }
+
+    pub(super) fn reindex(&self) -> Result<Value, String> {
+        let work = reindex::reindex(&self.assembly.store, &self.assembly.administration);
+        let count = self.runtime.block_on(work).map_err(|error| explain(&error))?;
+        Ok(json!({"reindexed": count}))
+    }
+}

@@ -1,0 +1,64 @@
+//! `headcount organization …`
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::operator::Operator;
+use crate::administration::organization::{self, NewOrganization};
+use crate::organization::plan::Plan;
+use crate::organization::seats::SeatPolicy;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Create an active organization with its first owner
+    Create {
+        #[arg(long)]
+        name: String,
+        /// Its name in commands and addresses: lower-case letters, digits, hyphens
+        #[arg(long)]
+        slug: String,
+        #[arg(long)]
+        owner_email: String,
+        #[arg(long)]
+        owner_given_name: Option<String>,
+        #[arg(long)]
+        owner_family_name: Option<String>,
+        #[arg(long)]
+        seats: i64,
+        /// How often seats are paid for: yearly, quarterly or monthly
+        #[arg(long, default_value = "enterprise_seat_yearly")]
+        plan: Plan,
+    },
+    /// Change its seats and what happens when they run out
+    #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+    Set {
+        #[arg(long)]
+        organization: String,
+        #[arg(long, group = "change")]
+        seats: Option<i64>,
+        /// reject or waitlist
+        #[arg(long, group = "change")]
+        seat_policy: Option<SeatPolicy>,
+    },
+    /// List organizations
+    List,
+    /// Show one organization
+    Show {
+        #[arg(long)]
+        organization: String,
+    },
+}
+
+pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
+    match command {
+        Command::Create { name, slug, owner_email, owner_given_name, owner_family_name, seats, plan } => {
+            let new = NewOrganization { name, slug, owner_email, owner_given_name, owner_family_name, seats, plan };
+            operator.write(move |connection, administration| organization::create(connection, administration, &new))
+        }
+        Command::Set { organization: slug, seats, seat_policy } => operator.write(move |connection, administration| {
+            organization::set(connection, administration, &slug, seats, seat_policy)
+        }),
+        Command::List => operator.read(organization::list),
+        Command::Show { organization: slug } => operator.read(move |connection| organization::show(connection, &slug)),
+    }
+}

@@ -1,0 +1,80 @@
+//! `headcount provisioning-token …`
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::operator::Operator;
+use crate::administration::provisioning_token;
+use crate::secret::{SecretToken, SystemRandom};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a token; it is shown this once
+    Create {
+        #[arg(long)]
+        organization: String,
+        #[arg(long)]
+        name: String,
+        /// Such as 365d, 24h, 30m, 45s; without it the token does not expire
+        #[arg(long, value_parser = seconds)]
+        expires_in: Option<i64>,
+    },
+    /// List tokens
+    List {
+        #[arg(long)]
+        organization: String,
+    },
+    /// Revoke a token, by its id or its name
+    Revoke {
+        #[arg(long)]
+        organization: String,
+        #[arg(long, aliases = ["id", "name"])]
+        token: String,
+    },
+}
+
+pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
+    match command {
+        Command::Create { organization: slug, name, expires_in } => {
+            let token = SecretToken::generate("hcp_", &SystemRandom::default());
+            operator.write(move |connection, administration| {
+                provisioning_token::create(connection, administration, &slug, &name, expires_in, &token)
+            })
+        }
+        Command::List { organization: slug } => {
+            operator.read(move |connection| provisioning_token::list(connection, &slug))
+        }
+        Command::Revoke { organization: slug, token } => operator.write(move |connection, administration| {
+            provisioning_token::revoke(connection, administration, &slug, &token)
+        }),
+    }
+}
+
+/// Reads `365d`, `24h`, `30m`, `45s`.
+fn seconds(text: &str) -> Result<i64, String> {
+    let wrong = || format!("\"{text}\" is not a duration such as 365d, 24h, 30m or 45s");
+    let (at, unit) = text.char_indices().next_back().ok_or_else(wrong)?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: i64 = text[..at].parse().map_err(|_| wrong())?;
+    number.checked_mul(factor).filter(|seconds| *seconds > 0).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(seconds("365d"), Ok(31_536_000));
+        assert_eq!(seconds("45s"), Ok(45));
+        for wrong in ["12", "-1d", "0d", "", "d", "1w", "1é", "9999999999999999d"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

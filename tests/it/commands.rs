@@ -1,0 +1,258 @@
+//! The operator's commands, beside a running server: names, flags, answers, audit, exit codes.
+
+use std::process::Output;
+
+use diesel::sql_types::Text;
+use headcount::store::sql::Sql;
+use serde_json::{Value, json};
+
+use crate::support::{Server, on_each_database};
+
+on_each_database!(organizations, refusals, schemas, provisioning_tokens, domains, maintenance, audit, lines_for_people);
+
+const URN: &str = "urn:example:params:scim:schemas:extension:badge:2.0:User";
+
+/// The command's one JSON document: standard output holds it and nothing else.
+fn answer(server: &Server, arguments: &[&str]) -> Value {
+    let output = server.run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|why| panic!("{arguments:?}: {why}: {}", text(&output.stdout)))
+}
+
+/// The sentence of a command that failed: one line on standard error, nothing on standard output.
+fn refusal(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "");
+    let said = text(&output.stderr);
+    let said = said.trim_end().strip_prefix("headcount: ").unwrap_or_else(|| panic!("{said}"));
+    assert!(!said.contains('\n') && said.ends_with('.'), "{said}");
+    said.to_owned()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+async fn organizations(server: Server) {
+    let created = answer(
+        &server,
+        &[
+            "--json",
+            "organization",
+            "create",
+            "--name",
+            "Bolt & Söhne",
+            "--slug",
+            "bolt",
+            "--owner-email",
+            "Bea@bolt.example",
+            "--seats",
+            "3",
+            "--plan",
+            "enterprise_seat_monthly",
+        ],
+    );
+    assert_eq!(
+        (&created["slug"], &created["state"], &created["seats"], &created["plan"]),
+        (&json!("bolt"), &json!("active"), &json!(3), &json!("enterprise_seat_monthly"))
+    );
+    let set = ["organization", "set", "--json", "--organization", "bolt", "--seats", "4", "--seat-policy", "waitlist"];
+    answer(&server, &set);
+    let shown = answer(&server, &["organization", "show", "--organization", "bolt", "--json"]);
+    for (name, value) in [
+        ("id", created["id"].clone()),
+        ("name", json!("Bolt & Söhne")),
+        ("seat_policy", json!("waitlist")),
+        ("seats", json!(4)),
+        ("seats_used", json!(1)),
+        ("users", json!(1)),
+    ] {
+        assert_eq!(shown[name], value, "{name}");
+    }
+    let listed = answer(&server, &["organization", "list", "--json"]);
+    let slugs: Vec<&Value> = listed.as_array().unwrap().iter().map(|organization| &organization["slug"]).collect();
+    assert_eq!(slugs, ["acme", "bolt"]);
+    // The first owner is a SCIM User of the running server at once.
+    let token = answer(&server, &["provisioning-token", "create", "--organization", "bolt", "--name", "idp", "--json"]);
+    let owner = server
+        .as_bearer(token["token"].as_str().unwrap(), &format!("/Users/{}", created["owner_id"].as_str().unwrap()))
+        .await;
+    assert_eq!((owner.0.as_u16(), &owner.1["userName"]), (200, &json!("Bea@bolt.example")));
+}
+
+async fn refusals(server: Server) {
+    let create = |slug: &str, email: &str, seats: &str| {
+        let arguments = [
+            "organization",
+            "create",
+            "--name",
+            "N",
+            "--slug",
+            slug,
+            "--owner-email",
+            email,
+            "--seats",
+            seats,
+            "--json",
+        ];
+        refusal(&server.run(&arguments))
+    };
+    assert!(create("acme", "a@b.example", "1").contains("Another organization has the slug \"acme\""));
+    assert!(create("Not A Slug", "a@b.example", "1").contains("such as acme"));
+    assert!(create("new", "nobody", "1").contains("\"nobody\" is not an e-mail address"));
+    assert!(create("new", "a@b.example", "0").contains("at least one seat"));
+    let absent = refusal(&server.run(&["organization", "show", "--organization", "new", "--json"]));
+    assert_eq!(absent, "There is no organization with the slug \"new\".", "nothing of a refused command is kept");
+    server.user("ann").await;
+    let fewer = refusal(&server.run(&["organization", "set", "--organization", "acme", "--seats", "1"]));
+    assert!(fewer.starts_with("2 seats are used"), "{fewer}");
+    for wrong in [
+        vec!["organisation", "list"],
+        vec!["organization", "list", "--color"],
+        vec!["organization", "create", "--name", "N"],
+        vec!["organization", "create", "--name", "N", "--slug", "s", "--owner-email", "e@e.example", "--seats", "many"],
+        vec!["organization", "set", "--organization", "acme"],
+        vec!["organization", "set", "--organization", "acme", "--seat-policy", "ignore"],
+        vec!["schema", "remove", "--organization", "acme"],
+        vec!["provisioning-token", "create", "--organization", "acme", "--name", "n", "--expires-in", "soon"],
+        vec!["domain", "add", "--organization", "acme", "--domain", "a.example", "--role", "king"],
+    ] {
+        let output = server.run(&wrong);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{wrong:?}");
+        assert!(!output.stderr.is_empty(), "{wrong:?}");
+    }
+}
+
+async fn schemas(server: Server) {
+    let file = server.directory.join("badge.json");
+    let path = file.to_str().unwrap();
+    let schema = json!({
+        "id": URN, "name": "Badge", "description": "Door badges",
+        "attributes": [{"name": "badgeNumber", "type": "string", "multiValued": false, "required": false,
+            "caseExact": true, "mutability": "readWrite", "returned": "default", "uniqueness": "none"}]
+    });
+    std::fs::write(&file, schema.to_string()).unwrap();
+    let add = ["schema", "add", "--organization", "acme", "--file", path, "--json"];
+    assert_eq!(answer(&server, &add), json!({"schema": URN, "required": false}));
+    assert!(refusal(&server.run(&add)).contains(URN), "a URN is taken once");
+    let listed = answer(&server, &["schema", "list", "--organization", "acme", "--json"]);
+    assert_eq!((&listed[0]["schema"]["id"], &listed[0]["required"]), (&json!(URN), &json!(false)));
+    // The running server knows it from its next request on.
+    assert_eq!(server.get(&format!("/Schemas/{URN}")).await.0, 200);
+    let mut ann = crate::support::user("ann");
+    ann[URN] = json!({"badgeNumber": "B7"});
+    assert_eq!(server.post("/Users", &ann).await.1[URN]["badgeNumber"], "B7");
+    answer(&server, &["schema", "remove", "--organization", "acme", "--file", path, "--json"]);
+    assert_eq!(server.get(&format!("/Schemas/{URN}")).await.0, 404);
+    assert_eq!(answer(&server, &["schema", "list", "--organization", "acme", "--json"]), json!([]));
+    let again = ["schema", "add", "--organization", "acme", "--file", path, "--required", "--json"];
+    assert_eq!(answer(&server, &again)["required"], true);
+    answer(&server, &["schema", "remove", "--organization", "acme", "--schema", URN, "--json"]);
+    std::fs::write(&file, "{").unwrap();
+    let output = server.run(&add);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("badge.json is not JSON"), "{}", text(&output.stderr));
+}
+
+async fn provisioning_tokens(server: Server) {
+    let create = |name: &str| {
+        answer(
+            &server,
+            &[
+                "provisioning-token",
+                "create",
+                "--organization",
+                "acme",
+                "--name",
+                name,
+                "--expires-in",
+                "365d",
+                "--json",
+            ],
+        )
+    };
+    let (one, two) = (create("okta"), create("okta"));
+    let secret = one["token"].as_str().unwrap();
+    assert!(secret.starts_with("hcp_") && secret.len() == 47, "{secret}");
+    assert!(one["expires_at"].as_str().unwrap() > one["created_at"].as_str().unwrap());
+    assert_eq!(server.as_bearer(secret, "/Users").await.0, 200);
+    let listed = server.run(&["provisioning-token", "list", "--organization", "acme", "--json"]);
+    assert!(!text(&listed.stdout).contains(secret), "a token is shown once");
+    let revoke = |token: &str| {
+        server.run(&["provisioning-token", "revoke", "--organization", "acme", "--token", token, "--json"])
+    };
+    assert!(refusal(&revoke("okta")).contains("2 live tokens are called \"okta\""));
+    assert!(revoke(one["id"].as_str().unwrap()).status.success());
+    let (status, refused) = server.as_bearer(secret, "/Users").await;
+    assert_eq!(status, 401);
+    assert!(refused["detail"].as_str().unwrap().contains("was revoked on"), "{refused}");
+    assert!(revoke("okta").status.success(), "now the name says which");
+    assert_eq!(server.as_bearer(two["token"].as_str().unwrap(), "/Users").await.0, 401);
+    assert!(refusal(&revoke("okta")).contains("no live provisioning token"));
+}
+
+async fn domains(server: Server) {
+    let add = |domain: &str, more: &[&str]| {
+        let mut arguments = vec!["domain", "add", "--organization", "acme", "--domain", domain, "--json"];
+        arguments.extend(more);
+        server.run(&arguments)
+    };
+    let pending: Value = serde_json::from_slice(&add("Bücher.example", &[]).stdout).unwrap();
+    assert_eq!(
+        (&pending["domain"], &pending["state"], &pending["role"], &pending["txt_host"]),
+        (
+            &json!("xn--bcher-kva.example"),
+            &json!("pending"),
+            &json!("read"),
+            &json!("_headcount-challenge.xn--bcher-kva.example")
+        )
+    );
+    let verified: Value =
+        serde_json::from_slice(&add("acme.example", &["--verified", "--role", "write"]).stdout).unwrap();
+    assert_eq!((&verified["state"], &verified["role"]), (&json!("verified"), &json!("write")));
+    assert!(refusal(&add("acme.example", &[])).contains("associated already"));
+    assert!(refusal(&add("no domain", &[])).contains("is not a domain name"));
+    assert!(refusal(&add("b.example", &["--role", "owner"])).contains("read or write"));
+}
+
+async fn maintenance(server: Server) {
+    let ann = server.user("ann").await;
+    assert_eq!(answer(&server, &["migrate", "--json"]), json!({"applied": []}), "serve has migrated already");
+    assert_eq!(answer(&server, &["--json", "reindex"]), json!({"reindexed": 2}));
+    assert_eq!(server.find("/Users", "emails.value eq \"ANN@acme.example\"").await[0]["id"], ann);
+    let healthy = server.run(&["healthcheck", "--listen", &server.listen, "--json"]);
+    assert_eq!(serde_json::from_slice::<Value>(&healthy.stdout).unwrap(), json!({"status": "healthy"}));
+}
+
+async fn audit(server: Server) {
+    answer(&server, &["organization", "set", "--organization", "acme", "--seats", "90", "--json"]);
+    answer(&server, &["domain", "add", "--organization", "acme", "--domain", "a.example", "--json"]);
+    answer(&server, &["provisioning-token", "revoke", "--organization", "acme", "--token", "test", "--json"]);
+    answer(&server, &["reindex", "--json"]);
+    answer(&server, &["organization", "show", "--organization", "acme", "--json"]);
+    let rows: Vec<(String, String)> =
+        Sql::new("SELECT action, detail FROM audit_events WHERE actor = 'operator' ORDER BY id")
+            .load::<(Text, Text), _>(&mut server.database())
+            .unwrap();
+    let actions: Vec<&str> = rows.iter().map(|(action, _)| action.as_str()).collect();
+    assert_eq!(
+        actions,
+        [
+            "organization.created",
+            "provisioning_token.created",
+            "organization.changed",
+            "domain.added",
+            "provisioning_token.revoked",
+            "index.rebuilt"
+        ],
+        "what changes something leaves one event, what only looks leaves none"
+    );
+    assert_eq!(serde_json::from_str::<Value>(&rows[2].1).unwrap()["seats"], 90);
+    assert!(rows.iter().all(|(_, detail)| !detail.contains("hcp_")), "no secret is in the trail");
+}
+
+async fn lines_for_people(server: Server) {
+    let shown = text(&server.run(&["organization", "show", "--organization", "acme"]).stdout);
+    assert!(shown.contains("\nslug           acme\n") && shown.contains("\nseats          100\n"), "{shown}");
+}
