@@ -86,6 +86,7 @@ pub fn authenticate(connection: &mut Connection, service: &Service, call: &Call)
         token: credential.token,
         seat_policy: credential.seat_policy.parse().unwrap_or(SeatPolicy::Reject),
         registry,
+        base: Arc::clone(&call.base),
     })
 }
 

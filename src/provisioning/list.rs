@@ -13,11 +13,13 @@ use serde_json::Value;
 use super::answer::{Members, Shown};
 use super::cursor::{self, Position};
 use super::{Caller, Service, groups};
+use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{ResourceId, TokenId};
 use crate::organization::seats::Usage;
-use crate::scim::filter::Filter;
+use crate::scim::filter::{AttributeRef, Filter};
 use crate::scim::registry::{Kind, Named, ResourceType};
+use crate::scim::schema::AttributeType;
 use crate::store::connection::Connection;
 use crate::store::filter_sql::{self, Place, Predicate};
 use crate::store::resources::{COLUMNS, Resource, ResourceColumns, ResourceRow, from_row};
@@ -288,8 +290,9 @@ fn by_evaluation(
     if i64::try_from(candidates.len()).unwrap_or(i64::MAX) > limit {
         return Err(too_many(plan, limit));
     }
+    let resource_type = caller.registry.resource_type(plan.place.kind);
     let relations = plan.filter.as_ref().is_some_and(names_relations)
-        || plan.sort.as_ref().is_some_and(|sort| sort.path.starts_with("groups") || sort.path.starts_with("members"));
+        || plan.sort.as_ref().is_some_and(|sort| sorts_by_relations(&sort.path, resource_type));
     let mut matches: Vec<(Option<SortKey>, Resource)> = Vec::new();
     for candidates in candidates.chunks(500) {
         let mut shown: Vec<Shown> = candidates.iter().map(|row| bare(plan.place.kind, from_row(row.clone()))).collect();
@@ -297,12 +300,9 @@ fn by_evaluation(
             add_all_relations(connection, caller, plan.place.kind, &mut shown)?;
         }
         for shown in shown {
-            let value: Value = serde_json::from_str(&shown.text("")).map_err(Error::internal)?;
+            let value: Value = serde_json::from_str(&shown.text(&caller.base)).map_err(Error::internal)?;
             if plan.filter.as_ref().is_none_or(|filter| filter.matches(&value)) {
-                let key = plan
-                    .sort
-                    .as_ref()
-                    .and_then(|sort| sort_key(&value, &sort.path, caller.registry.resource_type(plan.place.kind)));
+                let key = plan.sort.as_ref().and_then(|sort| sort_key(&value, &sort.path, resource_type));
                 matches.push((key, shown.resource));
             }
         }
@@ -356,13 +356,20 @@ fn sort_key(resource: &Value, path: &str, resource_type: &ResourceType) -> Optio
         value =
             values.iter().find(|value| value.get("primary") == Some(&Value::Bool(true))).or_else(|| values.first())?;
     }
-    let leaf = match target.sub_attribute {
-        Some(sub) => value.get(&sub.name)?,
-        None if value.is_object() => value.get("value")?,
-        None => value,
+    // `sortBy=emails` means `emails.value`, as in filters.
+    let sub = target.sub_attribute.or_else(|| target.attribute.sub_attribute("value"));
+    let (leaf, value) = match sub {
+        Some(sub) => (sub, value.get(&sub.name)?),
+        None => (target.attribute, value),
     };
-    match leaf {
-        Value::String(text) if target.leaf().case_exact => Some(text.clone()),
+    match value {
+        // An empty text is no value, so it stands with the unassigned ones.
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) if leaf.kind == AttributeType::DateTime => {
+            // Two zones can tell the same time. The sign bit is flipped, so that times before 1970 come first.
+            Timestamp::parse(text).map(|at| format!("{:016x}", at.0.cast_unsigned() ^ (1 << 63)))
+        }
+        Value::String(text) if leaf.compares_exactly() => Some(text.clone()),
         Value::String(text) => Some(crate::text::scim_key(text)),
         Value::Number(number) => number.as_f64().map(crate::text::number_key),
         Value::Bool(boolean) => Some(boolean.to_string()),
@@ -386,14 +393,27 @@ fn too_many(plan: &Plan<'_>, limit: i64) -> Error {
     )
 }
 
+/// Whether a filter looks at what is not in the document: memberships, and the version, which tells
+/// of a User's groups too.
 fn names_relations(filter: &Filter) -> bool {
     match filter {
         Filter::And(parts) | Filter::Or(parts) => parts.iter().any(names_relations),
         Filter::Not(inner) => names_relations(inner),
-        Filter::Compare { attribute, .. } | Filter::Present(attribute) | Filter::ValuePath { attribute, .. } => {
-            attribute.extension.is_none() && matches!(attribute.name.as_str(), "groups" | "members")
-        }
+        Filter::ValuePath { attribute, filter } => is_relation(attribute) || names_relations(filter),
+        Filter::Compare { attribute, .. } | Filter::Present(attribute) => is_relation(attribute),
     }
+}
+
+fn is_relation(attribute: &AttributeRef) -> bool {
+    attribute.extension.is_none()
+        && matches!(
+            (attribute.name.as_str(), attribute.sub.as_deref()),
+            ("groups" | "members", _) | ("meta", Some("version"))
+        )
+}
+
+fn sorts_by_relations(path: &str, resource_type: &ResourceType) -> bool {
+    matches!(resource_type.resolve(path), Some(Named::Attribute(target)) if is_relation(&AttributeRef::new(&target)))
 }
 
 /// The groups of a page of users with one query; the first members of a page of groups.

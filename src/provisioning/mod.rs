@@ -81,6 +81,8 @@ pub struct Caller {
     pub token: TokenId,
     pub seat_policy: SeatPolicy,
     pub registry: Arc<Registry>,
+    /// Where resources are, for `meta.location` and `$ref`.
+    pub base: Arc<str>,
 }
 
 impl std::fmt::Debug for Service {

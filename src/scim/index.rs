@@ -130,7 +130,8 @@ fn push_elements(out: &mut Vec<Element>, indexed: &Indexed, document: &Document)
             Some(sub) => value.get(sub),
             None => Some(value),
         };
-        let Some(leaf) = leaf.and_then(Value::as_str) else { continue };
+        // An empty text is no value, for filters too (RFC 7644 table 3, "pr").
+        let Some(leaf) = leaf.and_then(Value::as_str).filter(|text| !text.is_empty()) else { continue };
         out.push(Element {
             attribute: indexed.number,
             ordinal: u16::try_from(ordinal).unwrap_or(u16::MAX),

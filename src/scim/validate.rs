@@ -1,12 +1,17 @@
 //! Values as the schema has them (RFC 7643 §2.3, §2.4): canonical names and JSON types, or an
 //! error that names the attribute and what was expected.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::lenient::{self, Notes};
 use super::schema::{Attribute, AttributeType, Mutability, Returned};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
+
+/// The most values an attribute may have; a Group's members are no attribute of its document.
+pub const MAX_VALUES: usize = 1_000;
 
 /// The canonical form of an attribute's value; `None` when it is unassigned (RFC 7643 §2.5), readOnly, or
 /// never stored. `path` is for error texts; what was ignored or rewritten is added to `notes`.
@@ -26,11 +31,13 @@ pub fn canonical(attribute: &Attribute, value: Value, path: &str, notes: &mut No
         if element.is_null() {
             continue;
         }
-        if let Some(element) = single(attribute, element, &format!("{path}[{position}]"), notes)?
-            && !values.contains(&element)
-        {
+        if let Some(element) = single(attribute, element, &format!("{path}[{position}]"), notes)? {
             values.push(element);
         }
+    }
+    unique(&mut values);
+    if values.len() > MAX_VALUES {
+        return Err(refuse(path, &format!("has more than {MAX_VALUES} values")));
     }
     one_primary(&values, path)?;
     Ok((!values.is_empty()).then_some(Value::Array(values)))
@@ -110,6 +117,14 @@ fn complex(attribute: &Attribute, value: Value, path: &str, notes: &mut Notes) -
         }
     }
     Ok((!lenient::is_empty_object(&canonical_object)).then_some(Value::Object(canonical_object)))
+}
+
+/// Keeps the first of equal values (RFC 7643 §2.4), without comparing each with each.
+pub fn unique(values: &mut Vec<Value>) {
+    if values.len() > 1 {
+        let mut seen = HashSet::with_capacity(values.len());
+        values.retain(|value| seen.insert(value.clone()));
+    }
 }
 
 fn is_base64(text: &str) -> bool {

@@ -92,12 +92,9 @@ fn is_present(value: &Value) -> bool {
 /// One value against a literal; what is not of the literal's type never compares.
 fn compare(attribute: &AttributeRef, value: &Value, operator: Operator, literal: &Literal) -> bool {
     match (literal, value) {
+        // An empty text is no value (see `pr`), so it neither equals another nor stands in an order.
         (Literal::Text { key, .. }, Value::String(text)) => {
-            // Every text contains the empty one, but an empty text is no value (see `pr`).
-            if key.is_empty() && operator.is_substring() {
-                return !text.is_empty();
-            }
-            compare_text(&key_of(text, attribute.case_exact), operator, key)
+            !text.is_empty() && compare_text(&key_of(text, attribute.case_exact), operator, key)
         }
         (Literal::Boolean(wanted), Value::Bool(found)) => found == wanted,
         (Literal::Number(wanted), Value::Number(found)) => {

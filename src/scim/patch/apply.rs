@@ -7,7 +7,7 @@ use crate::scim::filter::Filter;
 use crate::scim::lenient::{self, Notes};
 use crate::scim::registry::Target;
 use crate::scim::schema::{Attribute, Mutability};
-use crate::scim::validate::{canonical, one_primary, refuse};
+use crate::scim::validate::{MAX_VALUES, canonical, one_primary, refuse, unique};
 
 /// `add` and `replace` (RFC 7644 §3.5.2.1, §3.5.2.3).
 pub(super) fn set(
@@ -24,6 +24,10 @@ pub(super) fn set(
         (Some(filter), sub) => set_elements(holder, replaces, attribute, sub, filter, value, notes)?,
         (None, Some(sub)) => set_sub(holder, attribute, sub, value, notes)?,
         (None, None) => set_whole(holder, replaces, attribute, value, notes)?,
+    }
+    tidy(holder, attribute);
+    if holder.get(&attribute.name).and_then(Value::as_array).is_some_and(|values| values.len() > MAX_VALUES) {
+        return Err(refuse(&attribute.name, &format!("would have more than {MAX_VALUES} values")));
     }
     let immutable = attribute.mutability == Mutability::Immutable || target.leaf().mutability == Mutability::Immutable;
     match before {
@@ -281,15 +285,20 @@ fn each(holder: &mut Map<String, Value>, attribute: &Attribute, change: impl Fn(
     }
 }
 
-/// An attribute without values is unassigned (RFC 7643 §2.5).
+fn is_empty(value: &Value) -> bool {
+    value.as_object().is_some_and(lenient::is_empty_object)
+}
+
+/// An attribute without values is unassigned (RFC 7643 §2.5), and the same value twice is once (§2.4).
 fn tidy(holder: &mut Map<String, Value>, attribute: &Attribute) {
     let empty = match holder.get_mut(&attribute.name) {
         Some(Value::Array(elements)) => {
-            elements.retain(|element| element.as_object().is_none_or(|object| !object.is_empty()));
+            elements.retain(|element| !is_empty(element));
+            unique(elements);
             elements.is_empty()
         }
-        Some(Value::Object(object)) => object.is_empty(),
-        _ => false,
+        Some(value) => is_empty(value),
+        None => false,
     };
     if empty {
         holder.shift_remove(&attribute.name);

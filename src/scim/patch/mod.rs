@@ -1,6 +1,8 @@
 //! PATCH (RFC 7644 §3.5.2): the operations are planned on a copy, so a request changes all or nothing.
 
 mod apply;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value};
 
@@ -16,6 +18,11 @@ use crate::error::{Code, Error, Result};
 
 /// Operations in one request at most.
 pub const MAX_OPERATIONS: usize = 1_000;
+
+/// What one request may cost at most: the bytes of each operation's path and value, once for every
+/// value the attribute has, because a value path is tried on all and may write to all. Without it
+/// a few kilobytes could be written a million times over.
+pub const MAX_COST: usize = 64 * 1_024 * 1_024;
 
 /// A change of a group's memberships; they apply in their order.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,10 +57,8 @@ enum Verb {
 /// Those of RFC 7644 §3.5.2, naming the operation by its index.
 pub fn plan(document: &Document, body: &Value, resource_type: &ResourceType) -> Result<Plan> {
     let operations = operations(body)?;
-    let mut planner = Planner {
-        resource_type,
-        plan: Plan { document: document.clone(), members: Vec::new(), notes: Notes::default() },
-    };
+    let plan = Plan { document: document.clone(), members: Vec::new(), notes: Notes::default() };
+    let mut planner = Planner { resource_type, plan, cost: 0 };
     for (position, operation) in operations.iter().enumerate() {
         planner.operation(operation).map_err(|error| error.at(format!("Operations[{position}]")))?;
     }
@@ -78,6 +83,8 @@ fn operations(body: &Value) -> Result<&[Value]> {
 struct Planner<'r> {
     resource_type: &'r ResourceType,
     plan: Plan,
+    /// What the operations cost so far, of [`MAX_COST`].
+    cost: usize,
 }
 
 impl<'r> Planner<'r> {
@@ -126,7 +133,10 @@ impl<'r> Planner<'r> {
             {
                 Ok(())
             }
-            PathTarget::Attribute { target, filter } => self.at(verb, target, filter, Some(value)),
+            PathTarget::Attribute { target, filter } => {
+                self.charge(name, Some(&value), &target)?;
+                self.at(verb, target, filter, Some(value))
+            }
         }
     }
 
@@ -138,7 +148,10 @@ impl<'r> Planner<'r> {
                 Err(Error::new(Code::Mutability, format!("{text} is readOnly: this service sets it. Leave it out.")))
             }
             PathTarget::Attribute { target, .. } if target.attribute.name == "schemas" => Ok(()),
-            PathTarget::Attribute { target, filter } => self.at(verb, target, filter, value),
+            PathTarget::Attribute { target, filter } => {
+                self.charge(text, value.as_ref(), &target)?;
+                self.at(verb, target, filter, value)
+            }
         }
     }
 
@@ -158,6 +171,22 @@ impl<'r> Planner<'r> {
                 self.plan.document.0.shift_remove(&schema.id);
             }
             _ => return Err(refuse(&schema.id, "must be an object")),
+        }
+        Ok(())
+    }
+
+    fn charge(&mut self, path: &str, value: Option<&Value>, target: &Target<'_>) -> Result<()> {
+        let document = &self.plan.document;
+        let holder = match target.extension {
+            None => document.get(&target.attribute.name),
+            Some(schema) => document.get(&schema.id).and_then(|extension| extension.get(&target.attribute.name)),
+        };
+        let values = holder.and_then(Value::as_array).map_or(1, |values| values.len().max(1));
+        let once = path.len() + value.map_or(0, size);
+        self.cost = self.cost.saturating_add(once.saturating_mul(values));
+        if self.cost > MAX_COST {
+            let why = format!("this is too much to do for {} in one request; split it.", target.attribute.name);
+            return Err(Error::new(Code::InvalidValue, why));
         }
         Ok(())
     }
@@ -254,6 +283,16 @@ fn remove_where(filter: Filter) -> MemberChange {
     }
     let mut named = Vec::new();
     if ids(&filter, &mut named) { MemberChange::Remove(named) } else { MemberChange::RemoveWhere(filter) }
+}
+
+/// About how many bytes a value's text has.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(values) => values.iter().map(|value| size(value) + 1).sum(),
+        Value::Object(object) => object.iter().map(|(name, value)| name.len() + size(value) + 4).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 5,
+    }
 }
 
 fn is_read_only(target: &Target<'_>) -> bool {

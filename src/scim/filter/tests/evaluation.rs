@@ -59,7 +59,9 @@ fn texts() {
         ("userName co \"\"", true),
         ("title sw \"\"", false),
         ("userType ew \"\"", false),
-        ("title eq \"\"", true),
+        ("title eq \"\"", false),
+        ("title ne \"\"", true),
+        ("title lt \"a\"", false),
     ]);
 }
 
