@@ -1,11 +1,15 @@
 # The commands of this project. `make test` sets up what it needs and runs everything.
-.PHONY: build test setup lint fmt clean
+.PHONY: build test bench setup lint fmt clean
 
 build:
 	cargo build --release --locked
 
 test: setup lint
 	cargo test --locked
+
+# Takes about half an hour; BENCH="--users 100000 GET" picks rows and sizes.
+bench: setup
+	cargo bench --locked --bench headcount -- $(BENCH)
 
 setup:
 	@tests/setup.sh
