@@ -102,7 +102,7 @@ impl Postgres {
     /// PR: a row read by its id.
     pub fn select_rate(&self, url: &str, rows: u32, clients: u32, seconds: f64) -> f64 {
         let script = format!(
-            "\\set n random(1, {rows})\nSELECT document FROM floor WHERE id = ('0193a1b2-0000-7000-8000-' || lpad(to_hex(:n), 12, '0'))::uuid;\n"
+            "\\set n random(1, {rows})\nSELECT document FROM floor WHERE id = ('0193a1b2-0000-7000-8000-' || lpad(to_hex(:n::bigint), 12, '0'))::uuid;\n"
         );
         self.pgbench(url, &script, clients, seconds)
     }

@@ -4,9 +4,11 @@
 
 pub mod answer;
 pub mod authenticate;
+pub mod bulk;
 mod cursor;
 pub mod groups;
 pub mod list;
+pub mod operation;
 pub mod record;
 pub mod users;
 

@@ -246,22 +246,50 @@ pub fn run<T>(connection: &mut Connection, plan: impl Fn(&mut Connection) -> Res
     Ok(answer)
 }
 
-/// Carries an [`Error`] through Diesel's transaction, which wants its own error type too.
-struct Abort(Box<Error>);
+/// Plans and applies in a savepoint of the caller's transaction. What others changed meanwhile is
+/// planned anew; what fails leaves the rest of the transaction as it is.
+///
+/// # Errors
+/// Those of the plan, and what the database refuses.
+pub fn nested<T>(connection: &mut Connection, plan: impl Fn(&mut Connection) -> Result<Planned<T>>) -> Result<T> {
+    let mut attempt = || {
+        connection.transaction(|connection| {
+            let Planned { batch, answer } = plan(connection)?;
+            batch.apply(connection).map_err(Abort::Failure)?;
+            Ok(answer)
+        })
+    };
+    for _ in 1..ATTEMPTS {
+        match attempt() {
+            Err(Abort::Failure(Failure::Stale | Failure::Constraint(_) | Failure::Retry(_))) => {}
+            outcome => return outcome.map_err(Abort::into_error),
+        }
+    }
+    attempt().map_err(Abort::into_error)
+}
+
+/// Carries what ends a transaction through Diesel's, which wants its own error type too.
+enum Abort {
+    Error(Box<Error>),
+    Failure(Failure),
+}
 
 impl From<DieselError> for Abort {
     fn from(error: DieselError) -> Self {
-        Self(Box::new(database_error(error)))
+        Self::Error(Box::new(database_error(error)))
     }
 }
 impl From<Error> for Abort {
     fn from(error: Error) -> Self {
-        Self(Box::new(error))
+        Self::Error(Box::new(error))
     }
 }
 impl Abort {
     fn into_error(self) -> Error {
-        *self.0
+        match self {
+            Self::Error(error) => *error,
+            Self::Failure(failure) => failure_error(failure),
+        }
     }
 }
 

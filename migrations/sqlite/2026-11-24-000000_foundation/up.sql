@@ -80,9 +80,10 @@ CREATE TABLE resources (
     PRIMARY KEY (organization_id, kind, id)
 );
 CREATE UNIQUE INDEX resources_user_name ON resources (organization_id, user_name_key) WHERE user_name_key IS NOT NULL;
-CREATE INDEX resources_external_id ON resources (organization_id, kind, external_id) WHERE external_id IS NOT NULL;
-CREATE INDEX resources_display_name ON resources (organization_id, kind, display_name_key) WHERE display_name_key IS NOT NULL;
-CREATE INDEX resources_updated_at ON resources (organization_id, kind, updated_at);
+-- The id at the end: what is equal comes in the order of ids without a sort.
+CREATE INDEX resources_external_id ON resources (organization_id, kind, external_id, id) WHERE external_id IS NOT NULL;
+CREATE INDEX resources_display_name ON resources (organization_id, kind, display_name_key, id) WHERE display_name_key IS NOT NULL;
+CREATE INDEX resources_updated_at ON resources (organization_id, kind, updated_at, id);
 
 -- One row per element of an indexed attribute (schemas/storage.json), so that value paths correlate.
 CREATE TABLE attribute_values (

@@ -11,20 +11,11 @@ use crate::http::State;
 use crate::id::ResourceId;
 use crate::provisioning::answer::Shown;
 use crate::provisioning::authenticate::authenticate;
+use crate::provisioning::operation::{self, Operation};
 use crate::provisioning::{Call, Caller, Planned, groups, record, users};
 use crate::scim::project::Projection;
 use crate::scim::registry::Kind;
 use crate::store::batch::Batch;
-use crate::store::connection::Connection;
-
-/// What to do to a resource.
-#[derive(Clone, Debug)]
-pub(super) enum Operation {
-    Create(Value),
-    Replace(ResourceId, Value),
-    Patch(ResourceId, Value),
-    Delete(ResourceId),
-}
 
 /// What came of it.
 #[derive(Debug)]
@@ -117,14 +108,16 @@ pub(super) async fn perform(
     operation: Operation,
     if_match: Option<String>,
 ) -> Result<Done> {
-    let id = match &operation {
-        Operation::Create(_) => None,
-        Operation::Replace(id, _) | Operation::Patch(id, _) | Operation::Delete(id) => Some(*id),
-    };
+    let id = operation.target();
     let (shared, log_call) = (state.clone(), call.clone());
     let outcome = state
         .store
-        .write(move |connection| plan(connection, &shared, &call, kind, &operation, if_match.as_deref()))
+        .write(move |connection| {
+            let caller = authenticate(connection, &shared.provisioning, &call)?;
+            let service = &shared.provisioning;
+            let planned = operation::plan(connection, service, &call, &caller, kind, &operation, if_match.as_deref())?;
+            Ok(Planned { batch: planned.batch, answer: Done { caller, shown: planned.answer } })
+        })
         .await;
     if let Err(error) = &outcome
         && error.code != Code::Unauthorized
@@ -133,50 +126,6 @@ pub(super) async fn perform(
         log_refusal(state, log_call, error, Some(kind), id).await;
     }
     outcome
-}
-
-fn plan(
-    connection: &mut Connection,
-    state: &State,
-    call: &Call,
-    kind: Kind,
-    operation: &Operation,
-    if_match: Option<&str>,
-) -> Result<Planned<Done>> {
-    let service = &state.provisioning;
-    let caller = authenticate(connection, service, call)?;
-    let shown = |planned: Planned<Shown>, caller: Caller| Planned {
-        batch: planned.batch,
-        answer: Done { caller, shown: Some(planned.answer) },
-    };
-    let gone =
-        |planned: Planned<()>, caller: Caller| Planned { batch: planned.batch, answer: Done { caller, shown: None } };
-    Ok(match (kind, operation) {
-        (Kind::User, Operation::Create(body)) => {
-            shown(users::create(connection, service, call, &caller, body)?, caller)
-        }
-        (Kind::User, Operation::Replace(id, body)) => {
-            shown(users::replace(connection, service, call, &caller, *id, body, if_match)?, caller)
-        }
-        (Kind::User, Operation::Patch(id, body)) => {
-            shown(users::patch(connection, service, call, &caller, *id, body, if_match)?, caller)
-        }
-        (Kind::User, Operation::Delete(id)) => {
-            gone(users::delete(connection, service, call, &caller, *id, if_match)?, caller)
-        }
-        (Kind::Group, Operation::Create(body)) => {
-            shown(groups::create(connection, service, call, &caller, body)?, caller)
-        }
-        (Kind::Group, Operation::Replace(id, body)) => {
-            shown(groups::replace(connection, service, call, &caller, *id, body, if_match)?, caller)
-        }
-        (Kind::Group, Operation::Patch(id, body)) => {
-            shown(groups::patch(connection, service, call, &caller, *id, body, if_match)?, caller)
-        }
-        (Kind::Group, Operation::Delete(id)) => {
-            gone(groups::delete(connection, service, call, &caller, *id, if_match)?, caller)
-        }
-    })
 }
 
 async fn log_refusal(state: &web::Data<State>, call: Call, error: &Error, kind: Option<Kind>, id: Option<ResourceId>) {

@@ -1,0 +1,247 @@
+//! Bulk requests (floor 1; RFC 7644 §3.7): reading them, the order in which references allow them to
+//! run, and putting ids in the place of `bulkId:…`.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::lenient;
+use super::message::BULK_REQUEST;
+use crate::error::{Code, Error, Result};
+use crate::id::ResourceId;
+
+/// One operation of the request.
+#[derive(Clone, Debug)]
+pub struct BulkOperation {
+    pub method: &'static str,
+    pub bulk_id: Option<String>,
+    pub path: String,
+    /// Entity tag the resource must have, as `If-Match` has it.
+    pub version: Option<String>,
+    pub data: Value,
+}
+
+/// A request: each operation, or why it cannot be read.
+#[derive(Debug)]
+pub struct BulkRequest {
+    pub operations: Vec<Result<BulkOperation>>,
+    /// After so many errors the rest is left undone; `None`: never.
+    pub fail_on_errors: Option<u64>,
+}
+
+/// An operation's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Its place in the request.
+    pub position: usize,
+    /// Whether it refers, through others, to itself: its members have to be added afterwards.
+    pub circular: bool,
+}
+
+/// What each bulkId came to.
+pub type Ids = HashMap<String, ResourceId>;
+
+impl BulkRequest {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// `invalidSyntax`; `payload_too_large` above `limit` operations (§3.7.4).
+    pub fn read(body: &Value, limit: usize) -> Result<Self> {
+        let Value::Object(body) = body else {
+            return Err(Error::new(Code::InvalidSyntax, "The body must be a JSON object."));
+        };
+        lenient::names_message(body, BULK_REQUEST)?;
+        let fail_on_errors =
+            lenient::any_case(body, "failOnErrors").and_then(Value::as_u64).filter(|errors| *errors > 0);
+        let Some(Value::Array(operations)) = lenient::any_case(body, "Operations") else {
+            return Err(Error::new(Code::InvalidSyntax, "Operations must be an array."));
+        };
+        if operations.len() > limit {
+            return Err(Error::new(
+                Code::PayloadTooLarge,
+                format!("A bulk request may have {limit} operations; this one has {}. Split it.", operations.len()),
+            ));
+        }
+        Ok(Self { operations: operations.iter().map(BulkOperation::read).collect(), fail_on_errors })
+    }
+
+    /// The order in which everything that is referred to exists before it is referred to. A circle
+    /// is broken at its first operation.
+    #[must_use]
+    pub fn turns(&self) -> Vec<Turn> {
+        let made: HashSet<&str> = self
+            .operations
+            .iter()
+            .flatten()
+            .filter(|operation| operation.method == "POST")
+            .filter_map(|operation| operation.bulk_id.as_deref())
+            .collect();
+        let references: Vec<Vec<String>> = self
+            .operations
+            .iter()
+            .map(|operation| operation.as_ref().map_or_else(|_| Vec::new(), references))
+            .collect();
+        let mut done: HashSet<&str> = HashSet::new();
+        let mut open: Vec<usize> = (0..self.operations.len()).collect();
+        let mut turns = Vec::with_capacity(open.len());
+        while !open.is_empty() {
+            let mut left = Vec::new();
+            for position in &open {
+                let ready =
+                    references[*position].iter().all(|id| !made.contains(id.as_str()) || done.contains(id.as_str()));
+                if ready {
+                    turns.push(Turn { position: *position, circular: false });
+                    done.extend(self.bulk_id(*position));
+                } else {
+                    left.push(*position);
+                }
+            }
+            if left.len() == open.len() {
+                let position = left.remove(0);
+                turns.push(Turn { position, circular: true });
+                done.extend(self.bulk_id(position));
+            }
+            open = left;
+        }
+        turns
+    }
+
+    fn bulk_id(&self, position: usize) -> Option<&str> {
+        self.operations[position].as_ref().ok()?.bulk_id.as_deref()
+    }
+}
+
+impl BulkOperation {
+    fn read(operation: &Value) -> Result<Self> {
+        let Value::Object(operation) = operation else {
+            return Err(Error::new(Code::InvalidSyntax, "An operation must be a JSON object."));
+        };
+        let text = |name: &str| lenient::any_case(operation, name).and_then(Value::as_str);
+        let method = match text("method").map(str::to_ascii_uppercase).as_deref() {
+            Some("POST") => "POST",
+            Some("PUT") => "PUT",
+            Some("PATCH") => "PATCH",
+            Some("DELETE") => "DELETE",
+            _ => return Err(Error::new(Code::InvalidSyntax, "method must be POST, PUT, PATCH or DELETE.")),
+        };
+        let bulk_id = text("bulkId").map(str::to_owned);
+        if method == "POST" && bulk_id.as_deref().is_none_or(str::is_empty) {
+            return Err(Error::new(Code::InvalidValue, "bulkId is required with POST (RFC 7644 §3.7)."));
+        }
+        let path = text("path").ok_or_else(|| Error::new(Code::InvalidPath, "path is required."))?.to_owned();
+        let data = lenient::any_case(operation, "data").cloned().unwrap_or(Value::Null);
+        if method != "DELETE" && !data.is_object() {
+            return Err(Error::new(Code::InvalidSyntax, format!("data is required with {method}.")));
+        }
+        Ok(Self { method, bulk_id, path, version: text("version").map(str::to_owned), data })
+    }
+
+    /// The path with the id in the place of a reference.
+    #[must_use]
+    pub fn resolved_path(&self, ids: &Ids) -> String {
+        match self.path.rsplit_once('/') {
+            Some((head, id)) => match id.strip_prefix("bulkId:").and_then(|id| ids.get(id)) {
+                Some(id) => format!("{head}/{id}"),
+                None => self.path.clone(),
+            },
+            None => self.path.clone(),
+        }
+    }
+
+    /// The data with ids in the place of references.
+    ///
+    /// # Errors
+    /// `conflict` when a reference names nothing that was made (§3.7.2).
+    pub fn resolved_data(&self, ids: &Ids) -> Result<Value> {
+        let mut data = self.data.clone();
+        match replace(&mut data, ids) {
+            Some(id) => Err(Error::new(
+                Code::Conflict,
+                format!("bulkId:{id} names no operation of this request that succeeded (RFC 7644 §3.7.2)."),
+            )),
+            None => Ok(data),
+        }
+    }
+
+    /// Takes the members out of a group that refer to operations yet to run; their bulkIds.
+    pub fn take_unknown_members(&mut self, ids: &Ids) -> Vec<String> {
+        let Some(members) = self.data.get_mut("members").and_then(Value::as_array_mut) else { return Vec::new() };
+        let unknown = |member: &Value| {
+            let id = member["value"].as_str()?.strip_prefix("bulkId:")?;
+            (!ids.contains_key(id)).then(|| id.to_owned())
+        };
+        let taken = members.iter().filter_map(unknown).collect();
+        members.retain(|member| unknown(member).is_none());
+        taken
+    }
+}
+
+/// The bulkIds an operation refers to.
+fn references(operation: &BulkOperation) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(&operation.data, &mut found);
+    found.extend(operation.path.rsplit('/').next().and_then(|id| id.strip_prefix("bulkId:")).map(str::to_owned));
+    found
+}
+
+fn collect(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::String(text) => out.extend(text.strip_prefix("bulkId:").map(str::to_owned)),
+        Value::Array(values) => values.iter().for_each(|value| collect(value, out)),
+        Value::Object(object) => object.values().for_each(|value| collect(value, out)),
+        _ => {}
+    }
+}
+
+/// Replaces references; the first that names nothing.
+fn replace(value: &mut Value, ids: &Ids) -> Option<String> {
+    match value {
+        Value::String(text) => {
+            let id = text.strip_prefix("bulkId:")?;
+            match ids.get(id) {
+                Some(id) => {
+                    *text = id.to_string();
+                    None
+                }
+                None => Some(id.to_owned()),
+            }
+        }
+        Value::Array(values) => values.iter_mut().find_map(|value| replace(value, ids)),
+        Value::Object(object) => object.values_mut().find_map(|value| replace(value, ids)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn turns(operations: Value) -> Vec<(usize, bool)> {
+        let request = BulkRequest::read(&json!({"Operations": operations}), 100).unwrap();
+        request.turns().into_iter().map(|turn| (turn.position, turn.circular)).collect()
+    }
+
+    fn group(bulk_id: &str, member: &str) -> Value {
+        json!({"method": "POST", "path": "/Groups", "bulkId": bulk_id,
+               "data": {"members": [{"value": format!("bulkId:{member}")}]}})
+    }
+
+    #[test]
+    fn what_is_referred_to_comes_first() {
+        let user = json!({"method": "POST", "path": "/Users", "bulkId": "ann", "data": {}});
+        let delete = json!({"method": "DELETE", "path": "/Groups/bulkId:staff"});
+        assert_eq!(
+            turns(json!([delete, group("staff", "ann"), user])),
+            [(2, false), (1, false), (0, false)],
+            "forward references wait"
+        );
+        assert_eq!(turns(json!([group("staff", "nobody")])), [(0, false)], "what nothing makes is not waited for");
+    }
+
+    #[test]
+    fn a_circle_is_broken_at_its_first_operation() {
+        assert_eq!(turns(json!([group("a", "b"), group("b", "a")])), [(0, true), (1, false)]);
+    }
+}
