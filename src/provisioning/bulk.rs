@@ -81,7 +81,7 @@ async fn close_circles(store: &Store, service: &Arc<Service>, call: &Call, progr
         let members: Vec<_> =
             bulk_ids.iter().filter_map(|id| progress.ids.get(id)).map(|id| json!({"value": id.to_string()})).collect();
         let body = json!({"Operations": [{"op": "add", "path": "members", "value": members}]});
-        let patch = Operation::Patch(*group, body);
+        let patch = Operation::Patch(*group, body.into());
         let service = Arc::clone(service);
         let call = Call { method: "PATCH", path: format!("/Groups/{group}"), ..call.clone() };
         let closed = store.write(move |connection| {
@@ -203,13 +203,13 @@ fn read(wanted: &BulkOperation, path: &str, ids: &Ids) -> Result<(Kind, Operatio
         || Error::new(Code::InvalidPath, format!("The path \"{}\" does not fit {}.", wanted.path, wanted.method));
     let data = wanted.resolved_data(ids)?;
     match (wanted.method, segments.as_slice()) {
-        ("POST", [name]) => Ok((kind(name).ok_or_else(invalid)?, Operation::Create(data), 201)),
+        ("POST", [name]) => Ok((kind(name).ok_or_else(invalid)?, Operation::Create(data.into()), 201)),
         (method, [name, id]) if method != "POST" => {
             let kind = kind(name).ok_or_else(invalid)?;
             let id: ResourceId = id.parse().map_err(|_| not_found(id))?;
             Ok(match method {
-                "PUT" => (kind, Operation::Replace(id, data), 200),
-                "PATCH" => (kind, Operation::Patch(id, data), 200),
+                "PUT" => (kind, Operation::Replace(id, data.into()), 200),
+                "PATCH" => (kind, Operation::Patch(id, data.into()), 200),
                 _ => (kind, Operation::Delete(id), 204),
             })
         }

@@ -205,10 +205,11 @@ fn rewrite(
     let members = plan_members(connection, organization, resource.id, change.changes)?;
     let text = change.document.to_text();
     let now = service.clock.now().to_millisecond().0;
-    let document_changed = text != resource.document;
+    let stored = Document::from_stored(&resource.document)?;
+    let document_changed = change.document != stored;
     let mut batch = Batch::default();
     if document_changed {
-        let before = service.storage.derive(&Document::from_stored(&resource.document)?, Kind::Group)?;
+        let before = service.storage.derive(&stored, Kind::Group)?;
         let derived = service.storage.derive(&change.document, Kind::Group)?;
         let written = Written { id: resource.id, kind: Kind::Group, now, document: &text, derived: &derived };
         resources::update(&mut batch, organization, resource.version, written, &before);

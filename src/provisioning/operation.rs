@@ -1,5 +1,7 @@
 //! One write of a resource, the same whether it comes as a request of its own or inside a Bulk.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::answer::Shown;
@@ -13,11 +15,11 @@ use crate::store::connection::Connection;
 #[derive(Clone, Debug)]
 pub enum Operation {
     /// POST (RFC 7644 §3.3).
-    Create(Value),
+    Create(Arc<Value>),
     /// PUT (§3.5.1).
-    Replace(ResourceId, Value),
+    Replace(ResourceId, Arc<Value>),
     /// PATCH (§3.5.2).
-    Patch(ResourceId, Value),
+    Patch(ResourceId, Arc<Value>),
     /// DELETE (§3.6).
     Delete(ResourceId),
 }

@@ -204,8 +204,8 @@ pub fn replace(
     if_match: Option<&str>,
 ) -> Result<Planned<Shown>> {
     let stored = load(connection, service, caller, id, if_match)?;
-    let accepted = Document::from_request(body, user_type(caller))?;
-    Document::check_immutable(&stored.document, &accepted.document, user_type(caller))?;
+    let mut accepted = Document::from_request(body, user_type(caller))?;
+    accepted.document.keep_immutable(&stored.document, user_type(caller))?;
     let change = Rewrite {
         document: accepted.document,
         status: 200,
@@ -272,7 +272,8 @@ fn rewrite(
     let text = document.to_text();
     let mut batch = Batch::default();
     let mut resource = stored.resource.clone();
-    let changed = text != stored.resource.document;
+    // Not the texts: the order of names in an object means nothing (RFC 7643 §2.3.8).
+    let changed = document != stored.document;
     let now = service.clock.now().to_millisecond().0;
     if changed {
         let written = Written { id: resource.id, kind: Kind::User, now, document: &text, derived: &derived };

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use super::immutable;
 use super::lenient::{self, Notes};
 use super::registry::{Kind, Named, ResourceType};
-use super::schema::{Mutability, Schema};
+use super::schema::{Attribute, Mutability, Schema};
 use super::validate::{canonical, refuse};
 use crate::error::{Code, Error, Result};
 
@@ -39,7 +40,7 @@ impl Document {
         if resource_type.kind == Kind::User && accepted.document.get("active").is_none() {
             accepted.document.set_active(true);
         }
-        accepted.document.finish(resource_type)?;
+        accepted.document.finish(resource_type, None)?;
         Ok(accepted)
     }
 
@@ -86,51 +87,60 @@ impl Document {
         }
     }
 
-    /// Refuses a PUT that changes an immutable attribute (RFC 7644 §3.5.1).
+    /// Keeps the immutable attributes of `old` that a PUT leaves out, and refuses one that changes them
+    /// (RFC 7644 §3.5.1).
     ///
     /// # Errors
     /// `mutability` naming the attribute.
-    pub fn check_immutable(old: &Self, new: &Self, resource_type: &ResourceType) -> Result<()> {
-        let schemas = std::iter::once((None, &resource_type.core)).chain(
-            resource_type.extensions.iter().map(|extension| (Some(extension.schema.id.as_str()), &extension.schema)),
-        );
-        for (urn, schema) in schemas {
-            let value = |document: &Self, name: &str| match urn {
-                Some(urn) => document.get(urn).and_then(|extension| extension.get(name)).cloned(),
-                None => document.get(name).cloned(),
-            };
-            for attribute in schema.attributes.iter().filter(|attribute| attribute.mutability == Mutability::Immutable)
-            {
-                if let Some(before) = value(old, &attribute.name)
-                    && value(new, &attribute.name).as_ref() != Some(&before)
-                {
-                    return Err(Error::new(
-                        Code::Mutability,
-                        format!("{} is immutable: it keeps the value it was created with.", attribute.name),
-                    ));
-                }
+    pub fn keep_immutable(&mut self, old: &Self, resource_type: &ResourceType) -> Result<()> {
+        for extension in &resource_type.extensions {
+            let urn = &extension.schema.id;
+            let Some(Value::Object(before)) = old.get(urn) else { continue };
+            let values = self.0.entry(urn.as_str()).or_insert_with(|| Value::Object(Map::new()));
+            let Value::Object(values) = values else { continue };
+            immutable::keep(before, values, &extension.schema.attributes)?;
+            if values.is_empty() {
+                self.0.shift_remove(urn);
             }
         }
-        Ok(())
+        immutable::keep(&old.0, &mut self.0, &resource_type.core.attributes)?;
+        self.finish(resource_type, None)
     }
 
-    /// Checks what is required and recomputes `schemas`.
-    pub(super) fn finish(&mut self, resource_type: &ResourceType) -> Result<()> {
+    /// Refuses a change or removal of an immutable attribute (RFC 7644 §3.5.2).
+    ///
+    /// # Errors
+    /// `mutability` naming the attribute.
+    pub(super) fn check_immutable(&self, old: &Self, resource_type: &ResourceType) -> Result<()> {
+        for extension in &resource_type.extensions {
+            let Some(Value::Object(before)) = old.get(&extension.schema.id) else { continue };
+            let after = self.get(&extension.schema.id).and_then(Value::as_object);
+            immutable::check(before, after.unwrap_or(&Map::new()), &extension.schema.attributes)?;
+        }
+        immutable::check(&old.0, &self.0, &resource_type.core.attributes)
+    }
+
+    /// Checks what is required and recomputes `schemas`. What was missing `before` a PATCH already
+    /// (the organization made it required later) does not stand in the way of other changes.
+    pub(super) fn finish(&mut self, resource_type: &ResourceType, before: Option<&Self>) -> Result<()> {
         self.0.retain(|_, value| {
             !matches!(value, Value::Object(object) if object.is_empty())
                 && !matches!(value, Value::Array(values) if values.is_empty())
         });
-        require(&resource_type.core, |name| self.get(name), "")?;
+        require(&resource_type.core, Some(&self.0), before.map(|before| &before.0))?;
         let mut schemas = vec![Value::from(resource_type.core.id.as_str())];
         for extension in &resource_type.extensions {
-            match self.get(&extension.schema.id) {
+            let urn = &extension.schema.id;
+            let held_before = before.and_then(|before| before.get(urn)).and_then(Value::as_object);
+            match self.get(urn) {
                 Some(values) => {
-                    require(&extension.schema, |name| values.get(name), &format!("{}:", extension.schema.id))?;
-                    schemas.push(Value::from(extension.schema.id.as_str()));
+                    require(&extension.schema, values.as_object(), held_before)?;
+                    schemas.push(Value::from(urn.as_str()));
                 }
-                None if extension.required => {
-                    return Err(refuse(&extension.schema.id, "is required for this organization"));
+                None if extension.required && before.is_none() => {
+                    return Err(refuse(urn, "is required for this organization"));
                 }
+                None if extension.required && held_before.is_some() => return Err(unremovable(urn)),
                 None => {}
             }
         }
@@ -140,16 +150,27 @@ impl Document {
     }
 }
 
-fn require<'v>(schema: &Schema, find: impl Fn(&str) -> Option<&'v Value>, prefix: &str) -> Result<()> {
-    for attribute in
-        schema.attributes.iter().filter(|attribute| attribute.required && attribute.mutability != Mutability::ReadOnly)
-    {
-        let found = find(&attribute.name);
-        if found.is_none() || found.and_then(Value::as_str).is_some_and(|text| text.trim().is_empty()) {
-            return Err(refuse(&format!("{prefix}{}", attribute.name), "is required"));
+/// Refuses the absence of a required attribute: of a new value with `invalidValue`, of one that was
+/// there before with `mutability` (RFC 7644 §3.5.2.2).
+fn require(schema: &Schema, after: Option<&Map<String, Value>>, before: Option<&Map<String, Value>>) -> Result<()> {
+    let required = |attribute: &&Attribute| attribute.required && attribute.mutability != Mutability::ReadOnly;
+    for attribute in schema.attributes.iter().filter(required) {
+        let name = &attribute.name;
+        match (after.and_then(|values| values.get(name)), before) {
+            (Some(value), _) if value.as_str().is_some_and(|text| text.trim().is_empty()) => {
+                return Err(refuse(name, "is required and must not be empty"));
+            }
+            (Some(_), _) => {}
+            (None, Some(before)) if before.contains_key(name) => return Err(unremovable(name)),
+            (None, Some(_)) => {}
+            (None, None) => return Err(refuse(name, "is required")),
         }
     }
     Ok(())
+}
+
+fn unremovable(name: &str) -> Error {
+    Error::new(Code::Mutability, format!("{name} is required and cannot be removed."))
 }
 
 impl Accepted {
@@ -191,13 +212,7 @@ impl Accepted {
         Ok(())
     }
 
-    fn set(
-        &mut self,
-        urn: Option<&str>,
-        attribute: &super::schema::Attribute,
-        value: &Value,
-        path: &str,
-    ) -> Result<()> {
+    fn set(&mut self, urn: Option<&str>, attribute: &Attribute, value: &Value, path: &str) -> Result<()> {
         let Some(value) = canonical(attribute, value.clone(), path, &mut self.notes)? else { return Ok(()) };
         let map = &mut self.document.0;
         match urn {

@@ -3,6 +3,7 @@
 pub mod bulk;
 pub mod document;
 pub mod filter;
+pub mod immutable;
 pub mod index;
 pub mod lenient;
 pub mod message;

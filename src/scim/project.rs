@@ -2,15 +2,19 @@
 
 use serde_json::{Map, Value};
 
+use super::lenient;
 use super::registry::{Named, ResourceType};
 use super::schema::{Attribute, Returned, Schema};
-use crate::error::{Code, Error, Result};
 
 /// Which attributes an answer has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Projection {
     mode: Mode,
     names: Vec<Name>,
+    /// What the request wrote: it may see even what is only `returned` on request (RFC 7643 §7).
+    written: Vec<Name>,
+    /// Whether the resource type has attributes that are not in every answer.
+    hides: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,41 +29,34 @@ enum Mode {
 type Name = (Option<String>, Option<String>, Option<String>);
 
 impl Projection {
-    /// Reads both parameters; names that are no attribute are ignored.
-    ///
-    /// # Errors
-    /// `invalidValue` when both are given: they exclude each other (RFC 7644 §3.9).
-    pub fn parse(attributes: &[String], excluded: &[String], resource_type: &ResourceType) -> Result<Self> {
+    /// Reads both parameters, of which one is empty; names that are no attribute are ignored.
+    #[must_use]
+    pub fn parse(attributes: &[String], excluded: &[String], resource_type: &ResourceType) -> Self {
+        let hides = resource_type.hides();
         let given = |names: &[String]| names.iter().any(|name| !name.trim().is_empty());
         let (mode, names) = match (given(attributes), given(excluded)) {
-            (true, true) => {
-                return Err(Error::new(
-                    Code::InvalidValue,
-                    "attributes and excludedAttributes exclude each other: send one of them.",
-                ));
-            }
-            (true, false) => (Mode::Only, attributes),
+            (true, _) => (Mode::Only, attributes),
             (false, true) => (Mode::Without, excluded),
-            (false, false) => return Ok(Self::default()),
+            (false, false) => return Self { hides, ..Self::default() },
         };
-        let names = names
-            .iter()
-            .filter_map(|name| match resource_type.resolve(name.trim())? {
-                Named::Extension(schema) => Some((Some(schema.id.clone()), None, None)),
-                Named::Attribute(target) => Some((
-                    target.extension.map(|schema| schema.id.clone()),
-                    Some(target.attribute.name.clone()),
-                    target.sub_attribute.map(|sub| sub.name.clone()),
-                )),
-            })
-            .collect();
-        Ok(Self { mode, names })
+        let names = names.iter().filter_map(|name| named(name, resource_type)).collect();
+        Self { mode, names, written: Vec::new(), hides }
+    }
+
+    /// Adds what a request's body writes.
+    #[must_use]
+    pub fn with_written(mut self, body: &Value, resource_type: &ResourceType) -> Self {
+        if self.hides {
+            let paths = written_paths(body, resource_type);
+            self.written = paths.iter().filter_map(|path| named(path, resource_type)).collect();
+        }
+        self
     }
 
     /// Whether the answer is the whole resource.
     #[must_use]
-    pub fn is_default(&self) -> bool {
-        self.mode == Mode::Default
+    pub fn is_whole(&self) -> bool {
+        self.mode == Mode::Default && !self.hides
     }
 
     /// Whether a core attribute is in the answer, at least in part.
@@ -79,7 +76,7 @@ impl Projection {
 
     /// Leaves in the resource what the answer has.
     pub fn apply(&self, resource: &mut Value, resource_type: &ResourceType) {
-        if self.is_default() {
+        if self.is_whole() {
             return;
         }
         let Value::Object(object) = resource else { return };
@@ -108,30 +105,86 @@ impl Projection {
         });
     }
 
+    /// Applies the rules of RFC 7643 §7 "returned" to an attribute; whether anything of it is left.
     fn keep_value(&self, attribute: &Attribute, urn: Option<&str>, value: &mut Value) -> bool {
-        let of_attribute = self.names.iter().filter(|(extension, name, _)| {
-            extension.as_deref() == urn && name.as_deref() == Some(attribute.name.as_str())
-        });
-        let subs: Vec<&str> = of_attribute.clone().filter_map(|(_, _, sub)| sub.as_deref()).collect();
-        let whole = of_attribute.clone().any(|(_, _, sub)| sub.is_none())
-            || urn.is_some()
-                && self.names.iter().any(|(extension, name, _)| extension.as_deref() == urn && name.is_none());
-        if attribute.returned == Returned::Always {
-            return true;
+        let name = attribute.name.as_str();
+        let (listed, written) = (lists(&self.names, urn, name, None), lists(&self.written, urn, name, None));
+        let whole = match (attribute.returned, self.mode) {
+            (Returned::Never, _) => return false,
+            (Returned::Always, _) | (Returned::Default, Mode::Default) => true,
+            (Returned::Default, Mode::Only) => listed,
+            (Returned::Default, Mode::Without) => !listed,
+            (Returned::Request, mode) => mode == Mode::Only && listed || written,
+        };
+        if !attribute.is_complex() || whole && self.mode == Mode::Default && !attribute.is_partly_hidden() {
+            return whole;
         }
-        match self.mode {
-            Mode::Default => true,
-            Mode::Only if whole => true,
-            Mode::Only if subs.is_empty() => false,
-            Mode::Only => {
-                keep_subs(attribute, value, |sub| sub.returned == Returned::Always || subs.contains(&sub.name.as_str()))
+        if !whole && attribute.returned == Returned::Request && self.mode != Mode::Only {
+            return false;
+        }
+        keep_subs(attribute, value, |sub| {
+            let listed = lists(&self.names, urn, name, Some(&sub.name));
+            match (sub.returned, self.mode) {
+                (Returned::Never, _) => false,
+                (Returned::Always, _) => true,
+                (Returned::Default, Mode::Default) => whole,
+                (Returned::Default, Mode::Only) => whole || listed,
+                (Returned::Default, Mode::Without) => whole && !listed,
+                (Returned::Request, mode) => {
+                    mode == Mode::Only && listed || written || lists(&self.written, urn, name, Some(&sub.name))
+                }
             }
-            Mode::Without if whole => false,
-            Mode::Without => keep_subs(attribute, value, |sub| {
-                sub.returned == Returned::Always || !subs.contains(&sub.name.as_str())
-            }),
+        })
+    }
+}
+
+/// Whether names have this attribute or sub-attribute; the name of an extension has all of its attributes.
+fn lists(names: &[Name], urn: Option<&str>, attribute: &str, sub: Option<&str>) -> bool {
+    names.iter().any(|(extension, name, named_sub)| {
+        extension.as_deref() == urn
+            && match name.as_deref() {
+                Some(name) => name == attribute && named_sub.as_deref() == sub,
+                None => sub.is_none(),
+            }
+    })
+}
+
+fn named(path: &str, resource_type: &ResourceType) -> Option<Name> {
+    Some(match resource_type.resolve(path.trim())? {
+        Named::Extension(schema) => (Some(schema.id.clone()), None, None),
+        Named::Attribute(target) => (
+            target.extension.map(|schema| schema.id.clone()),
+            Some(target.attribute.name.clone()),
+            target.sub_attribute.map(|sub| sub.name.clone()),
+        ),
+    })
+}
+
+/// The attributes a body names: those of a resource, or those of the operations of a PATCH.
+fn written_paths(body: &Value, resource_type: &ResourceType) -> Vec<String> {
+    let of_object = |object: &Map<String, Value>| -> Vec<String> {
+        let path = |(name, value): (&String, &Value)| match (resource_type.extension(name), value) {
+            (Some(extension), Value::Object(values)) => {
+                values.keys().map(|key| format!("{}:{key}", extension.schema.id)).collect()
+            }
+            _ => vec![name.clone()],
+        };
+        object.iter().flat_map(path).collect()
+    };
+    let Value::Object(object) = body else { return Vec::new() };
+    let Some(Value::Array(operations)) = lenient::any_case(object, "Operations") else { return of_object(object) };
+    let mut paths = Vec::new();
+    for operation in operations.iter().filter_map(Value::as_object) {
+        let path = lenient::any_case(operation, "path").and_then(Value::as_str);
+        let value = lenient::any_case(operation, "value").and_then(Value::as_object);
+        match (path, value) {
+            // `roles[type eq "x"].value` writes `roles`.
+            (Some(path), _) => paths.push(path.split('[').next().unwrap_or(path).to_owned()),
+            (None, Some(value)) => paths.extend(of_object(value)),
+            (None, None) => {}
         }
     }
+    paths
 }
 
 /// Keeps some sub-attributes; whether anything is left.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::schema::{Attribute, Schema};
+use super::schema::{Attribute, Mutability, Returned, Schema};
 use crate::error::{Code, Error, Result};
 
 /// URN of the core User schema (RFC 7643 §4.1).
@@ -113,6 +113,18 @@ impl ResourceType {
         }
         let rest = after_urn(path, &self.core.id).unwrap_or(path);
         target(None, |name| self.attribute(name), rest)
+    }
+
+    /// Whether stored attributes exist that are not in every answer. What is never returned and
+    /// only written is not even stored.
+    #[must_use]
+    pub fn hides(&self) -> bool {
+        let hidden = |attribute: &Attribute| {
+            attribute.is_partly_hidden()
+                && (attribute.returned, attribute.mutability) != (Returned::Never, Mutability::WriteOnly)
+        };
+        let schemas = self.extensions.iter().map(|extension| &extension.schema).chain([&self.core]);
+        schemas.flat_map(|schema| &schema.attributes).any(hidden)
     }
 
     /// The schema URNs a document of this type may name.

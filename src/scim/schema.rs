@@ -1,7 +1,7 @@
 //! Schema and attribute definitions (RFC 7643 §2 and §7), read from the JSON that discovery serves.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::{Code, Error, Result};
 
@@ -101,6 +101,13 @@ impl Attribute {
         self.kind == AttributeType::Complex
     }
 
+    /// Whether answers may leave the attribute or a part of it out on their own (`request`, `never`).
+    #[must_use]
+    pub fn is_partly_hidden(&self) -> bool {
+        matches!(self.returned, Returned::Never | Returned::Request)
+            || self.sub_attributes.iter().any(Self::is_partly_hidden)
+    }
+
     /// Whether a string value is compared exactly. References are (RFC 7643 §2.3.7), binaries too (§2.3.6).
     #[must_use]
     pub fn compares_exactly(&self) -> bool {
@@ -135,6 +142,8 @@ impl Schema {
         let raw = Raw::deserialize(&resource).map_err(|source| {
             Error::new(Code::InvalidValue, format!("This is not a Schema as RFC 7643 §7 defines it: {source}."))
         })?;
+        let mut resource = resource;
+        complete(&mut resource);
         Ok(Self { id: raw.id, name: raw.name, attributes: raw.attributes, resource })
     }
 
@@ -142,5 +151,37 @@ impl Schema {
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Writes out what a Schema leaves to the defaults of RFC 7643 §2.2, so that clients need not know them.
+fn complete(schema: &mut Value) {
+    if schema.get("schemas").is_none() {
+        schema["schemas"] = json!(["urn:ietf:params:scim:schemas:core:2.0:Schema"]);
+    }
+    for attribute in schema.get_mut("attributes").and_then(Value::as_array_mut).into_iter().flatten() {
+        complete_attribute(attribute);
+    }
+}
+
+fn complete_attribute(attribute: &mut Value) {
+    let Value::Object(characteristics) = attribute else { return };
+    for (name, default) in [
+        ("type", json!("string")),
+        ("multiValued", json!(false)),
+        ("description", json!("")),
+        ("required", json!(false)),
+        ("mutability", json!("readWrite")),
+        ("returned", json!("default")),
+        ("uniqueness", json!("none")),
+    ] {
+        characteristics.entry(name).or_insert(default);
+    }
+    // The case of letters is a question only where there are letters (RFC 7643 §7).
+    if matches!(characteristics["type"].as_str(), Some("string" | "reference" | "binary")) {
+        characteristics.entry("caseExact").or_insert(json!(false));
+    }
+    for sub in characteristics.get_mut("subAttributes").and_then(Value::as_array_mut).into_iter().flatten() {
+        complete_attribute(sub);
     }
 }

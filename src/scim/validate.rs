@@ -1,7 +1,8 @@
 //! Values as the schema has them (RFC 7643 §2.3, §2.4): canonical names and JSON types, or an
 //! error that names the attribute and what was expected.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde_json::{Map, Value};
 
@@ -87,11 +88,7 @@ fn single(attribute: &Attribute, value: Value, path: &str, notes: &mut Notes) ->
 }
 
 fn number(value: Value, path: &str, whole: bool) -> Result<Value> {
-    let fits = if whole {
-        value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0)
-    } else {
-        value.is_number()
-    };
+    let fits = if whole { value.is_i64() || value.is_u64() } else { value.is_number() };
     if fits { Ok(value) } else { Err(refuse(path, if whole { "must be an integer" } else { "must be a number" })) }
 }
 
@@ -119,12 +116,33 @@ fn complex(attribute: &Attribute, value: Value, path: &str, notes: &mut Notes) -
     Ok((!lenient::is_empty_object(&canonical_object)).then_some(Value::Object(canonical_object)))
 }
 
-/// Keeps the first of equal values (RFC 7643 §2.4), without comparing each with each.
+/// Makes one of values with the same `value` and `type`, so that no such pair is there twice
+/// (RFC 7643 §2.4): the first takes the sub-attributes of the others over. Not each compared with each.
 pub fn unique(values: &mut Vec<Value>) {
-    if values.len() > 1 {
-        let mut seen = HashSet::with_capacity(values.len());
-        values.retain(|value| seen.insert(value.clone()));
+    if values.len() < 2 {
+        return;
     }
+    let mut places: HashMap<Value, usize> = HashMap::with_capacity(values.len());
+    let mut kept: Vec<Value> = Vec::with_capacity(values.len());
+    for element in values.drain(..) {
+        let key = match element.get("value") {
+            Some(value) => Value::from(vec![value.clone(), element.get("type").cloned().unwrap_or_default()]),
+            None => element.clone(),
+        };
+        match (places.entry(key), element) {
+            (Entry::Occupied(place), Value::Object(element)) => {
+                if let Value::Object(first) = &mut kept[*place.get()] {
+                    first.extend(element);
+                }
+            }
+            (Entry::Occupied(_), _) => {}
+            (Entry::Vacant(place), element) => {
+                place.insert(kept.len());
+                kept.push(element);
+            }
+        }
+    }
+    *values = kept;
 }
 
 fn is_base64(text: &str) -> bool {

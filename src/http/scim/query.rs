@@ -52,7 +52,16 @@ impl Parameters {
             }
         }
         parameters.count(count.as_deref())?;
+        parameters.refuse_contradiction()?;
         Ok(parameters)
+    }
+
+    /// `attributes` and `excludedAttributes` exclude each other (RFC 7644 §3.9); told before anything is done.
+    fn refuse_contradiction(&self) -> Result<()> {
+        if self.attributes.is_empty() || self.excluded.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(Code::InvalidValue, "attributes and excludedAttributes exclude each other: send one of them."))
     }
 
     /// Reads a `SearchRequest` (RFC 7644 §3.4.3).
@@ -67,10 +76,13 @@ impl Parameters {
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
             Some(_) => Err(Error::new(Code::InvalidValue, format!("{name} has the wrong type."))),
         };
-        let names = |name: &str| match lenient::any_case(body, name) {
-            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            Some(Value::String(names)) => names.split(',').map(|name| name.trim().to_owned()).collect(),
-            _ => Vec::new(),
+        let names = |name: &str| -> Vec<String> {
+            let given: Vec<&str> = match lenient::any_case(body, name) {
+                Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+                Some(Value::String(names)) => names.split(',').collect(),
+                _ => Vec::new(),
+            };
+            given.into_iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
         };
         let filter = text("filter")?.filter(|text| !text.trim().is_empty());
         let start_index = text("startIndex")?.map_or(Ok(1), |value| number("startIndex", &value))?;
@@ -87,6 +99,7 @@ impl Parameters {
         let mut parameters =
             Self { query, attributes: names("attributes"), excluded: names("excludedAttributes"), ignored: Vec::new() };
         parameters.count(text("count")?.as_deref())?;
+        parameters.refuse_contradiction()?;
         Ok(parameters)
     }
 
@@ -107,7 +120,7 @@ impl Parameters {
     }
 
     /// Resolves `attributes` and `excludedAttributes`.
-    pub(super) fn projection(&self, caller: &Caller, kind: Kind) -> Result<Projection> {
+    pub(super) fn projection(&self, caller: &Caller, kind: Kind) -> Projection {
         Projection::parse(&self.attributes, &self.excluded, caller.registry.resource_type(kind))
     }
 
@@ -142,7 +155,7 @@ pub(super) async fn get(
         .store
         .read(move |connection| {
             let caller = authenticate(connection, &shared.provisioning, &call)?;
-            let projection = parameters.projection(&caller, kind)?;
+            let projection = parameters.projection(&caller, kind);
             let relations = wants_relations(&projection, kind);
             let shown = match kind {
                 Kind::User => users::get(connection, &caller, id, relations)?,
@@ -196,7 +209,7 @@ async fn answer(
         let kinds: Vec<Kind> = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
         let mut projections = Vec::new();
         for kind in &kinds {
-            projections.push((*kind, parameters.projection(&caller, *kind)?));
+            projections.push((*kind, parameters.projection(&caller, *kind)));
         }
         let page = match kinds.as_slice() {
             [kind] => {

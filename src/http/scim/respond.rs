@@ -148,7 +148,7 @@ fn push_resource(
 }
 
 fn projected(whole: String, resource_type: &ResourceType, projection: &Projection) -> Result<String> {
-    if projection.is_default() {
+    if projection.is_whole() {
         return Ok(whole);
     }
     let mut value: Value = serde_json::from_str(&whole).map_err(Error::internal)?;

@@ -1,5 +1,7 @@
 //! Writes: POST, PUT, PATCH, DELETE of a resource. A refusal is logged like a success.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
 use serde_json::Value;
 
@@ -33,9 +35,9 @@ pub(super) async fn create(
 ) -> Result<HttpResponse> {
     let mut parameters = Parameters::from_query(request.query())?;
     call.ignored_parameters = std::mem::take(&mut parameters.ignored);
-    let body = body(request, state, &call).await?;
-    let done = perform(state, call, kind, Operation::Create(body), None).await?;
-    answer(201, state, &parameters, kind, done).await
+    let body = Arc::new(body(request, state, &call).await?);
+    let done = perform(state, call, kind, Operation::Create(Arc::clone(&body)), None).await?;
+    answer(201, state, &parameters, &body, kind, done).await
 }
 
 pub(super) async fn change(
@@ -52,10 +54,14 @@ pub(super) async fn change(
         request.authenticate(state, &call).await?;
         return Err(users::not_found(id));
     };
+    let body = match request.method.as_str() {
+        "DELETE" => Arc::default(),
+        _ => Arc::new(body(request, state, &call).await?),
+    };
     let operation = match request.method.as_str() {
         "DELETE" => Operation::Delete(id),
-        "PUT" => Operation::Replace(id, body(request, state, &call).await?),
-        _ => Operation::Patch(id, body(request, state, &call).await?),
+        "PUT" => Operation::Replace(id, Arc::clone(&body)),
+        _ => Operation::Patch(id, Arc::clone(&body)),
     };
     let patches_group = kind == Kind::Group && matches!(operation, Operation::Patch(..));
     let done = perform(state, call, kind, operation, if_match).await?;
@@ -68,18 +74,20 @@ pub(super) async fn change(
         }
         return Ok(response);
     }
-    answer(200, state, &parameters, kind, done).await
+    answer(200, state, &parameters, &body, kind, done).await
 }
 
 async fn answer(
     status: u16,
     state: &web::Data<State>,
     parameters: &Parameters,
+    body: &Value,
     kind: Kind,
     done: Done,
 ) -> Result<HttpResponse> {
     let Some(mut shown) = done.shown else { return Ok(respond::empty(204)) };
-    let projection: Projection = parameters.projection(&done.caller, kind)?;
+    let resource_type = done.caller.registry.resource_type(kind);
+    let projection: Projection = parameters.projection(&done.caller, kind).with_written(body, resource_type);
     if kind == Kind::Group && status == 200 && wants_relations(&projection, kind) {
         // A change of members does not read them; an answer that shows them does.
         let (caller, id) = (done.caller.clone(), shown.resource.id);

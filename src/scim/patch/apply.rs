@@ -29,11 +29,13 @@ pub(super) fn set(
     if holder.get(&attribute.name).and_then(Value::as_array).is_some_and(|values| values.len() > MAX_VALUES) {
         return Err(refuse(&attribute.name, &format!("would have more than {MAX_VALUES} values")));
     }
-    let immutable = attribute.mutability == Mutability::Immutable || target.leaf().mutability == Mutability::Immutable;
+    // Single values are compared once all operations are done; an element can only be compared here.
+    let immutable = attribute.multi_valued && target.leaf().mutability == Mutability::Immutable;
     match before {
-        Some(before) if immutable && holder.get(&attribute.name) != Some(&before) => {
-            Err(Error::new(Code::Mutability, format!("{} is immutable: it keeps the value it has.", attribute.name)))
-        }
+        Some(before) if immutable && holder.get(&attribute.name) != Some(&before) => Err(Error::new(
+            Code::Mutability,
+            format!("{} is immutable: it keeps the value it has.", target.leaf().name),
+        )),
         _ => Ok(()),
     }
 }
@@ -68,16 +70,11 @@ fn set_whole(
 
 /// Adds what is not there yet; a new primary takes the mark from the old one (§3.5.2).
 fn append(present: &mut Vec<Value>, new: Vec<Value>, name: &str) -> Result<()> {
-    let new_primary = new.iter().any(is_primary);
-    for element in new {
-        if present.contains(&element) {
-            continue;
-        }
-        if new_primary {
-            present.iter_mut().for_each(clear_primary);
-        }
-        present.push(element);
+    if new.iter().any(|element| is_primary(element) && !present.contains(element)) {
+        present.iter_mut().for_each(clear_primary);
     }
+    present.extend(new);
+    unique(present);
     one_primary(present, name)
 }
 

@@ -62,7 +62,8 @@ pub fn plan(document: &Document, body: &Value, resource_type: &ResourceType) -> 
     for (position, operation) in operations.iter().enumerate() {
         planner.operation(operation).map_err(|error| error.at(format!("Operations[{position}]")))?;
     }
-    planner.plan.document.finish(resource_type)?;
+    planner.plan.document.finish(resource_type, Some(document))?;
+    planner.plan.document.check_immutable(document, resource_type)?;
     Ok(planner.plan)
 }
 
@@ -147,6 +148,10 @@ impl<'r> Planner<'r> {
             PathTarget::Attribute { target, .. } if is_read_only(&target) => {
                 Err(Error::new(Code::Mutability, format!("{text} is readOnly: this service sets it. Leave it out.")))
             }
+            PathTarget::Attribute { target, .. } if target.attribute.name == "schemas" && verb == Verb::Remove => {
+                Err(Error::new(Code::Mutability, "schemas is required and cannot be removed."))
+            }
+            // What a resource has decides what schemas names.
             PathTarget::Attribute { target, .. } if target.attribute.name == "schemas" => Ok(()),
             PathTarget::Attribute { target, filter } => {
                 self.charge(text, value.as_ref(), &target)?;
@@ -193,6 +198,10 @@ impl<'r> Planner<'r> {
 
     fn at(&mut self, verb: Verb, target: Target<'r>, filter: Option<Filter>, value: Option<Value>) -> Result<()> {
         if target.attribute.name == "members" && self.resource_type.kind == Kind::Group {
+            if let Some(sub) = target.sub_attribute {
+                let detail = format!("members.{} is immutable: add or remove the member instead.", sub.name);
+                return Err(Error::new(Code::Mutability, detail));
+            }
             return self.members(verb, filter, value);
         }
         let unassigns = verb == Verb::Replace && value.as_ref().is_none_or(Value::is_null);
@@ -225,10 +234,10 @@ impl<'r> Planner<'r> {
     }
 
     fn remove(&mut self, target: &Target<'_>, filter: Option<&Filter>, value: Option<Value>) -> Result<()> {
-        if target.attribute.required && target.sub_attribute.is_none() && filter.is_none() {
+        if target.leaf().required && (target.sub_attribute.is_some() || filter.is_none() && value.is_none()) {
             return Err(Error::new(
                 Code::Mutability,
-                format!("{} is required and cannot be removed.", target.attribute.name),
+                format!("{} is required and cannot be removed.", target.leaf().name),
             ));
         }
         let Plan { document, notes, .. } = &mut self.plan;
