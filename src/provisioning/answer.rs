@@ -132,6 +132,14 @@ pub fn write_members(out: &mut String, base: &str, members: &[Member], first: bo
     }
 }
 
+/// A member as a value, for filters.
+#[must_use]
+pub fn member_value(base: &str, member: &Member) -> serde_json::Value {
+    let mut text = String::with_capacity(200);
+    write_members(&mut text, base, std::slice::from_ref(member), true);
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
 fn write_membership(out: &mut String, base: &str, membership: &Membership) {
     out.push_str("{\"value\":\"");
     membership.group.write_to(out);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::answer::{Members, Shown};
+use super::answer::{Members, Shown, member_value};
 use super::record::{Outcome, record};
 use super::users::{check_version, not_found};
 use super::{Call, Caller, Planned, Service};
@@ -95,10 +95,7 @@ pub fn create(
         after: Some(&text),
     };
     record(&mut batch, service, call, caller, outcome);
-    let mut shown_members = members.add.clone();
-    shown_members.sort_unstable();
-    let shown_members =
-        shown_members.into_iter().map(|(id, kind)| group_members::Member { id, kind, display: None }).collect();
+    let shown_members = group_members::named(connection, caller.organization, &members.add)?;
     let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text };
     Ok(Planned {
         batch,
@@ -202,7 +199,7 @@ fn rewrite(
     change: Rewrite<'_>,
 ) -> Result<Planned<Shown>> {
     let organization = caller.organization;
-    let members = plan_members(connection, organization, resource.id, change.changes)?;
+    let members = plan_members(connection, organization, resource.id, change.changes, &call.base)?;
     let text = change.document.to_text();
     let now = service.clock.now().to_millisecond().0;
     let stored = Document::from_stored(&resource.document)?;
@@ -288,6 +285,7 @@ fn plan_members(
     organization: OrganizationId,
     group: ResourceId,
     changes: &[MemberChange],
+    base: &str,
 ) -> Result<MemberPlan> {
     let mut plan = MemberPlan::default();
     let mut add: BTreeSet<(ResourceId, Kind)> = BTreeSet::new();
@@ -323,10 +321,10 @@ fn plan_members(
                 remove = group_members::all(connection, organization, group)?.into_iter().map(|(id, _)| id).collect();
             }
             MemberChange::RemoveWhere(filter) => {
-                for (id, kind) in group_members::all(connection, organization, group)? {
-                    if filter.matches_element(&serde_json::json!({"value": id.to_string(), "type": kind.name()})) {
-                        add.retain(|(other, _)| *other != id);
-                        remove.insert(id);
+                for member in group_members::all_named(connection, organization, group)? {
+                    if filter.matches_element(&member_value(base, &member)) {
+                        add.retain(|(other, _)| *other != member.id);
+                        remove.insert(member.id);
                     }
                 }
             }

@@ -434,10 +434,8 @@ fn add_all_relations(connection: &mut Connection, caller: &Caller, kind: Kind, s
         Kind::User => add_groups(connection, caller, shown),
         Kind::Group => {
             for shown in shown {
-                let members = group_members::all(connection, caller.organization, shown.resource.id)?;
-                shown.members = Members::All(
-                    members.into_iter().map(|(id, kind)| group_members::Member { id, kind, display: None }).collect(),
-                );
+                let members = group_members::all_named(connection, caller.organization, shown.resource.id)?;
+                shown.members = Members::All(members);
             }
             Ok(())
         }

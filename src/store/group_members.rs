@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use super::batch::Batch;
 use super::connection::Connection;
 use super::database_error;
-use super::resources::kind_number;
+use super::resources::{kind_from, kind_number, shown_name};
 use super::sql::{Rows, Sql, SqlId, Type};
 use crate::error::Result;
 use crate::id::{OrganizationId, ResourceId};
@@ -71,7 +71,8 @@ pub fn among(
     Ok(found)
 }
 
-/// A page of the group's members behind `after`, in the order of their ids, with the names to show.
+/// A page of the group's members behind `after`, in the order of their ids, with the names to show:
+/// one statement, whose join reads what the page has and no more.
 ///
 /// # Errors
 /// The database's.
@@ -82,17 +83,69 @@ pub fn page(
     after: Option<ResourceId>,
     limit: i64,
 ) -> Result<Vec<Member>> {
-    let mut sql = Sql::new("SELECT m.member_id, m.member_kind FROM group_members m WHERE m.organization_id = ");
+    let mut sql = Sql::new(
+        "SELECT m.member_id, m.member_kind, r.document FROM group_members m LEFT JOIN resources r \
+         ON r.organization_id = m.organization_id AND r.kind = m.member_kind AND r.id = m.member_id WHERE m.organization_id = ",
+    );
     sql.push_bind(organization).push(" AND m.group_id = ").push_bind(group);
     if let Some(after) = after {
         sql.push(" AND m.member_id > ").push_bind(after);
     }
     sql.push(" ORDER BY m.member_id LIMIT ").push_bind(limit);
-    let rows = sql.load::<(SqlId, BigInt), (ResourceId, i64)>(connection).map_err(database_error)?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, kind)| Member { id, kind: super::resources::kind_from(kind), display: None })
-        .collect())
+    let rows = sql
+        .load::<(SqlId, BigInt, Nullable<Text>), (ResourceId, i64, Option<String>)>(connection)
+        .map_err(database_error)?;
+    let member = |(id, kind, document): (ResourceId, i64, Option<String>)| Member {
+        id,
+        kind: kind_from(kind),
+        display: document.as_deref().and_then(shown_name),
+    };
+    Ok(rows.into_iter().map(member).collect())
+}
+
+/// All members of a group with their names, read a page at a time.
+///
+/// # Errors
+/// The database's.
+pub fn all_named(connection: &mut Connection, organization: OrganizationId, group: ResourceId) -> Result<Vec<Member>> {
+    const PAGE: usize = 1_000;
+    let mut members: Vec<Member> = Vec::new();
+    loop {
+        let after = members.last().map(|member| member.id);
+        let page = page(connection, organization, group, after, PAGE as i64)?;
+        let full = page.len() == PAGE;
+        members.extend(page);
+        if !full {
+            return Ok(members);
+        }
+    }
+}
+
+/// Resources as the members they are about to become, in the order of their ids.
+///
+/// # Errors
+/// The database's.
+pub fn named(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    members: &[(ResourceId, Kind)],
+) -> Result<Vec<Member>> {
+    let mut found = Vec::with_capacity(members.len());
+    for kind in Kind::ALL {
+        let ids: Vec<ResourceId> = members.iter().filter(|member| member.1 == kind).map(|member| member.0).collect();
+        for slice in ids.chunks(SLICE) {
+            let mut sql = Sql::new("SELECT id, document FROM resources WHERE organization_id = ");
+            sql.push_bind(organization)
+                .push(" AND kind = ")
+                .push_bind(kind_number(kind))
+                .push(" AND id IN ")
+                .push_list(slice.iter().copied());
+            let rows = sql.load::<(SqlId, Text), (ResourceId, String)>(connection).map_err(database_error)?;
+            found.extend(rows.into_iter().map(|(id, document)| Member { id, kind, display: shown_name(&document) }));
+        }
+    }
+    found.sort_unstable_by_key(|member| member.id);
+    Ok(found)
 }
 
 /// All member ids of a group, for comparing sets.
@@ -109,7 +162,7 @@ pub fn all(
         .bind(group)
         .load::<(SqlId, BigInt), (ResourceId, i64)>(connection)
         .map_err(database_error)?;
-    Ok(rows.into_iter().map(|(id, kind)| (id, super::resources::kind_from(kind))).collect())
+    Ok(rows.into_iter().map(|(id, kind)| (id, kind_from(kind))).collect())
 }
 
 /// Adds members; one that is there already stays (idempotent).
@@ -188,7 +241,7 @@ pub fn groups_of(
         found.extend(rows.into_iter().map(|(member, group, direct, document)| Membership {
             member,
             group,
-            display: document.as_deref().and_then(super::resources::display_name),
+            display: document.as_deref().and_then(shown_name),
             direct: direct == 1,
         }));
     }

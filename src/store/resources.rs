@@ -46,15 +46,23 @@ pub const fn kind_from(number: i64) -> Kind {
     if number == 2 { Kind::Group } else { Kind::User }
 }
 
-/// The `displayName` of a stored document.
+/// The name by which other resources show a stored document: `displayName`, else `name.formatted`,
+/// else `userName`.
 #[must_use]
-pub fn display_name(document: &str) -> Option<String> {
+pub fn shown_name(document: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Named {
         display_name: Option<String>,
+        name: Option<Name>,
+        user_name: Option<String>,
     }
-    serde_json::from_str::<Named>(document).ok()?.display_name
+    #[derive(serde::Deserialize)]
+    struct Name {
+        formatted: Option<String>,
+    }
+    let Named { display_name, name, user_name } = serde_json::from_str(document).ok()?;
+    display_name.or_else(|| name?.formatted).or(user_name)
 }
 
 /// The columns every read of a resource takes.

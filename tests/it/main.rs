@@ -6,6 +6,7 @@ mod adoption_and_seats;
 mod bad_input;
 mod commands;
 mod concurrency;
+mod conformance;
 mod filter_property;
 mod floors;
 mod groups;

@@ -1,7 +1,7 @@
 //! SCIM answers: resources, lists with streamed members, errors.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{CONTENT_LOCATION, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder, web};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
@@ -71,7 +71,12 @@ pub(super) fn resource(
     let mut segments = Vec::new();
     push_resource(&mut segments, &state.scim_base, registry.resource_type(shown.kind), shown, projection)?;
     let mut response = start(status);
-    response.insert_header((ETAG, shown.etag())).insert_header((LOCATION, shown.location(&state.scim_base)));
+    let location = shown.location(&state.scim_base);
+    // meta.location is also the Content-Location (RFC 7643 §3.1); Location is what a POST owes (RFC 7644 §3.3).
+    response
+        .insert_header((ETAG, shown.etag()))
+        .insert_header((CONTENT_LOCATION, location.as_str()))
+        .insert_header((LOCATION, location));
     Ok(send(response, state, organization, segments))
 }
 
