@@ -108,12 +108,12 @@ pub fn page(
 /// # Errors
 /// The database's.
 pub fn all_named(connection: &mut Connection, organization: OrganizationId, group: ResourceId) -> Result<Vec<Member>> {
-    const PAGE: usize = 1_000;
+    const PAGE: i64 = 1_000;
     let mut members: Vec<Member> = Vec::new();
     loop {
         let after = members.last().map(|member| member.id);
-        let page = page(connection, organization, group, after, PAGE as i64)?;
-        let full = page.len() == PAGE;
+        let page = page(connection, organization, group, after, PAGE)?;
+        let full = i64::try_from(page.len()).unwrap_or(0) == PAGE;
         members.extend(page);
         if !full {
             return Ok(members);
