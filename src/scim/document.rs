@@ -160,9 +160,8 @@ fn require(schema: &Schema, after: Option<&Map<String, Value>>, before: Option<&
             (Some(value), _) if value.as_str().is_some_and(|text| text.trim().is_empty()) => {
                 return Err(refuse(name, "is required and must not be empty"));
             }
-            (Some(_), _) => {}
             (None, Some(before)) if before.contains_key(name) => return Err(unremovable(name)),
-            (None, Some(_)) => {}
+            (Some(_), _) | (None, Some(_)) => {}
             (None, None) => return Err(refuse(name, "is required")),
         }
     }
