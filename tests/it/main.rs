@@ -14,4 +14,5 @@ mod queries;
 mod schema;
 mod suites;
 mod support;
+mod transcripts;
 mod users;

@@ -7,7 +7,7 @@ use super::lexer::{Cursor, Operand, clip};
 use super::resolve::{comparable, literal, searchable, suggestion, suggestion_within};
 use super::{AttributeRef, Filter, Literal, MAX_COMPARISONS, MAX_DEPTH, MAX_LENGTH, Operator};
 use crate::error::{Code, Error, Result};
-use crate::scim::lenient::test_behind_value_path;
+use crate::scim::lenient::{misnamed_attribute, test_behind_value_path};
 use crate::scim::registry::{Named, ResourceType, Target};
 use crate::scim::schema::{Attribute, Schema};
 
@@ -179,10 +179,10 @@ impl<'t, 'r> Parser<'t, 'r> {
                 "`{}` is a schema, not an attribute; resources that have it are found by `schemas eq \"{0}\"`",
                 schema.id
             )),
-            None => {
+            None => misnamed_attribute(name, self.resource_type).ok_or_else(|| {
                 let near = suggestion(name, self.resource_type);
-                Err(format!("`{}` is not an attribute of {}{near}", clip(name), self.resource_type.kind.name()))
-            }
+                format!("`{}` is not an attribute of {}{near}", clip(name), self.resource_type.kind.name())
+            }),
         }
     }
 

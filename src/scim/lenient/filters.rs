@@ -1,6 +1,7 @@
 //! Filters beyond the grammar of RFC 7644 §3.4.2.2.
 
 use crate::scim::filter::{AttributeRef, Filter, Literal, Operator};
+use crate::scim::registry::{ENTERPRISE_USER, ResourceType, Target};
 
 /// Entra ID writes booleans as the texts "True" and "False", in filters
 /// (`roles[primary eq "True"].value`) as in bodies: `entra.json`.
@@ -47,4 +48,18 @@ pub fn test_behind_value_path(attribute: AttributeRef, filter: Filter, test: Fil
     items.push(test);
     let path = Filter::ValuePath { attribute, filter: Box::new(Filter::And(items)) };
     if negated { Filter::Not(Box::new(path)) } else { path }
+}
+
+/// What a name in a filter means that the schema does not have as it is: `manager` without its URN
+/// (Entra ID's reference checks, `entra.json`), and `email` (the example in Ping's guide,
+/// `ping.json`). Only in filters: a PATCH path says exactly what it changes.
+#[must_use]
+pub fn misnamed_attribute<'r>(name: &str, resource_type: &'r ResourceType) -> Option<Target<'r>> {
+    let extension = resource_type.extension(ENTERPRISE_USER)?;
+    let (schema, meant) = match name.to_ascii_lowercase().as_str() {
+        "email" => (None, resource_type.attribute("emails")),
+        "manager" => (Some(&*extension.schema), extension.schema.attribute("manager")),
+        _ => return None,
+    };
+    meant.map(|attribute| Target { extension: schema, attribute, sub_attribute: None })
 }

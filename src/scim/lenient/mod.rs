@@ -12,7 +12,7 @@ mod requests;
 mod schemas;
 mod values;
 
-pub use filters::{boolean_text, is_unquoted_text, test_behind_value_path};
+pub use filters::{boolean_text, is_unquoted_text, misnamed_attribute, test_behind_value_path};
 pub use notes::Notes;
 pub use operations::{key_as_path, member_id, names_element, no_path, one_in_array, operation_name, typed_element};
 pub use requests::{is_json, path_segments, unknown_parameter};

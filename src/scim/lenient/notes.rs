@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 /// Names that are written out at most; a body can have a million of them.
 const SHOWN: usize = 20;
 /// Characters of a name that are written out at most.
-const LONGEST: usize = 80;
+const LONGEST: usize = 100;
 
 /// What a request had that was ignored, and what was rewritten. Names of attributes only, never values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,12 +23,12 @@ struct Names {
 impl Notes {
     /// Something that means nothing here and was left out.
     pub fn ignored(&mut self, name: &str) {
-        self.ignored.add(name.to_owned());
+        self.ignored.add(clipped(name));
     }
 
     /// Something that was read as what it must have meant.
     pub fn rewrote(&mut self, name: &str, what: &str) {
-        self.rewritten.add(format!("{name} ({what})"));
+        self.rewritten.add(format!("{} ({what})", clipped(name)));
     }
 
     /// The explanation of an operation with these notes behind it.
@@ -42,11 +42,7 @@ impl Notes {
 }
 
 impl Names {
-    fn add(&mut self, mut name: String) {
-        if let Some((end, _)) = name.char_indices().nth(LONGEST) {
-            name.truncate(end);
-            name.push('…');
-        }
+    fn add(&mut self, name: String) {
         if self.shown.contains(&name) {
             return;
         }
@@ -69,6 +65,13 @@ impl Names {
     }
 }
 
+fn clipped(name: &str) -> String {
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+        None => name.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +88,6 @@ mod tests {
             notes.ignored(&format!("{number}{}", "é".repeat(1_000)));
         }
         let text = notes.after("");
-        assert!(text.len() < 4_000 && text.contains(" and 99981 more."), "{text}");
+        assert!(text.len() < 5_000 && text.contains(" and 99981 more."), "{text}");
     }
 }

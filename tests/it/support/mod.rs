@@ -5,7 +5,9 @@ pub mod postgres;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use diesel::sql_types::Text;
 use headcount::store::connection::Connection;
+use headcount::store::sql::Sql;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -158,6 +160,23 @@ impl Server {
     pub async fn as_bearer(&self, token: &str, path: &str) -> (StatusCode, Value) {
         let response = self.client.get(format!("{}{path}", self.base)).bearer_auth(token).send().await.unwrap();
         (response.status(), serde_json::from_str(&response.text().await.unwrap()).unwrap())
+    }
+
+    /// Gives the organization a schema of its own.
+    pub fn extension(&self, schema: &Value) {
+        let file = self.directory.join("extension.json");
+        std::fs::write(&file, schema.to_string()).unwrap();
+        self.command(&["schema", "add", "--organization", "acme", "--file", file.to_str().unwrap()]);
+    }
+
+    /// What the provisioning log says of a request.
+    pub fn explanation(&self, request_id: &str) -> String {
+        let mut connection = Connection::open(&self.url.parse().unwrap()).unwrap();
+        let rows = Sql::new("SELECT explanation FROM provisioning_log WHERE request_id = ?")
+            .bind(request_id)
+            .load::<Text, String>(&mut connection)
+            .unwrap();
+        rows.join("\n")
     }
 
     /// The resources a filter finds.
