@@ -14,8 +14,9 @@ use crate::scim::registry::Kind;
 use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
+use crate::store::members::{self, NewMember};
 use crate::store::organizations::{self, Organization};
-use crate::store::resources::{self, NewMember, Written};
+use crate::store::resources::{self, Written};
 
 /// A new organization.
 #[derive(Clone, Debug)]
@@ -105,7 +106,7 @@ fn insert_owner(
         address_key: derived.address_key.as_deref(),
         waiting_since: None,
     };
-    resources::insert_member(batch, organization, id, member);
+    members::insert_member(batch, organization, id, member);
     Ok(id.to_string())
 }
 
@@ -136,7 +137,7 @@ pub fn set(
             ));
         }
         let free = seats - usage.used - usage.pending;
-        for found in resources::waiting(connection, organization.id, None, free.min(usage.waiting))? {
+        for found in members::waiting(connection, organization.id, None, free.min(usage.waiting))? {
             crate::provisioning::users::admit(
                 &administration.provisioning,
                 organization.id,

@@ -25,7 +25,8 @@ pub struct Position {
 }
 
 impl Position {
-    const FIRST: Self = Self { after: None, offset: 0, total: -1 };
+    /// Where a walk begins.
+    pub const FIRST: Self = Self { after: None, offset: 0, total: -1 };
 }
 
 /// A number for what the query asks; a cursor works only with the query it came from.

@@ -96,7 +96,7 @@ pub fn create(
     };
     record(&mut batch, service, call, caller, outcome);
     let shown_members = group_members::named(connection, caller.organization, &members.add)?;
-    let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text };
+    let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text, in_groups: false };
     Ok(Planned {
         batch,
         answer: Shown { kind: Kind::Group, resource, groups: Vec::new(), members: Members::All(shown_members) },

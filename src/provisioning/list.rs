@@ -16,12 +16,12 @@ use super::{Caller, Service, groups};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{ResourceId, TokenId};
-use crate::organization::seats::Usage;
 use crate::scim::filter::{AttributeRef, Filter};
 use crate::scim::registry::{Kind, Named, ResourceType};
 use crate::scim::schema::AttributeType;
 use crate::store::connection::Connection;
 use crate::store::filter_sql::{self, Place, Predicate};
+use crate::store::group_members::Membership;
 use crate::store::resources::{COLUMNS, Resource, ResourceColumns, ResourceRow, from_row};
 use crate::store::sql::{Sql, SqlId};
 use crate::store::{database_error, group_members, organizations};
@@ -87,8 +87,8 @@ struct Plan<'a> {
     filter: Option<Filter>,
     predicate: Option<Sql>,
     exact: bool,
+    narrow: bool,
     sort: Option<Sort>,
-    total_of_kind: i64,
 }
 
 struct Sort {
@@ -110,8 +110,7 @@ pub fn list(
 ) -> Result<Page> {
     let resource_type = caller.registry.resource_type(kind);
     let filter = query.filter.as_deref().map(|text| Filter::parse(text, resource_type)).transpose()?;
-    let usage = organizations::usage(connection, caller.organization)?;
-    let plan = plan(service, caller, kind, filter, sort(query, resource_type), &usage);
+    let plan = plan(service, caller, kind, filter, sort(query, resource_type));
     let fingerprint = cursor::fingerprint(kind, query);
     let now = service.clock.now();
     let position = match query.cursor.as_deref() {
@@ -141,24 +140,13 @@ struct Found {
     next: Option<Position>,
 }
 
-fn plan<'a>(
-    service: &'a Service,
-    caller: &Caller,
-    kind: Kind,
-    filter: Option<Filter>,
-    sort: Option<Sort>,
-    usage: &Usage,
-) -> Plan<'a> {
+fn plan<'a>(service: &'a Service, caller: &Caller, kind: Kind, filter: Option<Filter>, sort: Option<Sort>) -> Plan<'a> {
     let place = Place { organization: caller.organization, kind, storage: &service.storage };
     let predicate = match &filter {
         Some(filter) => filter_sql::predicate(filter, place),
         None => Predicate { sql: None, exact: true, narrow: false },
     };
-    let total_of_kind = match kind {
-        Kind::User => usage.users,
-        Kind::Group => usage.groups,
-    };
-    Plan { place, filter, predicate: predicate.sql, exact: predicate.exact, sort, total_of_kind }
+    Plan { place, filter, predicate: predicate.sql, exact: predicate.exact, narrow: predicate.narrow, sort }
 }
 
 fn sort(query: &Query, resource_type: &ResourceType) -> Option<Sort> {
@@ -197,6 +185,12 @@ fn by_index(
     count: i64,
     fingerprint: u64,
 ) -> Result<Found> {
+    if position.is_none_or(|position| position == Position::FIRST)
+        && query.start_index <= 1
+        && let Some(found) = handful(connection, plan, query, count)?
+    {
+        return Ok(found);
+    }
     let walk = (caller.token, fingerprint);
     let known =
         if plan.sort.is_none() && position.is_none() { service.walks.at(walk, query.start_index) } else { None };
@@ -224,9 +218,40 @@ fn by_index(
     Ok(Found { page: page(plan, query, total, resources), next })
 }
 
+/// Resources a narrow filter most often finds at most.
+const HANDFUL: usize = 32;
+
+/// The first page of a filter that an index answers, read whole and counted here, in one statement.
+/// `None` when there is more than a handful.
+fn handful(connection: &mut Connection, plan: &Plan<'_>, query: &Query, count: i64) -> Result<Option<Found>> {
+    if !plan.narrow || plan.sort.is_some() {
+        return Ok(None);
+    }
+    let mut sql = Sql::new("SELECT ");
+    // No ORDER BY: it would make the planner walk the primary key instead of the filter's index.
+    sql.push(COLUMNS).append(filter_sql::from_where(plan.place, plan.predicate.as_ref())).push(" LIMIT ");
+    sql.push_bind(i64::try_from(HANDFUL).unwrap_or(0) + 1);
+    let rows = sql.load::<ResourceColumns, ResourceRow>(connection).map_err(database_error)?;
+    if rows.len() > HANDFUL {
+        return Ok(None);
+    }
+    let total = i64::try_from(rows.len()).unwrap_or(0);
+    let mut resources: Vec<Resource> = rows.into_iter().map(from_row).collect();
+    resources.sort_unstable_by_key(|resource| resource.id);
+    resources.truncate(usize::try_from(count).unwrap_or(0));
+    let last = resources.last().filter(|_| count < total).map(|resource| resource.id);
+    let next = last.map(|after| Position { after: Some(after), offset: 0, total });
+    Ok(Some(Found { page: page(plan, query, total, resources), next }))
+}
+
 fn total(connection: &mut Connection, plan: &Plan<'_>) -> Result<i64> {
     if plan.filter.is_none() {
-        return Ok(plan.total_of_kind);
+        // Counted in the transaction of each change, not here.
+        let usage = organizations::usage(connection, plan.place.organization)?;
+        return Ok(match plan.place.kind {
+            Kind::User => usage.users,
+            Kind::Group => usage.groups,
+        });
     }
     let mut sql = Sql::new("SELECT count(*)");
     sql.append(filter_sql::from_where(plan.place, plan.predicate.as_ref()));
@@ -443,12 +468,14 @@ fn add_all_relations(connection: &mut Connection, caller: &Caller, kind: Kind, s
 }
 
 fn add_groups(connection: &mut Connection, caller: &Caller, shown: &mut [Shown]) -> Result<()> {
-    let ids: Vec<ResourceId> = shown.iter().map(|shown| shown.resource.id).collect();
-    let mut memberships = group_members::groups_of(connection, caller.organization, &ids)?;
+    let ids: Vec<ResourceId> =
+        shown.iter().filter(|shown| shown.resource.in_groups).map(|shown| shown.resource.id).collect();
+    let mut of_member: HashMap<ResourceId, Vec<Membership>> = HashMap::new();
+    for membership in group_members::groups_of(connection, caller.organization, &ids)? {
+        of_member.entry(membership.member).or_default().push(membership);
+    }
     for shown in shown {
-        let (of_this, rest) = memberships.into_iter().partition(|membership| membership.member == shown.resource.id);
-        shown.groups = of_this;
-        memberships = rest;
+        shown.groups = of_member.remove(&shown.resource.id).unwrap_or_default();
     }
     Ok(())
 }

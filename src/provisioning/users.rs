@@ -8,7 +8,7 @@ use super::{Call, Caller, Planned, Service};
 use crate::error::{Code, Error, Result};
 use crate::id::ResourceId;
 use crate::organization::role::Role;
-use crate::organization::seats::{Change, Standing};
+use crate::organization::seats::{Change, Standing, Usage};
 use crate::scim::document::{Accepted, Document};
 use crate::scim::index::Derived;
 use crate::scim::lenient::Notes;
@@ -16,7 +16,8 @@ use crate::scim::patch;
 use crate::scim::registry::{Kind, ResourceType};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
-use crate::store::resources::{self, Member, NewMember, Resource, Written};
+use crate::store::members::{self, Candidates, Member, NewMember, User};
+use crate::store::resources::{self, Resource, Written};
 use crate::store::{group_members, organizations};
 
 /// A User as stored, read back into the rules' types.
@@ -28,7 +29,7 @@ struct Stored {
 }
 
 impl Stored {
-    fn new(service: &Service, (resource, member): (Resource, Member)) -> Result<Self> {
+    fn new(service: &Service, (resource, member): User) -> Result<Self> {
         let document = Document::from_stored(&resource.document)?;
         let derived = service.storage.derive(&document, Kind::User)?;
         Ok(Self { resource, member, document, derived })
@@ -61,49 +62,44 @@ pub fn create(
 ) -> Result<Planned<Shown>> {
     let accepted = Document::from_request(body, user_type(caller))?;
     let derived = service.storage.derive(&accepted.document, Kind::User)?;
-    match existing(connection, caller, &derived)? {
+    let (usage, candidates) = members::candidates(
+        connection,
+        caller.organization,
+        derived.user_name_key.as_deref(),
+        derived.external_id.as_deref(),
+        derived.address_key.as_deref(),
+    )?;
+    match meant(candidates, &derived) {
         Some(found) => {
             let stored = Stored::new(service, found)?;
-            take_over(connection, service, call, caller, stored, accepted, &derived)
+            take_over(connection, service, call, caller, usage, stored, accepted, &derived)
         }
-        None => create_new(connection, service, call, caller, accepted, derived),
+        None => create_new(service, call, caller, usage, accepted, derived),
     }
 }
 
-/// The User a POST may mean: by userName, else by an externalId only it has, else by its address.
-fn existing(connection: &mut Connection, caller: &Caller, derived: &Derived) -> Result<Option<(Resource, Member)>> {
-    if let Some(key) = &derived.user_name_key
-        && let Some(found) = resources::user_by_name(connection, caller.organization, key)?
-    {
-        return Ok(Some(found));
-    }
-    if let Some(external_id) = &derived.external_id
-        && let Some(found) = resources::only_user_by_external_id(connection, caller.organization, external_id)?
-        && found.1.status == Standing::Deactivated.name()
-        && found.1.address_key.is_some()
-        && found.1.address_key == derived.address_key
-    {
-        return Ok(Some(found));
-    }
-    if let Some(address) = &derived.address_key
-        && let Some(found) = resources::only_user_by_address(connection, caller.organization, address)?
-        && !found.1.provisioned
-    {
-        return Ok(Some(found));
-    }
-    Ok(None)
+/// The User a POST means: by userName, else by an externalId only it has, else by its address.
+fn meant(candidates: Candidates, derived: &Derived) -> Option<User> {
+    let is_restorable = |(_, member): &User| {
+        member.status == Standing::Deactivated.name()
+            && member.address_key.is_some()
+            && member.address_key == derived.address_key
+    };
+    candidates
+        .by_user_name
+        .or_else(|| candidates.by_external_id.filter(is_restorable))
+        .or_else(|| candidates.by_address.filter(|(_, member)| !member.provisioned))
 }
 
 fn create_new(
-    connection: &mut Connection,
     service: &Service,
     call: &Call,
     caller: &Caller,
+    usage: Usage,
     accepted: Accepted,
     derived: Derived,
 ) -> Result<Planned<Shown>> {
     let Accepted { mut document, notes, .. } = accepted;
-    let usage = organizations::usage(connection, caller.organization)?;
     let standing = usage.admit(caller.seat_policy, None, derived.active)?;
     let derived = hold_back(&mut document, derived, standing);
     let now = service.clock.now().to_millisecond().0;
@@ -115,7 +111,7 @@ fn create_new(
         caller.organization,
         Written { id, kind: Kind::User, now, document: &text, derived: &derived },
     );
-    resources::insert_member(
+    members::insert_member(
         &mut batch,
         caller.organization,
         id,
@@ -143,16 +139,18 @@ fn create_new(
         after: Some(&text),
     };
     record(&mut batch, service, call, caller, outcome);
-    let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text };
+    let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text, in_groups: false };
     Ok(Planned { batch, answer: Shown { kind: Kind::User, resource, groups: Vec::new(), members: Members::Left } })
 }
 
 /// A POST met a User that exists: adopt, restore, or 409.
+#[expect(clippy::too_many_arguments, reason = "the whole of one decision")]
 fn take_over(
     connection: &mut Connection,
     service: &Service,
     call: &Call,
     caller: &Caller,
+    usage: Usage,
     stored: Stored,
     accepted: Accepted,
     derived: &Derived,
@@ -176,7 +174,8 @@ fn take_over(
         document.keep_emails_of(&stored.document);
         "Adopted: this member is managed by provisioning from now on."
     };
-    let change = Rewrite { document, status: 201, action: "user.restored", explanation, notes: accepted.notes };
+    let notes = accepted.notes;
+    let change = Rewrite { usage, document, status: 201, action: "user.restored", explanation, notes };
     rewrite(connection, service, call, caller, &stored, change)
 }
 
@@ -203,10 +202,11 @@ pub fn replace(
     body: &Value,
     if_match: Option<&str>,
 ) -> Result<Planned<Shown>> {
-    let stored = load(connection, service, caller, id, if_match)?;
+    let (usage, stored) = load(connection, service, caller, id, if_match)?;
     let mut accepted = Document::from_request(body, user_type(caller))?;
     accepted.document.keep_immutable(&stored.document, user_type(caller))?;
     let change = Rewrite {
+        usage,
         document: accepted.document,
         status: 200,
         action: "user.replaced",
@@ -229,9 +229,10 @@ pub fn patch(
     body: &Value,
     if_match: Option<&str>,
 ) -> Result<Planned<Shown>> {
-    let stored = load(connection, service, caller, id, if_match)?;
+    let (usage, stored) = load(connection, service, caller, id, if_match)?;
     let plan = patch::plan(&stored.document, body, user_type(caller))?;
     let change = Rewrite {
+        usage,
         document: plan.document,
         status: 200,
         action: "user.patched",
@@ -242,6 +243,8 @@ pub fn patch(
 }
 
 struct Rewrite {
+    /// The ledger as it was read with the User.
+    usage: Usage,
     document: Document,
     status: u16,
     action: &'static str,
@@ -263,7 +266,7 @@ fn rewrite(
     if derived.user_name_key != stored.derived.user_name_key {
         refuse_taken(connection, caller, stored.resource.id, &derived, &document)?;
     }
-    let usage = organizations::usage(connection, caller.organization)?;
+    let usage = change.usage;
     let standing = usage.admit(caller.seat_policy, Some(stored.standing()), derived.active)?;
     let derived = hold_back(&mut document, derived, standing);
     let mut ledger = Change::default();
@@ -282,7 +285,7 @@ fn rewrite(
     }
     if changed || !stored.member.provisioned || standing != stored.standing() {
         let waiting_since = (standing == Standing::Waiting).then_some(now);
-        resources::update_member(
+        members::update_member(
             &mut batch,
             caller.organization,
             resource.id,
@@ -334,7 +337,7 @@ fn admit_next(
     connection: &mut Connection,
     service: &Service,
     caller: &Caller,
-    usage: &crate::organization::seats::Usage,
+    usage: &Usage,
     except: ResourceId,
     batch: &mut Batch,
     ledger: &mut Change,
@@ -342,7 +345,7 @@ fn admit_next(
     if usage.waiting == 0 {
         return Ok(());
     }
-    let Some(found) = resources::waiting(connection, caller.organization, Some(except), 1)?.pop() else {
+    let Some(found) = members::waiting(connection, caller.organization, Some(except), 1)?.pop() else {
         return Ok(());
     };
     admit(service, caller.organization, found, batch, ledger)
@@ -355,7 +358,7 @@ fn admit_next(
 pub fn admit(
     service: &Service,
     organization: crate::id::OrganizationId,
-    found: (Resource, Member),
+    found: User,
     batch: &mut Batch,
     ledger: &mut Change,
 ) -> Result<()> {
@@ -367,7 +370,7 @@ pub fn admit(
     let now = service.clock.now().to_millisecond().0;
     let written = Written { id: stored.resource.id, kind: Kind::User, now, document: &text, derived: &derived };
     resources::update(batch, organization, stored.resource.version, written, &stored.derived);
-    resources::update_member(
+    members::update_member(
         batch,
         organization,
         stored.resource.id,
@@ -391,15 +394,18 @@ pub fn delete(
     id: ResourceId,
     if_match: Option<&str>,
 ) -> Result<Planned<()>> {
-    let stored = load(connection, service, caller, id, if_match)?;
-    let usage = organizations::usage(connection, caller.organization)?;
+    let (usage, stored) = load(connection, service, caller, id, if_match)?;
     let mut ledger = Change::default();
     ledger.moves(stored.role(), Some(stored.standing()), None);
     usage.keep_an_owner(&ledger, &stored.name())?;
     let mut batch = Batch::default();
     resources::delete(&mut batch, caller.organization, Kind::User, id, stored.resource.version, &stored.derived);
-    let memberships = group_members::groups_of(connection, caller.organization, &[id])?;
-    if !memberships.is_empty() {
+    let memberships = if stored.resource.in_groups {
+        group_members::groups_of(connection, caller.organization, &[id])?
+    } else {
+        Vec::new()
+    };
+    if stored.resource.in_groups {
         group_members::delete_of(&mut batch, caller.organization, id, Kind::User);
     }
     if ledger.used < 0 {
@@ -435,10 +441,11 @@ fn load(
     caller: &Caller,
     id: ResourceId,
     if_match: Option<&str>,
-) -> Result<Stored> {
-    let found = resources::user(connection, caller.organization, id)?.ok_or_else(|| not_found(&id.to_string()))?;
+) -> Result<(Usage, Stored)> {
+    let (usage, found) = members::user(connection, caller.organization, id)?;
+    let found = found.ok_or_else(|| not_found(&id.to_string()))?;
     check_version(if_match, found.0.version)?;
-    Stored::new(service, found)
+    Ok((usage, Stored::new(service, found)?))
 }
 
 /// Compares `If-Match` with a resource's version (RFC 7644 §3.14).
@@ -465,20 +472,20 @@ fn refuse_taken(
     document: &Document,
 ) -> Result<()> {
     let Some(key) = &derived.user_name_key else { return Ok(()) };
-    match resources::user_by_name(connection, caller.organization, key)? {
-        Some((other, _)) if other.id != id => Err(Error::new(
+    if members::user_name_is_taken(connection, caller.organization, key, id)? {
+        return Err(Error::new(
             Code::Uniqueness,
             format!(
                 "Another user has the userName \"{}\". Choose another or update that user.",
                 document.user_name().unwrap_or_default()
             ),
-        )),
-        _ => Ok(()),
+        ));
     }
+    Ok(())
 }
 
 fn shown(connection: &mut Connection, caller: &Caller, resource: Resource, with_groups: bool) -> Result<Shown> {
-    let groups = if with_groups {
+    let groups = if with_groups && resource.in_groups {
         group_members::groups_of(connection, caller.organization, &[resource.id])?
     } else {
         Vec::new()

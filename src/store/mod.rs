@@ -14,6 +14,7 @@ mod writer;
 pub mod associated_domains;
 pub mod filter_sql;
 pub mod group_members;
+pub mod members;
 pub mod organizations;
 pub mod provisioning_log;
 pub mod provisioning_tokens;

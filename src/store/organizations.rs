@@ -106,18 +106,28 @@ pub fn update_settings(
     }
 }
 
+/// The ledger's columns in `organization_usage u`.
+pub(super) const USAGE: &str = "u.seats, u.seats_used, u.seats_pending, u.waiting, u.active_owners, u.users, u.groups";
+/// Their types.
+pub(super) type UsageColumns = (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt);
+/// Their values.
+pub(super) type UsageRow = (i64, i64, i64, i64, i64, i64, i64);
+
+/// Makes a [`Usage`] of a row.
+pub(super) const fn usage_from_row(row: UsageRow) -> Usage {
+    let (seats, used, pending, waiting, active_owners, users, groups) = row;
+    Usage { seats, used, pending, waiting, active_owners, users, groups }
+}
+
 /// The ledger.
 ///
 /// # Errors
 /// The database's.
 pub fn usage(connection: &mut Connection, organization: OrganizationId) -> Result<Usage> {
-    let row = Sql::new("SELECT seats, seats_used, seats_pending, waiting, active_owners, users, groups FROM organization_usage WHERE organization_id = ?")
-        .bind(organization)
-        .first::<(BigInt, BigInt, BigInt, BigInt, BigInt, BigInt, BigInt), (i64, i64, i64, i64, i64, i64, i64)>(connection)
-        .map_err(database_error)?;
-    let (seats, used, pending, waiting, active_owners, users, groups) =
-        row.ok_or_else(|| crate::error::Error::internal("an organization has no usage row"))?;
-    Ok(Usage { seats, used, pending, waiting, active_owners, users, groups })
+    let mut sql = Sql::new("SELECT ");
+    sql.push(USAGE).push(" FROM organization_usage u WHERE u.organization_id = ").push_bind(organization);
+    let row = sql.first::<UsageColumns, UsageRow>(connection).map_err(database_error)?;
+    row.map(usage_from_row).ok_or_else(|| crate::error::Error::internal("an organization has no usage row"))
 }
 
 /// Adds a change to the ledger. The table's constraints refuse what a race would break.

@@ -1,4 +1,4 @@
-//! Users and Groups as documents with their keys, and the member row of a User (floor 2).
+//! Users and Groups as documents with their keys (floor 2).
 
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
@@ -20,15 +20,8 @@ pub struct Resource {
     pub updated_at: i64,
     /// Canonical JSON without `id`, `meta`, `groups` and `members`.
     pub document: String,
-}
-
-/// The member row of a User.
-#[derive(Clone, Debug)]
-pub struct Member {
-    pub role: String,
-    pub status: String,
-    pub provisioned: bool,
-    pub address_key: Option<String>,
+    /// Whether it is a member of any group, so that nobody looks for groups in vain.
+    pub in_groups: bool,
 }
 
 /// How a kind is stored.
@@ -66,17 +59,18 @@ pub fn shown_name(document: &str) -> Option<String> {
 }
 
 /// The columns every read of a resource takes.
-pub const COLUMNS: &str = "r.id, r.version, r.created_at, r.updated_at, r.document";
+pub const COLUMNS: &str = "r.id, r.version, r.created_at, r.updated_at, r.document, \
+     EXISTS (SELECT 1 FROM group_members x WHERE x.organization_id = r.organization_id AND x.member_id = r.id)";
 /// Their types.
-pub type ResourceColumns = (SqlId, BigInt, BigInt, BigInt, Text);
+pub type ResourceColumns = (SqlId, BigInt, BigInt, BigInt, Text, Bool);
 /// Their values.
-pub type ResourceRow = (ResourceId, i64, i64, i64, String);
+pub type ResourceRow = (ResourceId, i64, i64, i64, String, bool);
 
 /// Makes a [`Resource`] of a row.
 #[must_use]
 pub fn from_row(row: ResourceRow) -> Resource {
-    let (id, version, created_at, updated_at, document) = row;
-    Resource { id, version, created_at, updated_at, document }
+    let (id, version, created_at, updated_at, document, in_groups) = row;
+    Resource { id, version, created_at, updated_at, document, in_groups }
 }
 
 /// One resource by its id.
@@ -89,113 +83,11 @@ pub fn get(
     kind: Kind,
     id: ResourceId,
 ) -> Result<Option<Resource>> {
-    let row = Sql::new("SELECT r.id, r.version, r.created_at, r.updated_at, r.document FROM resources r WHERE r.organization_id = ? AND r.kind = ? AND r.id = ?")
-        .bind(organization)
-        .bind(kind_number(kind))
-        .bind(id)
-        .first::<ResourceColumns, ResourceRow>(connection)
-        .map_err(database_error)?;
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM resources r WHERE r.organization_id = ").push_bind(organization);
+    sql.push(" AND r.kind = ").push_bind(kind_number(kind)).push(" AND r.id = ").push_bind(id);
+    let row = sql.first::<ResourceColumns, ResourceRow>(connection).map_err(database_error)?;
     Ok(row.map(from_row))
-}
-
-type UserColumns = (SqlId, BigInt, BigInt, BigInt, Text, Text, Text, Bool, Nullable<Text>);
-type UserRow = (ResourceId, i64, i64, i64, String, String, String, bool, Option<String>);
-const USERS: &str = "SELECT r.id, r.version, r.created_at, r.updated_at, r.document, m.role, m.status, m.provisioned, m.address_key \
-     FROM resources r JOIN members m ON m.organization_id = r.organization_id AND m.id = r.id WHERE r.kind = 1 AND r.organization_id = ";
-
-fn user_from_row(row: UserRow) -> (Resource, Member) {
-    let (id, version, created_at, updated_at, document, role, status, provisioned, address_key) = row;
-    (Resource { id, version, created_at, updated_at, document }, Member { role, status, provisioned, address_key })
-}
-
-fn users(connection: &mut Connection, organization: OrganizationId, condition: Sql) -> Result<Vec<(Resource, Member)>> {
-    let mut sql = Sql::new(USERS);
-    // No ORDER BY: it would make the planner walk the primary key instead of the index of the condition.
-    sql.push_bind(organization).append(condition).push(" LIMIT 2");
-    Ok(sql.load::<UserColumns, UserRow>(connection).map_err(database_error)?.into_iter().map(user_from_row).collect())
-}
-
-/// A User with its member row.
-///
-/// # Errors
-/// The database's.
-pub fn user(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    id: ResourceId,
-) -> Result<Option<(Resource, Member)>> {
-    Ok(users(connection, organization, Sql::new(" AND r.id = ?").bind(id))?.into_iter().next())
-}
-
-/// The User with this userName.
-///
-/// # Errors
-/// The database's.
-pub fn user_by_name(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    user_name_key: &str,
-) -> Result<Option<(Resource, Member)>> {
-    Ok(users(connection, organization, Sql::new(" AND r.user_name_key = ?").bind(user_name_key))?.into_iter().next())
-}
-
-/// The User that alone has this externalId.
-///
-/// # Errors
-/// The database's.
-pub fn only_user_by_external_id(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    external_id: &str,
-) -> Result<Option<(Resource, Member)>> {
-    Ok(alone(users(connection, organization, Sql::new(" AND r.external_id = ?").bind(external_id))?))
-}
-
-/// The User that alone has this address.
-///
-/// # Errors
-/// The database's.
-pub fn only_user_by_address(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    address_key: &str,
-) -> Result<Option<(Resource, Member)>> {
-    Ok(alone(users(
-        connection,
-        organization,
-        by_member(organization, Sql::new("w.address_key = ?").bind(address_key)),
-    )?))
-}
-
-/// The ids come from the members' index first: joined the other way round every User would be looked at.
-fn by_member(organization: OrganizationId, condition: Sql) -> Sql {
-    let mut sql = Sql::new(" AND r.id IN (SELECT w.id FROM members w WHERE w.organization_id = ");
-    sql.push_bind(organization).push(" AND ").append(condition).push(")");
-    sql
-}
-
-fn alone(mut found: Vec<(Resource, Member)>) -> Option<(Resource, Member)> {
-    if found.len() == 1 { found.pop() } else { None }
-}
-
-/// The Users that have waited longest for a seat, but for one that is being changed.
-///
-/// # Errors
-/// The database's.
-pub fn waiting(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    except: Option<ResourceId>,
-    limit: i64,
-) -> Result<Vec<(Resource, Member)>> {
-    let mut first = Sql::new("w.waiting_since IS NOT NULL");
-    if let Some(except) = except {
-        first.push(" AND w.id <> ").push_bind(except);
-    }
-    first.push(" ORDER BY w.waiting_since, w.id LIMIT ").push_bind(limit.max(0));
-    let mut sql = Sql::new(USERS);
-    sql.push_bind(organization).append(by_member(organization, first)).push(" ORDER BY m.waiting_since, m.id");
-    Ok(sql.load::<UserColumns, UserRow>(connection).map_err(database_error)?.into_iter().map(user_from_row).collect())
 }
 
 /// What is written of a resource.
@@ -404,57 +296,4 @@ fn insert_elements(batch: &mut Batch, organization: OrganizationId, resource: Re
             })
             .collect(),
     });
-}
-
-/// The member row of a new User.
-#[derive(Clone, Copy, Debug)]
-pub struct NewMember<'a> {
-    pub role: &'a str,
-    pub role_source: &'a str,
-    pub status: &'a str,
-    pub source: &'a str,
-    pub provisioned: bool,
-    pub address_key: Option<&'a str>,
-    pub waiting_since: Option<i64>,
-}
-
-/// Inserts the member row of a new User.
-pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: ResourceId, member: NewMember<'_>) {
-    batch.run(
-        Sql::new(
-            "INSERT INTO members (organization_id, id, role, role_source, status, suspended, source, provisioned, address_key, waiting_since) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(organization)
-        .bind(id)
-        .bind(member.role)
-        .bind(member.role_source)
-        .bind(member.status)
-        .bind(false)
-        .bind(member.source)
-        .bind(member.provisioned)
-        .bind(member.address_key)
-        .bind(member.waiting_since),
-    );
-}
-
-/// Changes what provisioning may change of a member; a place on the waitlist once taken is kept.
-pub fn update_member(
-    batch: &mut Batch,
-    organization: OrganizationId,
-    id: ResourceId,
-    status: &str,
-    address_key: Option<&str>,
-    waiting_since: Option<i64>,
-) {
-    let mut sql = Sql::new("UPDATE members SET provisioned = ?, status = ?, address_key = ?, waiting_since = ")
-        .bind(true)
-        .bind(status)
-        .bind(address_key);
-    match waiting_since {
-        Some(since) => sql.push("coalesce(waiting_since, ").push_bind(since).push(")"),
-        None => sql.push("NULL"),
-    };
-    sql.push(" WHERE organization_id = ").push_bind(organization).push(" AND id = ").push_bind(id);
-    batch.run_once(sql);
 }

@@ -1,0 +1,232 @@
+//! The member row of a User, and Users found with it and with the seat ledger in one statement (floor 2).
+
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+
+use super::batch::Batch;
+use super::connection::Connection;
+use super::database_error;
+use super::organizations::{USAGE, UsageColumns, UsageRow, usage_from_row};
+use super::resources::{COLUMNS, Resource, ResourceColumns, ResourceRow, from_row};
+use super::sql::Sql;
+use crate::error::{Error, Result};
+use crate::id::{OrganizationId, ResourceId};
+use crate::organization::seats::Usage;
+
+/// The member row of a User.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub role: String,
+    pub status: String,
+    pub provisioned: bool,
+    pub address_key: Option<String>,
+}
+
+/// A User with its member row.
+pub type User = (Resource, Member);
+
+type MemberColumns = (Text, Text, Bool, Nullable<Text>);
+type MemberRow = (String, String, bool, Option<String>);
+type UserColumns = (BigInt, ResourceColumns, MemberColumns);
+type UserRow = (i64, ResourceRow, MemberRow);
+
+fn user_from_row((way, resource, (role, status, provisioned, address_key)): UserRow) -> (i64, User) {
+    (way, (from_row(resource), Member { role, status, provisioned, address_key }))
+}
+
+/// `SELECT` of Users under a condition; `way` says which condition found a row.
+// No ORDER BY: it would make the planner walk the primary key instead of the index of the condition.
+fn users(way: &str, organization: OrganizationId, condition: Sql, limit: i64) -> Sql {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(way).push(" AS way, ").push(COLUMNS).push(" AS in_groups, m.role, m.status, m.provisioned, m.address_key");
+    sql.push(" FROM resources r JOIN members m ON m.organization_id = r.organization_id AND m.id = r.id WHERE r.kind = 1 AND r.organization_id = ");
+    sql.push_bind(organization).append(condition).push(" LIMIT ").push_bind(limit);
+    sql
+}
+
+/// The ids come from the members' index first: joined the other way round every User would be looked at.
+fn by_member(organization: OrganizationId, condition: Sql) -> Sql {
+    let mut sql = Sql::new(" AND r.id IN (SELECT w.id FROM members w WHERE w.organization_id = ");
+    sql.push_bind(organization).push(" AND ").append(condition).push(")");
+    sql
+}
+
+/// The ledger and what the selections find, in one round trip.
+fn with_usage(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    selections: Vec<Sql>,
+) -> Result<(Usage, Vec<(i64, User)>)> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(USAGE).push(", f.* FROM organization_usage u LEFT JOIN (");
+    for (position, selection) in selections.into_iter().enumerate() {
+        // Each selection has a LIMIT of its own, which a compound select takes only inside parentheses.
+        sql.push(if position > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
+        sql.append(selection).push(") s");
+    }
+    sql.push(") f ON 1 = 1 WHERE u.organization_id = ").push_bind(organization);
+    let rows = sql
+        .load::<(UsageColumns, Nullable<UserColumns>), (UsageRow, Option<UserRow>)>(connection)
+        .map_err(database_error)?;
+    let usage = rows.first().map(|(usage, _)| usage_from_row(*usage));
+    let usage = usage.ok_or_else(|| Error::internal("an organization has no usage row"))?;
+    Ok((usage, rows.into_iter().filter_map(|(_, user)| user).map(user_from_row).collect()))
+}
+
+/// A User with its member row and the ledger.
+///
+/// # Errors
+/// The database's.
+pub fn user(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: ResourceId,
+) -> Result<(Usage, Option<User>)> {
+    let selection = users("CAST(0 AS BIGINT)", organization, Sql::new(" AND r.id = ").bind_here(id), 1);
+    let (usage, found) = with_usage(connection, organization, vec![selection])?;
+    Ok((usage, found.into_iter().next().map(|(_, user)| user)))
+}
+
+/// Who a POST may mean, by each key it has.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    /// The User with this userName.
+    pub by_user_name: Option<User>,
+    /// The User that alone has this externalId.
+    pub by_external_id: Option<User>,
+    /// The User that alone has this address.
+    pub by_address: Option<User>,
+}
+
+/// The candidates for these keys, and the ledger.
+///
+/// # Errors
+/// The database's.
+pub fn candidates(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    user_name_key: Option<&str>,
+    external_id: Option<&str>,
+    address_key: Option<&str>,
+) -> Result<(Usage, Candidates)> {
+    let mut selections = Vec::new();
+    // A key that is missing is NULL, which equals nothing: the statement's text stays the same.
+    selections.push(users(
+        "CAST(1 AS BIGINT)",
+        organization,
+        Sql::new(" AND r.user_name_key = ").bind_here(user_name_key),
+        1,
+    ));
+    selections.push(users(
+        "CAST(2 AS BIGINT)",
+        organization,
+        Sql::new(" AND r.external_id = ").bind_here(external_id),
+        2,
+    ));
+    let address = by_member(organization, Sql::new("w.address_key = ").bind_here(address_key));
+    selections.push(users("CAST(3 AS BIGINT)", organization, address, 2));
+    let (usage, found) = with_usage(connection, organization, selections)?;
+    let mut ways: [Vec<User>; 3] = Default::default();
+    for (way, user) in found {
+        if let Some(way) = usize::try_from(way - 1).ok().and_then(|way| ways.get_mut(way)) {
+            way.push(user);
+        }
+    }
+    let alone = |mut users: Vec<User>| if users.len() == 1 { users.pop() } else { None };
+    let [by_user_name, by_external_id, by_address] = ways.map(alone);
+    Ok((usage, Candidates { by_user_name, by_external_id, by_address }))
+}
+
+/// Whether another User than `except` has this userName.
+///
+/// # Errors
+/// The database's.
+pub fn user_name_is_taken(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    user_name_key: &str,
+    except: ResourceId,
+) -> Result<bool> {
+    let found =
+        Sql::new("SELECT CAST(1 AS BIGINT) FROM resources WHERE organization_id = ? AND user_name_key = ? AND id <> ?")
+            .bind(organization)
+            .bind(user_name_key)
+            .bind(except)
+            .first::<BigInt, i64>(connection)
+            .map_err(database_error)?;
+    Ok(found.is_some())
+}
+
+/// The Users that have waited longest for a seat, but for one that is being changed.
+///
+/// # Errors
+/// The database's.
+pub fn waiting(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    except: Option<ResourceId>,
+    limit: i64,
+) -> Result<Vec<User>> {
+    let mut first = Sql::new("w.waiting_since IS NOT NULL");
+    if let Some(except) = except {
+        first.push(" AND w.id <> ").push_bind(except);
+    }
+    first.push(" ORDER BY w.waiting_since, w.id LIMIT ").push_bind(limit.max(0));
+    let mut condition = by_member(organization, first);
+    condition.push(" ORDER BY m.waiting_since, m.id");
+    let sql = users("CAST(0 AS BIGINT)", organization, condition, limit.max(0));
+    let rows = sql.load::<UserColumns, UserRow>(connection).map_err(database_error)?;
+    Ok(rows.into_iter().map(|row| user_from_row(row).1).collect())
+}
+
+/// The member row of a new User.
+#[derive(Clone, Copy, Debug)]
+pub struct NewMember<'a> {
+    pub role: &'a str,
+    pub role_source: &'a str,
+    pub status: &'a str,
+    pub source: &'a str,
+    pub provisioned: bool,
+    pub address_key: Option<&'a str>,
+    pub waiting_since: Option<i64>,
+}
+
+/// Inserts the member row of a new User.
+pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: ResourceId, member: NewMember<'_>) {
+    batch.run(
+        Sql::new(
+            "INSERT INTO members (organization_id, id, role, role_source, status, suspended, source, provisioned, address_key, waiting_since) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(organization)
+        .bind(id)
+        .bind(member.role)
+        .bind(member.role_source)
+        .bind(member.status)
+        .bind(false)
+        .bind(member.source)
+        .bind(member.provisioned)
+        .bind(member.address_key)
+        .bind(member.waiting_since),
+    );
+}
+
+/// Changes what provisioning may change of a member; a place on the waitlist once taken is kept.
+pub fn update_member(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    id: ResourceId,
+    status: &str,
+    address_key: Option<&str>,
+    waiting_since: Option<i64>,
+) {
+    let mut sql = Sql::new("UPDATE members SET provisioned = ?, status = ?, address_key = ?, waiting_since = ")
+        .bind(true)
+        .bind(status)
+        .bind(address_key);
+    match waiting_since {
+        Some(since) => sql.push("coalesce(waiting_since, ").push_bind(since).push(")"),
+        None => sql.push("NULL"),
+    };
+    sql.push(" WHERE organization_id = ").push_bind(organization).push(" AND id = ").push_bind(id);
+    batch.run_once(sql);
+}
