@@ -25,6 +25,11 @@ pub enum Code {
     InvalidCursor,
     ExpiredCursor,
     InvalidCount,
+    // RFC 6749 §5.2
+    InvalidRequest,
+    InvalidClient,
+    UnauthorizedClient,
+    UnsupportedGrantType,
     // conditions without a scimType
     BadRequest,
     Unauthorized,
@@ -82,6 +87,10 @@ impl Code {
             Self::InvalidCursor => row("invalid_cursor", 400, Some("invalidCursor"), "The cursor is not one of ours"),
             Self::ExpiredCursor => row("expired_cursor", 400, Some("expiredCursor"), "The cursor has expired"),
             Self::InvalidCount => row("invalid_count", 400, Some("invalidCount"), "The count cannot be used"),
+            Self::InvalidRequest => row("invalid_request", 400, None, "The token request is not well formed"),
+            Self::InvalidClient => row("invalid_client", 401, None, "The client could not be authenticated"),
+            Self::UnauthorizedClient => row("unauthorized_client", 400, None, "The client gets no tokens"),
+            Self::UnsupportedGrantType => row("unsupported_grant_type", 400, None, "This grant is not offered"),
             Self::BadRequest => row("bad_request", 400, None, "The request cannot be understood"),
             Self::Unauthorized => row("unauthorized", 401, None, "Credentials are missing or not valid"),
             Self::Forbidden => row("forbidden", 403, None, "This is not allowed"),

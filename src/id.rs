@@ -24,6 +24,9 @@ pub mod of {
     /// A provisioning token.
     #[derive(Debug)]
     pub enum Token {}
+    /// A client that gets access tokens by OAuth 2.0 client credentials.
+    #[derive(Debug)]
+    pub enum Client {}
     /// An organization's extension schema.
     #[derive(Debug)]
     pub enum Extension {}
@@ -41,6 +44,8 @@ pub type OrganizationId = Id<of::Organization>;
 pub type ResourceId = Id<of::Resource>;
 /// The id of a provisioning token.
 pub type TokenId = Id<of::Token>;
+/// The id of a client, within its organization.
+pub type ClientId = Id<of::Client>;
 /// The id of an audit event or provisioning-log entry.
 pub type EventId = Id<of::Event>;
 

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! 0  clock  id  secret  text  error
-//! 1  scim  organization
+//! 1  scim  organization  jwt
 //! 2  store
 //! 4  audit  membership
 //! 5  provisioning  administration
@@ -20,6 +20,7 @@ pub mod config;
 pub mod error;
 pub mod http;
 pub mod id;
+pub mod jwt;
 pub mod organization;
 pub mod provisioning;
 pub mod scim;

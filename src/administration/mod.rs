@@ -3,6 +3,7 @@
 
 pub mod domain;
 pub mod organization;
+pub mod provisioning_client;
 pub mod provisioning_token;
 pub mod reindex;
 pub mod schema;

@@ -11,6 +11,7 @@ use tokio::net::TcpSocket;
 use super::Assembly;
 use crate::config::Config;
 use crate::http::{State, operations, routes};
+use crate::provisioning::client_assertion::Audience;
 
 /// Connections that may wait to be taken.
 const BACKLOG: u32 = 2_048;
@@ -45,6 +46,11 @@ pub fn prepare(config: &Config, assembly: &Assembly) -> Result<Prepared, String>
         provisioning: Arc::clone(&assembly.provisioning),
         clock: Arc::clone(&assembly.administration.clock),
         ids: assembly.administration.ids.clone(),
+        random: Arc::clone(&assembly.administration.random),
+        audience: Arc::new(Audience {
+            issuer: public_url.clone(),
+            token_endpoint: format!("{public_url}/oauth/token"),
+        }),
         scim_base: format!("{public_url}/scim/v2").into(),
         body_timeout: client_timeout,
         metrics: operations::Metrics::default(),

@@ -5,6 +5,7 @@ mod domain;
 mod operator;
 mod organization;
 mod print;
+mod provisioning_client;
 mod provisioning_token;
 mod schema;
 mod serve;
@@ -83,6 +84,9 @@ enum Question {
     /// Bearer tokens of identity providers
     #[command(subcommand)]
     ProvisioningToken(provisioning_token::Command),
+    /// Clients that get access tokens by OAuth 2.0 client credentials
+    #[command(subcommand)]
+    ProvisioningClient(provisioning_client::Command),
     /// Associated domains
     #[command(subcommand)]
     Domain(domain::Command),
@@ -142,6 +146,7 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
         Question::Organization(command) => organization::run(&Operator::open(config)?, command),
         Question::Schema(command) => schema::run(&Operator::open(config)?, command),
         Question::ProvisioningToken(command) => provisioning_token::run(&Operator::open(config)?, command),
+        Question::ProvisioningClient(command) => provisioning_client::run(&Operator::open(config)?, command),
         Question::Domain(command) => domain::run(&Operator::open(config)?, command),
         Question::Migrate => Ok(Operator::open(config)?.migrate()),
         Question::Reindex => Operator::open(config)?.reindex(),

@@ -46,6 +46,16 @@ impl Operator {
         self.runtime.block_on(work).map_err(|error| explain(&error))
     }
 
+    /// Runs a use case of several steps in one transaction.
+    pub(super) fn transaction(
+        &self,
+        use_case: impl Fn(&mut Connection, &Administration) -> UseCase<Value> + Send + Sync + 'static,
+    ) -> Result<Value, String> {
+        let administration = self.assembly.administration.clone();
+        let work = self.assembly.store.transaction(move |connection| use_case(connection, &administration));
+        self.runtime.block_on(work).map_err(|error| explain(&error))
+    }
+
     pub(super) fn migrate(&self) -> Value {
         json!({"applied": self.applied})
     }

@@ -5,6 +5,8 @@
 pub mod answer;
 pub mod authenticate;
 pub mod bulk;
+pub mod client_assertion;
+pub mod client_credentials;
 mod cursor;
 pub mod groups;
 pub mod list;

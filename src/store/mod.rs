@@ -16,6 +16,7 @@ pub mod filter_sql;
 pub mod group_members;
 pub mod members;
 pub mod organizations;
+pub mod provisioning_clients;
 pub mod provisioning_log;
 pub mod provisioning_tokens;
 pub mod resources;

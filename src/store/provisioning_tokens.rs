@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::database_error;
 use super::sql::{Sql, SqlId};
 use crate::error::Result;
-use crate::id::{OrganizationId, TokenId};
+use crate::id::{ClientId, OrganizationId, TokenId};
 use crate::secret::SecretHash;
 
 /// A token and what has to be known of its organization before anything else.
@@ -65,14 +65,14 @@ pub struct Listed {
     pub last_used_at: Option<i64>,
 }
 
-/// The organization's tokens, oldest first.
+/// The organization's tokens, oldest first; without those that clients got for an hour.
 ///
 /// # Errors
 /// The database's.
 pub fn list(connection: &mut Connection, organization: OrganizationId) -> Result<Vec<Listed>> {
     type Columns = (SqlId, Text, Text, BigInt, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>);
     type Row = (TokenId, String, String, i64, Option<i64>, Option<i64>, Option<i64>);
-    let rows = Sql::new("SELECT id, name, hint, created_at, expires_at, revoked_at, last_used_at FROM provisioning_tokens WHERE organization_id = ? ORDER BY id")
+    let rows = Sql::new("SELECT id, name, hint, created_at, expires_at, revoked_at, last_used_at FROM provisioning_tokens WHERE organization_id = ? AND client_id IS NULL ORDER BY id")
         .bind(organization)
         .load::<Columns, Row>(connection)
         .map_err(database_error)?;
@@ -101,6 +101,49 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, token: &Listed, h
             .bind(token.hint.as_str())
             .bind(token.created_at)
             .bind(token.expires_at),
+    );
+}
+
+/// An access token that a client gets.
+#[derive(Clone, Debug)]
+pub struct AccessToken<'a> {
+    pub id: TokenId,
+    pub client: ClientId,
+    pub name: &'a str,
+    pub hint: &'a str,
+    pub hash: SecretHash,
+    pub created_at: i64,
+    pub expires_at: i64,
+}
+
+/// Stores an access token by its hash, and forgets those of its client that expired before `expired`.
+pub fn insert_access_token(batch: &mut Batch, organization: OrganizationId, token: &AccessToken<'_>, expired: i64) {
+    batch.run(
+        Sql::new("DELETE FROM provisioning_tokens WHERE organization_id = ? AND client_id = ? AND expires_at < ?")
+            .bind(organization)
+            .bind(token.client)
+            .bind(expired),
+    );
+    batch.run(
+        Sql::new("INSERT INTO provisioning_tokens (organization_id, id, hash, name, hint, created_at, expires_at, client_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+            .bind(organization)
+            .bind(token.id)
+            .bind(token.hash)
+            .bind(token.name)
+            .bind(token.hint)
+            .bind(token.created_at)
+            .bind(token.expires_at)
+            .bind(token.client),
+    );
+}
+
+/// Revokes every access token of a client.
+pub fn revoke_of(batch: &mut Batch, organization: OrganizationId, client: ClientId, now: i64) {
+    batch.run(
+        Sql::new("UPDATE provisioning_tokens SET revoked_at = ? WHERE organization_id = ? AND client_id = ? AND revoked_at IS NULL")
+            .bind(now)
+            .bind(organization)
+            .bind(client),
     );
 }
 

@@ -10,6 +10,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("error", 0),
     ("scim", 1),
     ("organization", 1),
+    ("jwt", 1),
     ("store", 2),
     ("provisioning", 5),
     ("administration", 5),

@@ -10,6 +10,7 @@ mod conformance;
 mod filter_property;
 mod floors;
 mod groups;
+mod oauth;
 mod queries;
 mod schema;
 mod suites;

@@ -4,6 +4,8 @@ DROP TABLE members;
 DROP TABLE group_members;
 DROP TABLE attribute_values;
 DROP TABLE resources;
+DROP TABLE client_assertions;
+DROP TABLE provisioning_clients;
 DROP TABLE provisioning_tokens;
 DROP TABLE associated_domains;
 DROP TABLE organization_extensions;

@@ -60,9 +60,35 @@ CREATE TABLE provisioning_tokens (
     expires_at BIGINT,
     revoked_at BIGINT,
     last_used_at BIGINT,
+    client_id BLOB,
     PRIMARY KEY (organization_id, id)
 );
 CREATE UNIQUE INDEX provisioning_tokens_hash ON provisioning_tokens (hash);
+CREATE INDEX provisioning_tokens_client ON provisioning_tokens (organization_id, client_id, expires_at) WHERE client_id IS NOT NULL;
+
+-- Who may get access tokens by OAuth 2.0 client credentials: by a secret, or by keys of its own.
+CREATE TABLE provisioning_clients (
+    organization_id BLOB NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    id BLOB NOT NULL,
+    name TEXT NOT NULL,
+    secret_hash BLOB,
+    hint TEXT,
+    jwks TEXT,
+    created_at BIGINT NOT NULL,
+    revoked_at BIGINT,
+    last_used_at BIGINT,
+    PRIMARY KEY (organization_id, id),
+    CONSTRAINT one_way_to_authenticate CHECK ((secret_hash IS NULL) <> (jwks IS NULL))
+);
+
+-- Client assertions that were used (RFC 7523), until they expire: none works twice.
+CREATE TABLE client_assertions (
+    organization_id BLOB NOT NULL,
+    client_id BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (organization_id, client_id, hash)
+);
 
 -- kind: 1 = User, 2 = Group. document: the canonical JSON without id, meta, groups and members.
 CREATE TABLE resources (

@@ -48,6 +48,11 @@ pub(super) fn service_provider_config(state: &State) -> HttpResponse {
                 "description": "The organization's provisioning token, sent as Authorization: Bearer.",
                 "specUri": "https://www.rfc-editor.org/info/rfc6750",
                 "primary": true
+            }, {
+                "type": "oauth2",
+                "name": "OAuth 2.0 Client Credentials",
+                "description": format!("An access token of {}, sent as Authorization: Bearer.", state.audience.token_endpoint),
+                "specUri": "https://www.rfc-editor.org/info/rfc6749"
             }],
             "meta": {"resourceType": "ServiceProviderConfig", "location": format!("{}/ServiceProviderConfig", state.scim_base)}
         }),

@@ -27,7 +27,7 @@ pub async fn handle(http: HttpRequest, payload: web::Payload, state: web::Data<S
         Err(error) => respond::error(&error),
     };
     if let Ok(id) = HeaderValue::from_str(&request.id) {
-        response.headers_mut().insert(request::REQUEST_ID, id);
+        response.headers_mut().insert(super::REQUEST_ID, id);
     }
     request.measure(&state, response.status().as_u16());
     response

@@ -19,9 +19,6 @@ use crate::provisioning::{Call, Caller};
 use crate::scim::lenient;
 use crate::secret::SecretHash;
 
-/// Echoed, or made, on every answer.
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
 pub(super) struct Request<'r> {
     pub(super) id: String,
     pub(super) method: Method,
@@ -32,10 +29,7 @@ pub(super) struct Request<'r> {
 
 impl<'r> Request<'r> {
     pub(super) fn new(http: &'r HttpRequest, payload: web::Payload, state: &State) -> Self {
-        // A client's own id is kept if it is one that can stand in a log line.
-        let given = header(http.headers(), &REQUEST_ID)
-            .filter(|id| !id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_graphic()));
-        let id = given.map_or_else(|| state.ids.next::<crate::id::of::Event>().to_string(), str::to_owned);
+        let id = crate::http::request_id(http.headers(), &state.ids);
         Self { id, method: http.method().clone(), http, payload: Some(payload), started: state.clock.now() }
     }
 
