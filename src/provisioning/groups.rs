@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::id::{OrganizationId, ResourceId};
 use crate::organization::seats::Change;
 use crate::scim::document::Document;
+use crate::scim::index::Derived;
 use crate::scim::lenient::Notes;
 use crate::scim::patch::{self, MemberChange};
 use crate::scim::registry::{Kind, ResourceType};
@@ -42,8 +43,8 @@ impl MemberPlan {
         group_members::delete(batch, organization, group, &self.remove);
     }
 
-    fn explain(&self, what: &str, notes: &Notes) -> String {
-        let mut text = format!("{what} Members added: {}, removed: {}.", self.add.len(), self.remove.len());
+    fn explain(&self, what: &str, warning: &str, notes: &Notes) -> String {
+        let mut text = format!("{what}{warning} Members added: {}, removed: {}.", self.add.len(), self.remove.len());
         if !self.unknown.is_empty() {
             text.push_str(" Unknown members skipped: ");
             text.push_str(&self.unknown.join(", "));
@@ -84,7 +85,8 @@ pub fn create(
     );
     members.apply(&mut batch, caller.organization, id);
     organizations::change_usage(&mut batch, caller.organization, &Change { groups: 1, ..Change::default() });
-    let explanation = members.explain("Created.", &accepted.notes);
+    let warning = warning(connection, caller, &derived, None)?;
+    let explanation = members.explain("Created.", warning, &accepted.notes);
     let outcome = Outcome {
         status: 201,
         action: "group.created",
@@ -101,6 +103,18 @@ pub fn create(
         batch,
         answer: Shown { kind: Kind::Group, resource, groups: Vec::new(), members: Members::All(shown_members) },
     })
+}
+
+/// displayName is not unique, but who looks a group up by it should know of the other one.
+fn warning(
+    connection: &mut Connection,
+    caller: &Caller,
+    derived: &Derived,
+    except: Option<ResourceId>,
+) -> Result<&'static str> {
+    let Some(key) = &derived.display_name_key else { return Ok("") };
+    let taken = resources::is_display_name_taken(connection, caller.organization, Kind::Group, key, except)?;
+    Ok(if taken { " Warning: another group has the same displayName." } else { "" })
 }
 
 /// Gets a Group; without members it never touches a member row.
@@ -205,11 +219,15 @@ fn rewrite(
     let stored = Document::from_stored(&resource.document)?;
     let document_changed = change.document != stored;
     let mut batch = Batch::default();
+    let mut warning = "";
     if document_changed {
         let before = service.storage.derive(&stored, Kind::Group)?;
         let derived = service.storage.derive(&change.document, Kind::Group)?;
         let written = Written { id: resource.id, kind: Kind::Group, now, document: &text, derived: &derived };
         resources::update(&mut batch, organization, resource.version, written, &before);
+        if derived.display_name_key != before.display_name_key {
+            warning = self::warning(connection, caller, &derived, Some(resource.id))?;
+        }
     } else if !members.is_empty() && change.guarded {
         resources::touch_version(&mut batch, organization, Kind::Group, resource.id, resource.version, now);
     } else if !members.is_empty() {
@@ -217,7 +235,7 @@ fn rewrite(
         resources::touch(&mut batch, organization, Kind::Group, resource.id, now);
     }
     members.apply(&mut batch, organization, resource.id);
-    let explanation = members.explain("Changed.", &change.notes);
+    let explanation = members.explain("Changed.", warning, &change.notes);
     let delta = members.delta();
     let (before, after) = (
         document_changed.then_some(resource.document.as_str()),

@@ -155,8 +155,7 @@ fn take_over(
     accepted: Accepted,
     derived: &Derived,
 ) -> Result<Planned<Shown>> {
-    let mut document = accepted.document;
-    let explanation = if stored.member.provisioned {
+    let (action, explanation) = if stored.member.provisioned {
         let contradicts =
             matches!((&stored.derived.external_id, &derived.external_id), (Some(theirs), Some(ours)) if theirs != ours);
         if stored.standing() != Standing::Deactivated || contradicts {
@@ -168,14 +167,12 @@ fn take_over(
                 ),
             ));
         }
-        "Restored: the same id as before."
+        ("user.restored", "Restored: the same id as before.")
     } else {
-        // First contact with a member who came another way: the address stays what it is.
-        document.keep_emails_of(&stored.document);
-        "Adopted: this member is managed by provisioning from now on."
+        ("user.adopted", "Adopted: this member is managed by provisioning from now on.")
     };
-    let notes = accepted.notes;
-    let change = Rewrite { usage, document, status: 201, action: "user.restored", explanation, notes };
+    let Accepted { document, notes, .. } = accepted;
+    let change = Rewrite { usage, document, status: 201, action, explanation, notes };
     rewrite(connection, service, call, caller, &stored, change)
 }
 
@@ -261,12 +258,16 @@ fn rewrite(
     stored: &Stored,
     change: Rewrite,
 ) -> Result<Planned<Shown>> {
-    let mut document = change.document;
+    let Rewrite { usage, mut document, status, action, explanation, mut notes } = change;
+    if !stored.member.provisioned && document.get("emails") != stored.document.get("emails") {
+        // First contact with a member who came another way: nobody's address changes by it (product.md §7).
+        document.keep_emails_of(&stored.document);
+        notes.rewrote("emails", "first contact: the member's own stay");
+    }
     let derived = service.storage.derive(&document, Kind::User)?;
     if derived.user_name_key != stored.derived.user_name_key {
         refuse_taken(connection, caller, stored.resource.id, &derived, &document)?;
     }
-    let usage = change.usage;
     let standing = usage.admit(caller.seat_policy, Some(stored.standing()), derived.active)?;
     let derived = hold_back(&mut document, derived, standing);
     let mut ledger = Change::default();
@@ -303,18 +304,18 @@ fn rewrite(
     } else {
         (None, None)
     };
-    let explanation = if changed { change.explanation } else { "Nothing to change." };
+    let explanation = if changed { explanation } else { "Nothing to change." };
     record(
         &mut batch,
         service,
         call,
         caller,
         Outcome {
-            status: change.status,
-            action: change.action,
+            status,
+            action,
             kind: Some(Kind::User),
             resource: Some(resource.id),
-            explanation: &change.notes.after(explanation),
+            explanation: &notes.after(explanation),
             before,
             after,
         },

@@ -90,6 +90,28 @@ pub fn get(
     Ok(row.map(from_row))
 }
 
+/// Whether a resource other than `except` has this displayName.
+///
+/// # Errors
+/// The database's.
+pub fn is_display_name_taken(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    kind: Kind,
+    display_name_key: &str,
+    except: Option<ResourceId>,
+) -> Result<bool> {
+    let ids = Sql::new(
+        "SELECT r.id FROM resources r WHERE r.organization_id = ? AND r.kind = ? AND r.display_name_key = ? LIMIT 2",
+    )
+    .bind(organization)
+    .bind(kind_number(kind))
+    .bind(display_name_key)
+    .load::<SqlId, ResourceId>(connection)
+    .map_err(database_error)?;
+    Ok(ids.into_iter().any(|id| Some(id) != except))
+}
+
 /// What is written of a resource.
 #[derive(Clone, Copy, Debug)]
 pub struct Written<'a> {

@@ -15,5 +15,6 @@ mod queries;
 mod schema;
 mod suites;
 mod support;
+mod tolerance;
 mod transcripts;
 mod users;

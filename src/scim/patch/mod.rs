@@ -62,6 +62,10 @@ pub fn plan(document: &Document, body: &Value, resource_type: &ResourceType) -> 
     for (position, operation) in operations.iter().enumerate() {
         planner.operation(operation).map_err(|error| error.at(format!("Operations[{position}]")))?;
     }
+    if resource_type.kind == Kind::User && planner.plan.document.get("active").is_none() {
+        // It is always present; without a value it stays, so that nobody is let in or locked out by a null.
+        planner.plan.document.set_active(document.get("active") != Some(&Value::Bool(false)));
+    }
     planner.plan.document.finish(resource_type, Some(document))?;
     planner.plan.document.check_immutable(document, resource_type)?;
     Ok(planner.plan)
