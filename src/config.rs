@@ -57,6 +57,20 @@ impl Config {
         Ok(config)
     }
 
+    /// The same with other values for some keys.
+    ///
+    /// # Errors
+    /// When a value does not fit, or the whole cannot work.
+    pub fn with(&self, values: &[(&str, &str)]) -> Result<Self, String> {
+        let mut config = self.clone();
+        for (key, value) in values {
+            set(&mut config.table, key, Value::String((*value).to_owned()))?;
+            config.set.insert((*key).to_owned());
+        }
+        config.check()?;
+        Ok(config)
+    }
+
     /// What cannot work, said before anything starts.
     fn check(&self) -> Result<(), String> {
         self.database_url()?;

@@ -17,6 +17,7 @@ pub mod assembly;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod error;
 pub mod http;
 pub mod id;

@@ -61,6 +61,7 @@ impl fmt::Debug for SecretHash {
 }
 
 /// A secret that is shown once: `hcp_` and 43 characters for a provisioning token.
+#[derive(Clone)]
 pub struct SecretToken(String);
 
 impl SecretToken {

@@ -16,7 +16,8 @@ use crate::provisioning::authenticate::Registries;
 use crate::provisioning::{self, Service};
 use crate::scim::index::Storage;
 use crate::secret::{Random, SystemRandom};
-use crate::store::{Options, Store};
+use crate::store::connection::Connection;
+use crate::store::{Options, Planned, Store};
 
 /// The parts that the server and the operator's commands share.
 #[derive(Debug)]
@@ -47,6 +48,18 @@ impl Assembly {
         });
         let administration = Administration { clock, random, ids, provisioning: Arc::clone(&provisioning) };
         Ok(Self { store, provisioning, administration })
+    }
+
+    /// Runs an operator's use case.
+    ///
+    /// # Errors
+    /// Those of the use case; `unavailable` when the database is away.
+    pub async fn operate<T: Send + 'static>(
+        &self,
+        use_case: impl Fn(&mut Connection, &Administration) -> Result<Planned<T>, Error> + Send + Sync + 'static,
+    ) -> Result<T, Error> {
+        let administration = self.administration.clone();
+        self.store.write(move |connection| use_case(connection, &administration)).await
     }
 
     /// Brings the database's schema up to this binary; the names of what was applied.

@@ -12,6 +12,7 @@ mod serve;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use self::operator::Operator;
 use crate::assembly::keys::Keys;
 use crate::config::Config;
+use crate::demo;
 
 /// SCIM 2.0 provisioning and single sign-on for the organizations of a `SaaS` vendor.
 #[derive(Debug, Parser)]
@@ -68,6 +70,15 @@ impl Global {
 enum Command {
     /// Serve (the default)
     Serve,
+    /// Watch an identity provider push people into a throw-away organization, then try it by hand
+    Demo {
+        /// Milliseconds before each call; 0 for no pause
+        #[arg(long, default_value_t = 700)]
+        pace: u64,
+        /// End after the story instead of serving on
+        #[arg(long)]
+        once: bool,
+    },
     #[command(flatten)]
     Answering(Question),
 }
@@ -120,8 +131,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    crate::telemetry::start(config.text("log.format"), config.text("log.level"));
-    match run(cli.command.unwrap_or(Command::Serve), &config, cli.global.json) {
+    let command = cli.command.unwrap_or(Command::Serve);
+    // The demonstration has the screen to itself unless logs are asked for.
+    let quiet = matches!(command, Command::Demo { .. }) && !config.is_set("log.level");
+    crate::telemetry::start(config.text("log.format"), if quiet { "warn" } else { config.text("log.level") });
+    match run(command, &config, cli.global.json) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("headcount: {why}");
@@ -133,6 +147,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, config: &Config, json: bool) -> Result<(), String> {
     match command {
         Command::Serve => serve::serve(config),
+        Command::Demo { pace, once } => demo::run(config, demo::Options { pace: Duration::from_millis(pace), once }),
         Command::Answering(Question::Config(ConfigCommand::Print)) if !json => {
             print!("{}", config.redacted());
             Ok(())

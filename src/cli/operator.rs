@@ -41,9 +41,7 @@ impl Operator {
         &self,
         use_case: impl Fn(&mut Connection, &Administration) -> UseCase<Planned<Value>> + Send + Sync + 'static,
     ) -> Result<Value, String> {
-        let administration = self.assembly.administration.clone();
-        let work = self.assembly.store.write(move |connection| use_case(connection, &administration));
-        self.runtime.block_on(work).map_err(|error| explain(&error))
+        self.runtime.block_on(self.assembly.operate(use_case)).map_err(|error| explain(&error))
     }
 
     /// Runs a use case of several steps in one transaction.

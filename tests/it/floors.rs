@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("telemetry", 7),
     ("assembly", 7),
     ("demo", 7),
+    ("demo", 7),
     ("cli", 7),
 ];
 
