@@ -71,7 +71,7 @@ impl Stage {
     }
 
     pub(super) fn end(&self) {
-        self.by_hand();
+        self.line("");
         self.line("That was all: the service has stopped and its data is gone.");
     }
 

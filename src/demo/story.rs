@@ -71,7 +71,7 @@ impl Story<'_> {
     }
 
     async fn joins(&mut self, name: &str, given: &str, family: &str, title: &str) -> Result<String, String> {
-        let unknown = format!("Is there a {name}@demo.example already? Not yet.");
+        let unknown = format!("Is {name}@demo.example here already? Not yet.");
         self.get(&format!("/Users?filter=userName eq \"{name}@demo.example\""), 200, &unknown).await?;
         let joins = format!("{given} {family} joins as {title}.");
         self.post("/Users", &person(name, given, family, title), 201, &joins).await.map(|user| id(&user))
