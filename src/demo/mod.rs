@@ -58,7 +58,7 @@ pub fn run(config: &Config, options: Options) -> Result<(), String> {
         if options.once {
             // Nothing is under way any more, so there is nothing to drain.
             let handle = server.handle();
-            let (_, stopped) = tokio::join!(handle.stop(false), server);
+            let ((), stopped) = tokio::join!(handle.stop(false), server);
             stopped.map_err(|error| format!("the server failed: {error}"))?;
             stage.end();
         } else {

@@ -51,12 +51,12 @@ fn the_story_is_told_and_nothing_stays() {
 async fn it_serves_on_with_the_printed_link_and_token() {
     let place = place();
     let mut child = demo(&place).stdout(Stdio::piped()).spawn().unwrap();
-    let (mut link, mut token, mut now_you) = (String::new(), String::new(), false);
+    let (mut address, mut token, mut now_you) = (String::new(), String::new(), false);
     for line in BufReader::new(child.stdout.as_mut().unwrap()).lines() {
         let line = line.unwrap();
         now_you |= line.contains("Now you.");
         if let Some(printed) = line.strip_prefix("DEMO link   ") {
-            printed.clone_into(&mut link);
+            printed.clone_into(&mut address);
         }
         if let Some(printed) = line.strip_prefix("DEMO token  ") {
             printed.clone_into(&mut token);
@@ -66,8 +66,8 @@ async fn it_serves_on_with_the_printed_link_and_token() {
         }
     }
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    assert_eq!(client.get(&link).send().await.unwrap().status(), 200);
-    let users = link.replace("/ServiceProviderConfig", "/Users");
+    assert_eq!(client.get(&address).send().await.unwrap().status(), 200);
+    let users = address.replace("/ServiceProviderConfig", "/Users");
     let page: Value = client.get(users).bearer_auth(&token).send().await.unwrap().json().await.unwrap();
     assert_eq!(page["totalResults"], 6);
     #[expect(clippy::cast_possible_wrap, reason = "process ids are small")]

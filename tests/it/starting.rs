@@ -57,23 +57,26 @@ struct Started {
     url: String,
     /// What it said before.
     said: String,
-    _stderr: BufReader<ChildStderr>,
+    /// Kept open, so that the server can go on saying things.
+    stderr: Option<BufReader<ChildStderr>>,
 }
 
 impl Started {
     fn wait(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let (mut said, mut line) = (String::new(), String::new());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut started = Self { child, url: String::new(), said: String::new(), stderr: None };
+        let mut stderr = BufReader::new(started.child.stderr.take().unwrap());
+        let mut line = String::new();
         while stderr.read_line(&mut line).unwrap() > 0 {
             if let Some(rest) = line.strip_prefix("Headcount serves ") {
-                let url = rest.split_whitespace().next().unwrap().to_owned();
-                return Self { child, url, said, _stderr: stderr };
+                rest.split_whitespace().next().unwrap().clone_into(&mut started.url);
+                started.stderr = Some(stderr);
+                return started;
             }
-            said.push_str(&line);
+            started.said.push_str(&line);
             line.clear();
         }
-        panic!("the server ended: {said}");
+        panic!("the server ended: {}", started.said);
     }
 }
 
