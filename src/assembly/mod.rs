@@ -43,6 +43,7 @@ impl Assembly {
             ids: ids.clone(),
             storage: Storage::standard().map_err(|error| error.to_string())?,
             registries: Registries::new().map_err(|error| error.to_string())?,
+            bearers: provisioning::bearers::Bearers::default(),
             walks: provisioning::list::Walks::default(),
             cursor_key: keys.cursors(),
         });

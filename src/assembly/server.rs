@@ -10,6 +10,7 @@ use tokio::net::TcpSocket;
 
 use super::Assembly;
 use crate::config::Config;
+use crate::http::scim::Lanes;
 use crate::http::{State, operations, routes};
 use crate::provisioning::client_assertion::Audience;
 
@@ -52,6 +53,7 @@ pub fn prepare(config: &Config, assembly: &Assembly) -> Result<Prepared, String>
             token_endpoint: format!("{public_url}/oauth/token"),
         }),
         scim_base: format!("{public_url}/scim/v2").into(),
+        lanes: Lanes::new(config.number("scim.concurrency") as usize),
         body_timeout: client_timeout,
         metrics: operations::Metrics::default(),
     });

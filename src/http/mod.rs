@@ -30,7 +30,8 @@ pub struct State {
     pub scim_base: Arc<str>,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
-    /// Requests of one organization's token that run at once at most.
+    /// Requests of one organization that run at once at most.
+    pub lanes: scim::Lanes,
     pub metrics: operations::Metrics,
 }
 

@@ -80,6 +80,7 @@ pub fn authenticate(connection: &mut Connection, service: &Service, call: &Call)
         )
     })?;
     refuse_ended(&credential, call.started)?;
+    service.bearers.note(call.credential, &credential, call.started);
     let registry = service.registries.of(connection, credential.organization, credential.extensions_version)?;
     Ok(Caller {
         organization: credential.organization,

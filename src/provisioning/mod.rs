@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod authenticate;
+pub mod bearers;
 pub mod bulk;
 pub mod client_assertion;
 pub mod client_credentials;
@@ -57,6 +58,7 @@ pub struct Service {
     pub ids: IdGenerator,
     pub storage: Storage,
     pub registries: authenticate::Registries,
+    pub bearers: bearers::Bearers,
     /// Where walks by `startIndex` stand.
     pub walks: list::Walks,
     /// Signs cursors; the same in every process of a service.

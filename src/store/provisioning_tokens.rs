@@ -159,12 +159,13 @@ pub fn revoke(batch: &mut Batch, organization: OrganizationId, token: TokenId, n
     );
 }
 
-/// Notes that the token was used.
+/// Notes that the token was used, unless a later use is noted already.
 pub fn touch(batch: &mut Batch, organization: OrganizationId, token: TokenId, now: i64) {
     batch.run(
-        Sql::new("UPDATE provisioning_tokens SET last_used_at = ? WHERE organization_id = ? AND id = ?")
+        Sql::new("UPDATE provisioning_tokens SET last_used_at = ? WHERE organization_id = ? AND id = ? AND (last_used_at IS NULL OR last_used_at < ?)")
             .bind(now)
             .bind(organization)
-            .bind(token),
+            .bind(token)
+            .bind(now),
     );
 }

@@ -4,6 +4,7 @@
 
 mod adoption_and_seats;
 mod bad_input;
+mod bearers;
 mod commands;
 mod concurrency;
 mod conformance;

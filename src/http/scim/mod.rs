@@ -3,6 +3,7 @@
 
 mod bulk;
 mod discovery;
+mod lanes;
 mod query;
 mod request;
 mod respond;
@@ -12,10 +13,14 @@ use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
+pub use self::lanes::Lanes;
+
+use self::lanes::Lane;
 use self::request::Request;
 use super::State;
 use crate::error::{Code, Error, Result};
 use crate::id::ResourceId;
+use crate::provisioning::bearers;
 use crate::scim::lenient;
 use crate::scim::registry::Kind;
 
@@ -30,7 +35,22 @@ pub async fn handle(http: HttpRequest, payload: web::Payload, state: web::Data<S
         response.headers_mut().insert(super::REQUEST_ID, id);
     }
     request.measure(&state, response.status().as_u16());
+    write_uses(&state);
     response
+}
+
+/// Writes down which tokens were used, behind the answer and a minute apart for each.
+fn write_uses(state: &web::Data<State>) {
+    let uses = state.provisioning.bearers.take_uses();
+    if uses.is_empty() {
+        return;
+    }
+    let state = state.clone();
+    actix_web::rt::spawn(async move {
+        if let Err(error) = state.store.write(move |_| Ok(bearers::write(&uses))).await {
+            tracing::warn!(error = ?error, "the use of a token was not written");
+        }
+    });
 }
 
 /// What a path means.
@@ -90,6 +110,8 @@ async fn route(http: &HttpRequest, request: &mut Request<'_>, state: &web::Data<
         return Ok(discovery::service_provider_config(state));
     }
     let call = request.call(state)?;
+    let lane = state.provisioning.bearers.organization(call.credential);
+    let _running = state.lanes.enter(lane.map_or(Lane::Bearer(call.credential), Lane::Organization))?;
     let Some(endpoint) = endpoint else {
         request.authenticate(state, &call).await?;
         return Err(Error::new(

@@ -59,7 +59,7 @@ impl Server {
             Database::Postgres(url) => url,
         };
         let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let child = spawn(&url, &listen, &directory);
+        let child = spawn(&url, &listen, &directory, &[]);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
         let base = format!("http://{listen}/scim/v2");
         let mut server = Self { child, directory, url, listen, base, token: String::new(), client };
@@ -90,9 +90,14 @@ impl Server {
 
     /// Kills the process without warning and starts it again on the same data.
     pub async fn crash(&mut self) {
+        self.restart(&[]).await;
+    }
+
+    /// The same with settings of the environment.
+    pub async fn restart(&mut self, settings: &[(&str, &str)]) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = spawn(&self.url, &self.listen, &self.directory);
+        self.child = spawn(&self.url, &self.listen, &self.directory, settings);
         self.wait_until_ready().await;
     }
 
@@ -222,12 +227,13 @@ pub fn headcount() -> Command {
     command
 }
 
-fn spawn(url: &str, listen: &str, keys: &std::path::Path) -> Child {
+fn spawn(url: &str, listen: &str, keys: &std::path::Path, settings: &[(&str, &str)]) -> Child {
     headcount()
         .args(["serve", "--database-url", url, "--listen", listen])
         .env("HEADCOUNT_LOG_LEVEL", "warn")
         .env("HEADCOUNT_METRICS_LISTEN", "")
         .env("HEADCOUNT_KEYS_DIRECTORY", keys)
+        .envs(settings.iter().copied())
         .stdout(Stdio::null())
         .spawn()
         .unwrap()
