@@ -1,6 +1,7 @@
 //! Assembly (floor 7): from settings to the parts of a running Headcount.
 
 pub mod keys;
+mod life;
 pub mod server;
 
 use std::sync::Arc;
@@ -11,8 +12,11 @@ use crate::administration::Administration;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::error::Error;
+use crate::http::scim::Lanes;
+use crate::http::{State, operations};
 use crate::id::IdGenerator;
 use crate::provisioning::authenticate::Registries;
+use crate::provisioning::client_assertion::Audience;
 use crate::provisioning::{self, Service};
 use crate::scim::index::Storage;
 use crate::secret::{Random, SystemRandom};
@@ -33,8 +37,15 @@ impl Assembly {
     /// # Errors
     /// A sentence for the operator.
     pub fn new(config: &Config, keys: &Keys) -> Result<Self, String> {
+        Self::on_clock(config, keys, Arc::new(SystemClock))
+    }
+
+    /// The same on a clock of the caller's.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn on_clock(config: &Config, keys: &Keys, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let store = Store::open(&database(config)?).map_err(|error| explain(&error))?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(SystemRandom::default());
         let ids = IdGenerator::new(Arc::clone(&clock), Arc::clone(&random));
         let provisioning = Arc::new(Service {
@@ -61,6 +72,27 @@ impl Assembly {
     ) -> Result<T, Error> {
         let administration = self.administration.clone();
         self.store.write(move |connection| use_case(connection, &administration)).await
+    }
+
+    /// What the handlers share. It answers SCIM once [`operations::Life::serve`] is called.
+    #[must_use]
+    pub fn state(&self, config: &Config, public_url: &str) -> State {
+        State {
+            store: self.store.clone(),
+            provisioning: Arc::clone(&self.provisioning),
+            clock: Arc::clone(&self.administration.clock),
+            ids: self.administration.ids.clone(),
+            random: Arc::clone(&self.administration.random),
+            audience: Arc::new(Audience {
+                issuer: public_url.to_owned(),
+                token_endpoint: format!("{public_url}/oauth/token"),
+            }),
+            scim_base: format!("{public_url}/scim/v2").into(),
+            lanes: Lanes::new(config.number("scim.concurrency") as usize),
+            body_timeout: Duration::from_secs(u64::from(config.number("http.client_timeout"))),
+            metrics: operations::Metrics::default(),
+            life: operations::Life::default(),
+        }
     }
 
     /// Brings the database's schema up to this binary; the names of what was applied.

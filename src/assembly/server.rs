@@ -1,21 +1,23 @@
 //! The server: its listeners and what runs behind them.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 use tokio::net::TcpSocket;
 
-use super::Assembly;
+use super::{Assembly, life};
 use crate::config::Config;
-use crate::http::scim::Lanes;
 use crate::http::{State, operations, routes};
-use crate::provisioning::client_assertion::Audience;
 
 /// Connections that may wait to be taken.
 const BACKLOG: u32 = 2_048;
+
+/// How long a client that was refused before it had sent everything may go on sending, so that it
+/// comes to read the answer.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// A server that listens and waits to be run.
 pub struct Prepared {
@@ -25,6 +27,30 @@ pub struct Prepared {
     pub address: SocketAddr,
     /// The address people and identity providers use, without a trailing slash.
     pub public_url: String,
+    state: web::Data<State>,
+}
+
+impl Prepared {
+    /// Lets SCIM be answered: the database is migrated already.
+    pub fn open(&self) {
+        self.state.life.serve();
+    }
+
+    /// Answers until SIGTERM or SIGINT, then drains. A `PostgreSQL` that is away is waited for while
+    /// SCIM is answered 503; one that is not for this binary ends it.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub async fn serve(self, assembly: &Assembly) -> Result<(), String> {
+        let handle = self.server.handle();
+        let server = actix_web::rt::spawn(self.server);
+        let migrated = life::migrate(&assembly.store, &self.state.life).await;
+        if migrated.is_err() {
+            handle.stop(false).await;
+        }
+        let outcome = server.await.map_err(|error| format!("the server failed: {error}"))?;
+        migrated.and(outcome.map_err(|error| format!("the server failed: {error}")))
+    }
 }
 
 impl std::fmt::Debug for Prepared {
@@ -41,36 +67,26 @@ pub fn prepare(config: &Config, assembly: &Assembly) -> Result<Prepared, String>
     let (listener, address) =
         listen(config.listen()?).map_err(|error| format!("cannot listen on {}: {error}", config.text("listen")))?;
     let public_url = config.public_url_at(address);
-    let client_timeout = Duration::from_secs(u64::from(config.number("http.client_timeout")));
-    let state = web::Data::new(State {
-        store: assembly.store.clone(),
-        provisioning: Arc::clone(&assembly.provisioning),
-        clock: Arc::clone(&assembly.administration.clock),
-        ids: assembly.administration.ids.clone(),
-        random: Arc::clone(&assembly.administration.random),
-        audience: Arc::new(Audience {
-            issuer: public_url.clone(),
-            token_endpoint: format!("{public_url}/oauth/token"),
-        }),
-        scim_base: format!("{public_url}/scim/v2").into(),
-        lanes: Lanes::new(config.number("scim.concurrency") as usize),
-        body_timeout: client_timeout,
-        metrics: operations::Metrics::default(),
-    });
+    let state = web::Data::new(assembly.state(config, &public_url));
     serve_metrics(config, state.clone())?;
     let workers = match config.number("http.workers") {
         0 => std::thread::available_parallelism().map_or(2, usize::from),
         workers => workers as usize,
     };
-    let server = HttpServer::new(move || App::new().configure(routes(state.clone())))
+    let shared = state.clone();
+    let server = HttpServer::new(move || App::new().configure(routes(shared.clone())))
         .workers(workers)
         .worker_max_blocking_threads(8)
-        .client_request_timeout(client_timeout)
+        .client_request_timeout(state.body_timeout)
+        .client_disconnect_timeout(LINGER)
         .shutdown_timeout(u64::from(config.number("http.shutdown_timeout")))
+        .disable_signals()
         .listen(listener)
         .map_err(|error| format!("cannot listen on {address}: {error}"))?
         .run();
-    Ok(Prepared { server, address, public_url })
+    let end = life::end(config, state.clone(), server.handle());
+    actix_web::rt::spawn(end.map_err(|error| format!("signals cannot be received: {error}"))?);
+    Ok(Prepared { server, address, public_url, state })
 }
 
 /// Binds before the application is built, which has to know the port it is reached at.

@@ -16,12 +16,11 @@ pub(super) fn serve(config: &Config) -> Result<(), String> {
     actix_web::rt::System::new().block_on(async {
         let keys = Keys::open(config, &SystemRandom::default())?;
         let assembly = Assembly::new(config, &keys)?;
-        assembly.migrate().await?;
         let prepared = server::prepare(config, &assembly)?;
-        let (address, public_url) = (prepared.address, prepared.public_url);
+        let (address, public_url) = (prepared.address, &prepared.public_url);
         tracing::info!(%address, %public_url, "serving");
         eprintln!("Headcount serves {public_url} (SCIM at {public_url}/scim/v2).");
-        prepared.server.await.map_err(|error| format!("the server failed: {error}"))
+        prepared.serve(&assembly).await
     })
 }
 

@@ -46,7 +46,9 @@ pub fn run(config: &Config, options: Options) -> Result<(), String> {
         let assembly = Assembly::new(&config, &Keys::ephemeral(&SystemRandom::default()))?;
         assembly.migrate().await?;
         let token = seed(&assembly).await?;
-        let Prepared { mut server, public_url, .. } = server::prepare(&config, &assembly)?;
+        let prepared = server::prepare(&config, &assembly)?;
+        prepared.open();
+        let Prepared { mut server, public_url, .. } = prepared;
         let provider = Provider::new(&public_url, token.reveal())?;
         let stage = Stage::new(&public_url, token.reveal());
         stage.welcome(SEATS);

@@ -33,6 +33,7 @@ pub struct State {
     /// Requests of one organization that run at once at most.
     pub lanes: scim::Lanes,
     pub metrics: operations::Metrics,
+    pub life: operations::Life,
 }
 
 /// Echoed, or made, on every answer.

@@ -1,11 +1,14 @@
 //! What operators and load balancers ask: alive, ready, metrics.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use actix_web::{HttpResponse, web};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tokio::sync::Notify;
 
 use super::State;
 use crate::error::Error;
@@ -38,13 +41,81 @@ impl Default for Metrics {
     }
 }
 
+/// Where the process stands between start and end.
+#[derive(Debug, Default)]
+pub struct Life {
+    serving: AtomicBool,
+    draining: AtomicBool,
+    running: AtomicUsize,
+    idle: Notify,
+}
+
+impl Life {
+    /// The database has this binary's schema: SCIM is answered from now on.
+    pub fn serve(&self) {
+        self.serving.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether SCIM is answered.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::SeqCst)
+    }
+
+    /// The end has begun: load balancers are to look elsewhere.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the end has begun.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Counts a request as running until the guard is dropped.
+    pub fn run(&self) -> Running<'_> {
+        self.running.fetch_add(1, Ordering::SeqCst);
+        Running(self)
+    }
+
+    /// Waits until no request is running.
+    pub async fn idle(&self) {
+        loop {
+            let changed = self.idle.notified();
+            if self.running.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// A request that is running.
+#[derive(Debug)]
+pub struct Running<'l>(&'l Life);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if self.0.running.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.idle.notify_waiters();
+        }
+    }
+}
+
 /// The process is alive.
 pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("ok\n")
 }
 
-/// The database answers and has this binary's schema.
+/// The database answers and has this binary's schema, and the process is not about to end.
 pub async fn readyz(state: web::Data<State>) -> HttpResponse {
+    if state.life.is_draining() {
+        return HttpResponse::ServiceUnavailable().content_type("text/plain").body("draining\n");
+    }
+    if !state.life.is_serving() {
+        return HttpResponse::ServiceUnavailable().content_type("text/plain").body("starting\n");
+    }
     let current = state
         .store
         .scan(|connection| {

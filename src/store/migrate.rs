@@ -14,6 +14,18 @@ const POSTGRESQL: EmbeddedMigrations = embed_migrations!("migrations/postgresql"
 /// What went wrong with the schema.
 pub type MigrationError = Box<dyn std::error::Error + Send + Sync>;
 
+/// The database was made by a newer binary; this one would not understand it.
+#[derive(Debug)]
+pub struct Newer(String);
+
+impl std::fmt::Display for Newer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "The database is newer than this binary: it has migration {}. Start the newer headcount.", self.0)
+    }
+}
+
+impl std::error::Error for Newer {}
+
 /// Brings the schema up to this binary; the names of what was applied. Processes that start at the
 /// same time wait for each other.
 ///
@@ -68,10 +80,7 @@ fn refuse_newer(connection: &mut Connection) -> Result<(), MigrationError> {
         }
     };
     match applied.iter().find(|version| !known.contains(version)) {
-        Some(version) => Err(format!(
-            "the database is newer than this binary: it has migration {version}; start the newer headcount"
-        )
-        .into()),
+        Some(version) => Err(Box::new(Newer(version.clone()))),
         None => Ok(()),
     }
 }

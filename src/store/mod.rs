@@ -81,10 +81,15 @@ impl Store {
                     // Documents hold people's data: what is made here is for the service's user alone.
                     let mut builder = std::fs::DirBuilder::new();
                     builder.recursive(true).mode(0o700).create(directory).map_err(|source| {
-                        Error::unavailable("The directory of the database cannot be created.", Some(source.into()))
+                        let error =
+                            Error::unavailable("The directory of the database cannot be made.", Some(source.into()));
+                        naming(directory, error)
                     })?;
                 }
-                Inner::Sqlite { url: options.url.clone(), writer: Writer::start(&options.url)? }
+                Inner::Sqlite {
+                    url: options.url.clone(),
+                    writer: Writer::start(&options.url).map_err(|error| naming(path, error))?,
+                }
             }
             DatabaseUrl::Postgres(_) => Inner::Postgres(PostgresPool::new(options)),
         };
@@ -193,10 +198,15 @@ impl Store {
     /// Brings the schema up to this binary; the names of what was applied.
     ///
     /// # Errors
-    /// `unavailable` when the database is away, newer than this binary, or a migration fails.
+    /// `unavailable` when the database is away or a migration fails; `conflict` when the database is
+    /// newer than this binary.
     pub async fn migrate(&self) -> Result<Vec<String>> {
-        let failed =
-            |source| Error::unavailable("The database's schema cannot be brought up to this binary.", Some(source));
+        let failed = |source: migrate::MigrationError| match source.downcast::<migrate::Newer>() {
+            Ok(newer) => Error::new(Code::Conflict, newer.to_string()),
+            Err(source) => {
+                Error::unavailable("The database's schema cannot be brought up to this binary.", Some(source))
+            }
+        };
         match &*self.0 {
             Inner::Sqlite { url, .. } => {
                 // Migrations bring their own transactions, so they do not go through the writer's.
@@ -206,6 +216,12 @@ impl Store {
             }
             Inner::Postgres(pool) => pool.run(move |connection| migrate::up(connection).map_err(failed)).await,
         }
+    }
+
+    /// Whether a database that is away may come back while this process runs.
+    #[must_use]
+    pub fn may_come_back(&self) -> bool {
+        matches!(&*self.0, Inner::Postgres(_))
     }
 
     fn read_here<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
@@ -227,6 +243,12 @@ impl Store {
             work(&mut readers[position].1)
         })
     }
+}
+
+/// The operator is told which file it is about; a client never is.
+fn naming(path: &std::path::Path, error: Error) -> Error {
+    let cause = error.source.map(|source| source.to_string()).unwrap_or_default();
+    Error { source: Some(format!("{}: {cause}", path.display()).into()), ..error }
 }
 
 impl std::fmt::Debug for Store {
@@ -299,9 +321,11 @@ impl Abort {
 #[must_use]
 pub fn database_error(error: DieselError) -> Error {
     let message = error.to_string();
-    if message.contains("disk is full") || message.contains("No space left") {
+    // SQLite tells a full file system apart from a quota or a limit on files, which it calls an I/O error.
+    if ["disk is full", "No space left", "disk I/O error"].iter().any(|sign| message.contains(sign)) {
         return Error::unavailable(
-            "The storage is full. Nothing was changed. The operator has to make room.",
+            "The storage does not take this write: it is full or failing. Nothing was changed. \
+             The operator has to make room.",
             Some(error.into()),
         );
     }
@@ -316,7 +340,6 @@ pub fn database_error(error: DieselError) -> Error {
             "database is locked",
             "the database system is",
             "connection to server",
-            "disk I/O error",
         ]
         .iter()
         .any(|sign| message.contains(sign)),

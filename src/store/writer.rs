@@ -51,14 +51,13 @@ impl Writer {
     ) -> Result<std::result::Result<T, E>> {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            let outcome = work(connection);
-            let keep = outcome.is_ok();
+            // A panic in one job ends neither the writer nor the other jobs of its group.
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(connection)));
+            let keep = matches!(outcome, Ok(Ok(_)));
+            let outcome = outcome.map_err(|_| Arc::<str>::from("a write panicked"));
             let acknowledge: Acknowledge = Box::new(move |committed| {
                 // A caller that went away does not want the reply.
-                let _ = sender.send(match committed {
-                    Ok(()) => Ok(outcome),
-                    Err(why) => Err(why),
-                });
+                let _ = sender.send(committed.and(outcome));
             });
             (keep, acknowledge)
         });
@@ -135,9 +134,7 @@ fn run_job(connection: &mut Connection, job: Job, healthy: bool) -> std::result:
         return Err("the database does not begin a transaction".into());
     }
     connection.begin().map_err(|error| error.to_string())?;
-    // A panic in one job must not end the writer; the caller sees a dropped channel.
-    let (keep, acknowledge) =
-        catch_unwind(AssertUnwindSafe(|| job(connection))).map_err(|_| "a write panicked".to_owned())?;
+    let (keep, acknowledge) = job(connection);
     let ended = if keep { connection.commit() } else { connection.rollback() };
     ended.map_err(|error| error.to_string())?;
     Ok(acknowledge)

@@ -9,6 +9,7 @@ mod commands;
 mod concurrency;
 mod conformance;
 mod demo;
+mod faults;
 mod filter_property;
 mod floors;
 mod groups;

@@ -9,9 +9,13 @@ mod request;
 mod respond;
 mod write;
 
-use actix_web::http::Method;
+use std::panic::AssertUnwindSafe;
+
+use actix_web::body::BoxBody;
 use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::FutureExt as _;
 
 pub use self::lanes::Lanes;
 
@@ -24,19 +28,32 @@ use crate::provisioning::bearers;
 use crate::scim::lenient;
 use crate::scim::registry::Kind;
 
+/// Longer addresses are refused; the longest filter fits in with every byte percent-encoded.
+const MAX_URI_BYTES: usize = 32 * 1_024;
+
 /// Handles everything under `/scim/v2`.
 pub async fn handle(http: HttpRequest, payload: web::Payload, state: web::Data<State>) -> HttpResponse {
+    let _running = state.life.run();
     let mut request = Request::new(&http, payload, &state);
-    let mut response = match route(&http, &mut request, &state).await {
+    // A bug in one request is that request's failure, not its connection's.
+    let answered = AssertUnwindSafe(route(&http, &mut request, &state)).catch_unwind().await;
+    let mut response = match answered.unwrap_or_else(|_| Err(Error::internal("a handler panicked"))) {
         Ok(response) => response,
         Err(error) => respond::error(&error),
     };
+    if state.life.is_draining() {
+        // The client's next request goes to a process that stays.
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
     if let Ok(id) = HeaderValue::from_str(&request.id) {
         response.headers_mut().insert(super::REQUEST_ID, id);
     }
     request.measure(&state, response.status().as_u16());
     write_uses(&state);
-    response
+    match request.unread() {
+        Some(payload) => response.map_body(|_, body| BoxBody::new(respond::Holding { body, payload })),
+        None => response,
+    }
 }
 
 /// Writes down which tokens were used, behind the answer and a minute apart for each.
@@ -100,6 +117,18 @@ impl<'p> Endpoint<'p> {
 }
 
 async fn route(http: &HttpRequest, request: &mut Request<'_>, state: &web::Data<State>) -> Result<HttpResponse> {
+    if !state.life.is_serving() {
+        return Err(Error::unavailable(
+            "The service is starting: it waits for its database. Send the request again.",
+            None,
+        ));
+    }
+    if http.uri().path_and_query().is_some_and(|address| address.as_str().len() > MAX_URI_BYTES) {
+        return Err(Error::new(
+            Code::UriTooLong,
+            format!("The address is longer than {MAX_URI_BYTES} bytes. Query with POST /.search instead."),
+        ));
+    }
     let path = http.match_info().get("path").unwrap_or_default().to_owned();
     // ServiceProviderConfig is public so that clients learn how to authenticate (RFC 7643 §5).
     let endpoint = Endpoint::of(&path);

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH, TRANSFER_ENCODING,
 };
 use actix_web::{HttpRequest, web};
+use futures_util::StreamExt as _;
 use serde_json::Value;
 
 use crate::clock::Timestamp;
@@ -23,14 +24,21 @@ pub(super) struct Request<'r> {
     pub(super) id: String,
     pub(super) method: Method,
     http: &'r HttpRequest,
-    payload: Option<web::Payload>,
+    payload: web::Payload,
+    read_to_the_end: bool,
     started: Timestamp,
 }
 
 impl<'r> Request<'r> {
     pub(super) fn new(http: &'r HttpRequest, payload: web::Payload, state: &State) -> Self {
         let id = crate::http::request_id(http.headers(), &state.ids);
-        Self { id, method: http.method().clone(), http, payload: Some(payload), started: state.clock.now() }
+        Self { id, method: http.method().clone(), http, payload, read_to_the_end: false, started: state.clock.now() }
+    }
+
+    /// What is left of a body without a length that was not read to its end.
+    pub(super) fn unread(self) -> Option<web::Payload> {
+        let without_length = self.http.headers().contains_key(TRANSFER_ENCODING);
+        (without_length && !self.read_to_the_end).then_some(self.payload)
     }
 
     pub(super) fn has_credential(&self) -> bool {
@@ -88,17 +96,25 @@ impl<'r> Request<'r> {
         {
             return Err(too_large());
         }
-        let payload = self.payload.take().ok_or_else(|| Error::internal("the body was read twice"))?;
-        let bytes = tokio::time::timeout(state.body_timeout, payload.to_bytes_limited(limit))
-            .await
-            .map_err(|_| {
-                Error::new(
-                    Code::RequestTimeout,
-                    format!("The body did not arrive within {} s.", state.body_timeout.as_secs()),
-                )
-            })?
-            .map_err(|_| too_large())?
-            .map_err(|_| Error::new(Code::InvalidSyntax, "The body could not be read to its end."))?;
+        let all = async {
+            let mut bytes = Vec::new();
+            while let Some(chunk) = self.payload.next().await {
+                let chunk =
+                    chunk.map_err(|_| Error::new(Code::InvalidSyntax, "The body could not be read to its end."))?;
+                if bytes.len() + chunk.len() > limit {
+                    return Err(too_large());
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            Ok(bytes)
+        };
+        let bytes = tokio::time::timeout(state.body_timeout, all).await.map_err(|_| {
+            Error::new(
+                Code::RequestTimeout,
+                format!("The body did not arrive within {} s.", state.body_timeout.as_secs()),
+            )
+        })??;
+        self.read_to_the_end = true;
         let text =
             std::str::from_utf8(&bytes).map_err(|_| Error::new(Code::InvalidSyntax, "The body is not UTF-8."))?;
         // A byte order mark may be ignored (RFC 8259 §8.1).

@@ -1,5 +1,9 @@
 //! SCIM answers: resources, lists with streamed members, errors.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LOCATION, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder, web};
@@ -25,6 +29,30 @@ const CHUNK: i64 = 1_000;
 enum Segment {
     Text(String),
     MembersAfter { group: ResourceId, after: ResourceId },
+}
+
+/// An answer that keeps the rest of its request's body until it is sent. The server waits for a body
+/// without a length whose reader is gone for as long as it trickles in; one whose reader is still
+/// there when the answer ends, it cuts off.
+pub(super) struct Holding {
+    pub(super) body: BoxBody,
+    #[expect(dead_code, reason = "held, not read")]
+    pub(super) payload: web::Payload,
+}
+
+impl MessageBody for Holding {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
 }
 
 /// The SCIM Error (RFC 7644 §3.12).

@@ -1,7 +1,9 @@
 //! A running Headcount for one test, and a client that speaks to it.
 
+pub mod in_process;
 pub mod postgres;
 
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -35,15 +37,73 @@ pub enum Database {
     Postgres(String),
 }
 
+/// How a server is started.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub seats: u32,
+    pub program: PathBuf,
+    /// Settings beside the address and the database.
+    pub environment: Vec<(&'static str, String)>,
+    /// Where its log goes; standard error when `None`.
+    pub log: Option<PathBuf>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let environment = vec![("HEADCOUNT_LOG_LEVEL", "warn".into()), ("HEADCOUNT_METRICS_LISTEN", String::new())];
+        Self { seats: 100, program: program(), environment, log: None }
+    }
+}
+
+impl Setup {
+    pub fn seats(seats: u32) -> Self {
+        Self { seats, ..Self::default() }
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.environment.push((name, value.to_string()));
+        self
+    }
+
+    /// The command that serves.
+    pub fn serve(&self, url: &str, listen: &str, keys: &Path) -> Command {
+        let mut command = without_environment(&self.program);
+        command.args(["serve", "--database-url", url, "--listen", listen]).stdout(Stdio::null());
+        command.env("HEADCOUNT_KEYS_DIRECTORY", keys).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if let Some(path) = &self.log {
+            command.stderr(std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap());
+        }
+        command
+    }
+}
+
+/// The program under test.
+pub fn program() -> PathBuf {
+    env!("CARGO_BIN_EXE_headcount").into()
+}
+
+/// A new directory for one test.
+pub fn directory() -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("headcount-test-{}-{:x}", std::process::id(), unique()));
+    std::fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+/// A loopback address nobody listens on.
+pub fn free_address() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
 /// A server process with one organization, `acme`, of 100 seats whose owner is Olga Owner.
 pub struct Server {
-    child: Child,
-    pub directory: std::path::PathBuf,
+    pub child: Child,
+    pub directory: PathBuf,
     pub url: String,
     pub listen: String,
     pub base: String,
     pub token: String,
     client: reqwest::Client,
+    setup: Setup,
 }
 
 impl Server {
@@ -52,20 +112,34 @@ impl Server {
     }
 
     pub async fn start_with(database: Database, seats: u32) -> Self {
-        let directory = std::env::temp_dir().join(format!("headcount-test-{}-{:x}", std::process::id(), unique()));
-        std::fs::create_dir_all(&directory).unwrap();
+        Self::set_up(database, Setup::seats(seats)).await
+    }
+
+    /// Starts a server, creates its organization and a token.
+    pub async fn set_up(database: Database, setup: Setup) -> Self {
+        let mut server = Self::launch(database, setup, directory());
+        server.wait_until_ready().await;
+        server.create_organization();
+        server
+    }
+
+    /// Starts a server and waits for nothing.
+    pub fn launch(database: Database, setup: Setup, directory: PathBuf) -> Self {
         let url = match database {
             Database::Sqlite => format!("sqlite:{}/headcount.db", directory.display()),
             Database::Postgres(url) => url,
         };
-        let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let child = spawn(&url, &listen, &directory, &[]);
+        let listen = free_address();
+        let child = setup.serve(&url, &listen, &directory).spawn().unwrap();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
         let base = format!("http://{listen}/scim/v2");
-        let mut server = Self { child, directory, url, listen, base, token: String::new(), client };
-        server.wait_until_ready().await;
-        let seats = seats.to_string();
-        server.command(&[
+        Self { child, directory, url, listen, base, token: String::new(), client, setup }
+    }
+
+    /// Creates the organization and its token.
+    pub fn create_organization(&mut self) {
+        let seats = self.setup.seats.to_string();
+        self.command(&[
             "organization",
             "create",
             "--name",
@@ -83,9 +157,8 @@ impl Server {
             "--json",
         ]);
         let created =
-            server.command(&["provisioning-token", "create", "--organization", "acme", "--name", "test", "--json"]);
-        created["token"].as_str().unwrap().clone_into(&mut server.token);
-        server
+            self.command(&["provisioning-token", "create", "--organization", "acme", "--name", "test", "--json"]);
+        created["token"].as_str().unwrap().clone_into(&mut self.token);
     }
 
     /// Kills the process without warning and starts it again on the same data.
@@ -93,26 +166,48 @@ impl Server {
         self.restart(&[]).await;
     }
 
-    /// The same with settings of the environment.
+    /// The same with further settings of the environment.
     pub async fn restart(&mut self, settings: &[(&str, &str)]) {
+        self.kill();
+        self.start_again_with(settings).await;
+    }
+
+    /// Kills the process without warning.
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = spawn(&self.url, &self.listen, &self.directory, settings);
+    }
+
+    /// Starts the process again on the same data.
+    pub async fn start_again(&mut self) {
+        self.start_again_with(&[]).await;
+    }
+
+    async fn start_again_with(&mut self, settings: &[(&str, &str)]) {
+        let mut command = self.setup.serve(&self.url, &self.listen, &self.directory);
+        self.child = command.envs(settings.iter().copied()).spawn().unwrap();
         self.wait_until_ready().await;
     }
 
-    async fn wait_until_ready(&mut self) {
-        let url = format!("http://{}/readyz", self.listen);
-        for _ in 0..600 {
-            if let Ok(response) = self.client.get(&url).send().await
-                && response.status().is_success()
-            {
+    /// What `/readyz` answers; `None` when nobody listens.
+    pub async fn readiness(&self) -> Option<StatusCode> {
+        self.client.get(format!("http://{}/readyz", self.listen)).send().await.ok().map(|answer| answer.status())
+    }
+
+    pub async fn wait_until_ready(&mut self) {
+        self.wait_until(StatusCode::OK).await;
+    }
+
+    /// Waits until `/readyz` answers this.
+    pub async fn wait_until(&mut self, status: StatusCode) {
+        for _ in 0..2_400 {
+            if self.readiness().await == Some(status) {
                 return;
             }
-            assert!(self.child.try_wait().unwrap().is_none(), "the server ended before it was ready");
+            assert!(self.child.try_wait().unwrap().is_none(), "the server ended before /readyz was {status}");
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        panic!("the server did not become ready");
+        panic!("/readyz did not become {status}");
     }
 
     /// Runs an operator's command beside the server; its one JSON document.
@@ -220,23 +315,15 @@ pub fn user(name: &str) -> Value {
 
 /// The binary, without what the environment of this process would tell it.
 pub fn headcount() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    without_environment(&program())
+}
+
+fn without_environment(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HEADCOUNT_")) {
         command.env_remove(name);
     }
     command
-}
-
-fn spawn(url: &str, listen: &str, keys: &std::path::Path, settings: &[(&str, &str)]) -> Child {
-    headcount()
-        .args(["serve", "--database-url", url, "--listen", listen])
-        .env("HEADCOUNT_LOG_LEVEL", "warn")
-        .env("HEADCOUNT_METRICS_LISTEN", "")
-        .env("HEADCOUNT_KEYS_DIRECTORY", keys)
-        .envs(settings.iter().copied())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
 }
 
 /// A number no other call of this process gets.

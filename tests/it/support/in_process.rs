@@ -1,0 +1,114 @@
+//! Headcount inside the test's own process: for what a separate process cannot show or be given,
+//! such as a clock of the test's own or the statements it sends to the database.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::test::{TestRequest, init_service};
+use actix_web::{App, web};
+use headcount::assembly::Assembly;
+use headcount::assembly::keys::Keys;
+use headcount::clock::Clock;
+use headcount::config::Config;
+use headcount::http::{State, routes};
+use headcount::secret::SystemRandom;
+use serde_json::Value;
+
+use super::{Database, directory, headcount};
+
+/// The parts of a Headcount with one organization, `acme`, and a token.
+pub struct House {
+    pub assembly: Assembly,
+    pub token: String,
+    config: Config,
+    directory: std::path::PathBuf,
+}
+
+impl House {
+    pub fn new(database: Database, seats: u32, clock: Arc<dyn Clock>) -> Self {
+        let directory = directory();
+        let url = match database {
+            Database::Sqlite => format!("sqlite:{}/headcount.db", directory.display()),
+            Database::Postgres(url) => url,
+        };
+        let seats = seats.to_string();
+        let owner = "olga@acme.example";
+        run(
+            &url,
+            &[
+                "organization",
+                "create",
+                "--name",
+                "Acme",
+                "--slug",
+                "acme",
+                "--owner-email",
+                owner,
+                "--seats",
+                &seats,
+                "--json",
+            ],
+        );
+        let created =
+            run(&url, &["provisioning-token", "create", "--organization", "acme", "--name", "test", "--json"]);
+        let token = created["token"].as_str().unwrap().to_owned();
+        let (config, assembly) = Self::assemble(&url, clock);
+        Self { assembly, token, config, directory }
+    }
+
+    fn assemble(url: &str, clock: Arc<dyn Clock>) -> (Config, Assembly) {
+        let flags = BTreeMap::from([("database.url", url.to_owned())]);
+        let config = Config::load(&flags, std::iter::empty()).unwrap();
+        let assembly = Assembly::on_clock(&config, &Keys::ephemeral(&SystemRandom::default()), clock).unwrap();
+        (config, assembly)
+    }
+
+    /// What the handlers share; it serves.
+    pub fn state(&self) -> State {
+        let state = self.assembly.state(&self.config, "http://localhost");
+        state.life.serve();
+        state
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// The application as `serve` runs it.
+pub async fn application(
+    state: State,
+) -> impl Service<actix_http::Request, Response = ServiceResponse, Error = actix_web::Error> {
+    init_service(App::new().configure(routes(web::Data::new(state)))).await
+}
+
+/// Sends one request to the application.
+pub async fn ask(
+    application: &impl Service<actix_http::Request, Response = ServiceResponse, Error = actix_web::Error>,
+    token: &str,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> (u16, Value) {
+    let mut request = TestRequest::with_uri(&format!("/scim/v2{path}"))
+        .method(method)
+        .insert_header(("authorization", format!("Bearer {token}")));
+    if let Some(body) = body {
+        request = request.insert_header(("content-type", "application/scim+json")).set_payload(body.to_string());
+    }
+    let response = application.call(request.to_request()).await.unwrap();
+    let status = response.status().as_u16();
+    let text = actix_web::test::read_body(response).await;
+    (status, if text.is_empty() { Value::Null } else { serde_json::from_slice(&text).unwrap() })
+}
+
+/// Runs an operator's command; its one JSON document.
+fn run(url: &str, arguments: &[&str]) -> Value {
+    let output = headcount().args(arguments).args(["--database-url", url]).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
