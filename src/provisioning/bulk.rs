@@ -130,11 +130,12 @@ impl Progress {
     ) -> Result<Answered> {
         let path = wanted.resolved_path(&self.ids);
         let call = Call { method: wanted.method, path: path.clone(), started: service.clock.now(), ..call.clone() };
-        let mut wanted = wanted.clone();
-        let later = if circular { wanted.take_unknown_members(&self.ids) } else { Vec::new() };
-        let (kind, operation, status) = match read(&wanted, &path, &self.ids) {
+        let mut without = None;
+        let later = if circular { without.insert(wanted.clone()).take_unknown_members(&self.ids) } else { Vec::new() };
+        let wanted = without.as_ref().unwrap_or(wanted);
+        let (kind, operation, status) = match read(wanted, &path, &self.ids) {
             Ok(read) => read,
-            Err(error) => return refuse(connection, service, &call, caller, &wanted, None, error),
+            Err(error) => return refuse(connection, service, &call, caller, wanted, None, error),
         };
         let version = wanted.version.as_deref();
         let done = store::nested(connection, |connection| {
@@ -143,14 +144,14 @@ impl Progress {
         match done {
             Ok(shown) => Ok(self.succeeded(&call, wanted, status, shown, later)),
             Err(error) if error.status() >= 500 => Err(error),
-            Err(error) => refuse(connection, service, &call, caller, &wanted, Some((kind, &operation)), error),
+            Err(error) => refuse(connection, service, &call, caller, wanted, Some((kind, &operation)), error),
         }
     }
 
     fn succeeded(
         &mut self,
         call: &Call,
-        wanted: BulkOperation,
+        wanted: &BulkOperation,
         status: u16,
         shown: Option<Shown>,
         later: Vec<String>,
@@ -170,7 +171,7 @@ impl Progress {
         }
         Answered {
             method: wanted.method,
-            bulk_id: wanted.bulk_id,
+            bulk_id: wanted.bulk_id.clone(),
             location: Some(location),
             version,
             status,

@@ -53,7 +53,7 @@ impl Connection {
     pub fn open(url: &DatabaseUrl) -> ConnectionResult<Self> {
         match url {
             DatabaseUrl::Sqlite(path) => open_sqlite(path).map(Self::Sqlite),
-            DatabaseUrl::Postgres(url) => PgConnection::establish(url).map(Self::Postgres),
+            DatabaseUrl::Postgres(url) => open_postgres(url).map(Self::Postgres),
         }
     }
 
@@ -155,6 +155,19 @@ fn open_sqlite(path: &Path) -> ConnectionResult<SqliteConnection> {
         )
         .map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(sqlite)
+}
+
+// Every statement here has its index, and is prepared once, often while the tables are still empty and
+// nothing is known of them. What the planner then guesses must not decide how a million rows are read.
+fn open_postgres(url: &str) -> ConnectionResult<PgConnection> {
+    let mut postgres = PgConnection::establish(url)?;
+    postgres
+        .batch_execute(
+            "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+             SET plan_cache_mode = force_generic_plan; SET jit = off",
+        )
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(postgres)
 }
 
 #[cfg(test)]

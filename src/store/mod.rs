@@ -270,12 +270,22 @@ pub fn run<T>(connection: &mut Connection, plan: impl Fn(&mut Connection) -> Res
     Ok(answer)
 }
 
-/// Plans and applies in a savepoint of the caller's transaction. What others changed meanwhile is
-/// planned anew; what fails leaves the rest of the transaction as it is.
+/// Plans and applies inside the caller's transaction, leaving the rest of it as it is when the plan is
+/// refused. On PostgreSQL that takes a savepoint, and what others changed meanwhile is planned anew.
 ///
 /// # Errors
-/// Those of the plan, and what the database refuses.
+/// Those of the plan; `internal` or `unavailable` when the database refuses what was planned.
 pub fn nested<T>(connection: &mut Connection, plan: impl Fn(&mut Connection) -> Result<Planned<T>>) -> Result<T> {
+    if connection.is_sqlite() {
+        // The plan is made under the write lock and writes nothing, so there is nothing to undo
+        // when it is refused and nothing that can have changed when it is not.
+        let Planned { batch, answer } = plan(connection)?;
+        return match batch.apply(connection) {
+            Ok(()) => Ok(answer),
+            Err(Failure::Database(error)) => Err(database_error(error)),
+            Err(failure) => Err(Error::internal(format!("a plan made under the lock was refused: {failure:?}"))),
+        };
+    }
     let mut attempt = || {
         connection.transaction(|connection| {
             let Planned { batch, answer } = plan(connection)?;

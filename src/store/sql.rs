@@ -341,11 +341,9 @@ pub struct Rows {
 
 impl Rows {
     pub(super) fn for_sqlite(self) -> impl Iterator<Item = Sql> {
-        self.rows.into_iter().map(move |row| {
-            let mut sql = Sql::new(self.insert);
-            sql.push(" VALUES ").push_list(row).push(" ").push(self.conflict);
-            sql
-        })
+        let places = vec!["?"; self.types.len()].join(", ");
+        let text = format!("{} VALUES ({places}) {}", self.insert, self.conflict);
+        self.rows.into_iter().map(move |row| Sql { text: Cow::Owned(text.clone()), binds: row })
     }
 
     pub(super) fn for_postgres(self) -> Sql {
