@@ -297,5 +297,9 @@ async fn query_parameters_are_ignored_and_logged(server: Server) {
     .await;
     assert_eq!(status, 400);
     assert!(log.contains("Ignored query parameters: flag."), "a refusal's too: {log}");
+    let bulk = json!({"Operations": [{"method": "POST", "bulkId": "a", "path": "/Users", "data": {"userName": "bob", "nothing": 1}}]});
+    let (status, _, log) = logged(&server, server.request(Method::POST, "/Bulk?flag"), &bulk).await;
+    assert_eq!(status, 200);
+    assert!(log.contains("Ignored: nothing.") && log.contains("Ignored query parameters: flag."), "{log}");
     assert_eq!(server.get("/Users?flag=1&&filter=userName%20eq%20%22ann%22&").await.1["totalResults"], 1);
 }

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde_json::{Map, Value, json};
 
+use super::query::Parameters;
 use super::request::Request;
 use super::respond;
 use crate::error::Result;
@@ -12,8 +13,13 @@ use crate::provisioning::bulk::{self, Answered};
 use crate::scim::bulk::BulkRequest;
 use crate::scim::message::{self, BULK_RESPONSE};
 
-pub(super) async fn handle(request: &mut Request<'_>, state: &web::Data<State>, call: Call) -> Result<HttpResponse> {
+pub(super) async fn handle(
+    request: &mut Request<'_>,
+    state: &web::Data<State>,
+    mut call: Call,
+) -> Result<HttpResponse> {
     request.authenticate(state, &call).await?;
+    call.ignored_parameters = Parameters::from_query(request.query())?.ignored;
     let body = request.json(state).await?;
     let wanted = BulkRequest::read(&body, state.provisioning.options.bulk_max_operations)?;
     let answers = bulk::run(&state.store, &state.provisioning, &call, wanted).await?;
