@@ -60,8 +60,11 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
                     .default_service(web::route().to(oauth::wrong_method)),
             )
             .service(web::resource("/.well-known/oauth-authorization-server").route(web::get().to(oauth::metadata)))
+            .service(web::resource("/documentation").route(web::get().to(operations::documentation)))
             .service(web::resource("/scim/v2").route(web::route().to(scim::handle)))
             .service(web::resource("/scim/v2/{path:.*}").route(web::route().to(scim::handle)))
+            // Without a version the most recent one is meant (RFC 7644 §3.13).
+            .service(web::resource("/scim/{path:.*}").route(web::route().to(scim::handle)))
             .default_service(web::route().to(operations::nothing_here));
     }
 }

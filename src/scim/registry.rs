@@ -162,6 +162,7 @@ fn target<'r>(
 pub struct Registry {
     user: ResourceType,
     group: ResourceType,
+    service_provider: Arc<[Schema]>,
 }
 
 impl Registry {
@@ -174,6 +175,9 @@ impl Registry {
             let json: Value = serde_json::from_str(text).map_err(Error::internal)?;
             Schema::from_json(json).map(Arc::new)
         };
+        let service_provider: Vec<Value> =
+            serde_json::from_str(include_str!("../../schemas/service_provider.json")).map_err(Error::internal)?;
+        let service_provider = service_provider.into_iter().map(Schema::from_json).collect::<Result<_>>()?;
         let common = read(include_str!("../../schemas/common.json"))?;
         let enterprise = read(include_str!("../../schemas/enterprise_user.json"))?;
         Ok(Self {
@@ -189,6 +193,7 @@ impl Registry {
                 core: read(include_str!("../../schemas/group.json"))?,
                 extensions: Vec::new(),
             },
+            service_provider,
         })
     }
 
@@ -202,6 +207,12 @@ impl Registry {
         }
         self.user.extensions.push(Extension { schema: Arc::new(schema), required });
         Ok(self)
+    }
+
+    /// The schemas of what discovery itself serves (RFC 7643 §8.7.2).
+    #[must_use]
+    pub fn service_provider(&self) -> &[Schema] {
+        &self.service_provider
     }
 
     /// The resource type of a kind.

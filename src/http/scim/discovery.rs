@@ -15,7 +15,8 @@ const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:";
 
 /// Discovery is read whole (RFC 7644 §4: a filter is refused with 403).
 pub(super) fn refuse_filter(request: &Request<'_>) -> Result<()> {
-    if request.query().split('&').any(|pair| pair.starts_with("filter=")) {
+    let names = |pair: &str| pair.split('=').next() == Some("filter");
+    if request.query().split('&').any(names) {
         return Err(Error::new(Code::Forbidden, "Discovery endpoints cannot be filtered. Leave the filter out."));
     }
     Ok(())
@@ -24,10 +25,12 @@ pub(super) fn refuse_filter(request: &Request<'_>) -> Result<()> {
 /// `ServiceProviderConfig` (RFC 7643 §5, RFC 9865 §4).
 pub(super) fn service_provider_config(state: &State) -> HttpResponse {
     let options = &state.provisioning.options;
+    let documentation = format!("{}/documentation", state.scim_base.trim_end_matches("/scim/v2"));
     respond::json(
         200,
         &json!({
             "schemas": [format!("{CORE}ServiceProviderConfig")],
+            "documentationUri": documentation,
             "patch": {"supported": true},
             "bulk": {"supported": true, "maxOperations": options.bulk_max_operations, "maxPayloadSize": options.max_body_bytes},
             "filter": {"supported": true, "maxResults": options.max_page_size},
@@ -47,6 +50,7 @@ pub(super) fn service_provider_config(state: &State) -> HttpResponse {
                 "name": "OAuth Bearer Token",
                 "description": "The organization's provisioning token, sent as Authorization: Bearer.",
                 "specUri": "https://www.rfc-editor.org/info/rfc6750",
+                "documentationUri": documentation,
                 "primary": true
             }, {
                 "type": "oauth2",
@@ -89,18 +93,20 @@ fn resource_type(base: &str, resource_type: &ResourceType) -> Value {
 
 /// `Schemas` (RFC 7643 §7), with the organization's own.
 pub(super) fn schemas(state: &State, caller: &Caller, urn: Option<&str>) -> Result<HttpResponse> {
-    let mut all: Vec<Value> = Vec::new();
-    for kind in Kind::ALL {
+    let of_resources = Kind::ALL.into_iter().flat_map(|kind| {
         let resource_type = caller.registry.resource_type(kind);
-        for schema in std::iter::once(&resource_type.core)
-            .chain(resource_type.extensions.iter().map(|extension| &extension.schema))
-        {
+        let extensions = resource_type.extensions.iter().map(|extension| &*extension.schema);
+        std::iter::once(&*resource_type.core).chain(extensions)
+    });
+    let all: Vec<Value> = of_resources
+        .chain(caller.registry.service_provider())
+        .map(|schema| {
+            let location = format!("{}/Schemas/{}", state.scim_base, schema.id);
             let mut value = schema.resource.clone();
-            value["meta"] =
-                json!({"resourceType": "Schema", "location": format!("{}/Schemas/{}", state.scim_base, schema.id)});
-            all.push(value);
-        }
-    }
+            value["meta"] = json!({"resourceType": "Schema", "location": location});
+            value
+        })
+        .collect();
     answer(&all, "id", urn)
 }
 

@@ -23,7 +23,6 @@ use self::lanes::Lane;
 use self::request::Request;
 use super::State;
 use crate::error::{Code, Error, Result};
-use crate::id::ResourceId;
 use crate::provisioning::bearers;
 use crate::scim::lenient;
 use crate::scim::registry::Kind;
@@ -82,6 +81,7 @@ enum Endpoint<'p> {
     ServiceProviderConfig,
     ResourceTypes(Option<&'p str>),
     Schemas(Option<&'p str>),
+    OtherVersion(&'p str),
 }
 
 impl<'p> Endpoint<'p> {
@@ -98,9 +98,11 @@ impl<'p> Endpoint<'p> {
             ["ResourceTypes", name] => Self::ResourceTypes(Some(name)),
             ["Schemas"] => Self::Schemas(None),
             ["Schemas", urn] => Self::Schemas(Some(urn)),
+            [version, ..] if is_version(version) => Self::OtherVersion(version),
             [name] => Self::Resources(kind(name)?),
             [name, ".search"] => Self::Search(Some(kind(name)?)),
-            [name, id] => Self::Resource(kind(name)?, id),
+            // The suffix names the format, of which there is one (RFC 7644 §3.8).
+            [name, id] => Self::Resource(kind(name)?, id.strip_suffix(".scim").unwrap_or(id)),
             _ => return None,
         })
     }
@@ -108,12 +110,19 @@ impl<'p> Endpoint<'p> {
     /// The methods it takes, for `Allow`.
     const fn allow(self) -> &'static str {
         match self {
-            Self::Resources(_) => "GET, POST",
-            Self::Resource(..) => "GET, PUT, PATCH, DELETE",
+            Self::Resources(_) => "GET, HEAD, POST",
+            Self::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
             Self::Search(_) | Self::Bulk => "POST",
-            _ => "GET",
+            _ => "GET, HEAD",
         }
     }
+}
+
+/// `v1`, `v3`: a version of the protocol in the path (RFC 7644 §3.13).
+fn is_version(segment: &str) -> bool {
+    segment
+        .strip_prefix('v')
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 async fn route(http: &HttpRequest, request: &mut Request<'_>, state: &web::Data<State>) -> Result<HttpResponse> {
@@ -133,9 +142,10 @@ async fn route(http: &HttpRequest, request: &mut Request<'_>, state: &web::Data<
     // ServiceProviderConfig is public so that clients learn how to authenticate (RFC 7643 §5).
     let endpoint = Endpoint::of(&path);
     if matches!(endpoint, Some(Endpoint::ServiceProviderConfig))
-        && request.method == Method::GET
+        && matches!(request.method, Method::GET | Method::HEAD)
         && !request.has_credential()
     {
+        discovery::refuse_filter(request)?;
         return Ok(discovery::service_provider_config(state));
     }
     let call = request.call(state)?;
@@ -148,17 +158,22 @@ async fn route(http: &HttpRequest, request: &mut Request<'_>, state: &web::Data<
             format!("There is no endpoint /{path}. Resources are at /Users and /Groups."),
         ));
     };
-    let method = request.method.clone();
+    // HEAD is GET whose body the server leaves out (RFC 9110 §9.3.2).
+    let method = if request.method == Method::HEAD { Method::GET } else { request.method.clone() };
     match (endpoint, method.as_str()) {
         (Endpoint::Resources(kind), "GET") => query::list(request, state, call, Some(kind)).await,
         (Endpoint::Root, "GET") => query::list(request, state, call, None).await,
         (Endpoint::Search(kind), "POST") => query::search(request, state, call, kind).await,
-        (Endpoint::Resource(kind, id), "GET") => query::get(request, state, call, kind, resource_id(id)?).await,
+        (Endpoint::Resource(kind, id), "GET") => query::get(request, state, call, kind, id).await,
         (Endpoint::Resources(kind), "POST") => write::create(request, state, call, kind).await,
         (Endpoint::Resource(kind, id), "PUT" | "PATCH" | "DELETE") => {
             write::change(request, state, call, kind, id).await
         }
         (Endpoint::Bulk, "POST") => bulk::handle(request, state, call).await,
+        (Endpoint::OtherVersion(version), _) => {
+            request.authenticate(state, &call).await?;
+            Err(Error::new(Code::InvalidVersion, format!("SCIM {version} is not spoken here; v2 is, at /scim/v2.")))
+        }
         (Endpoint::Me, _) => {
             request.authenticate(state, &call).await?;
             Err(Error::new(
@@ -192,9 +207,4 @@ async fn route(http: &HttpRequest, request: &mut Request<'_>, state: &web::Data<
             Ok(response)
         }
     }
-}
-
-/// An id that is no UUID is an id nothing has.
-fn resource_id(text: &str) -> Result<ResourceId> {
-    text.parse().map_err(|_| crate::provisioning::users::not_found(text))
 }

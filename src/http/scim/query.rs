@@ -147,8 +147,13 @@ pub(super) async fn get(
     state: &web::Data<State>,
     call: Call,
     kind: Kind,
-    id: ResourceId,
+    id: &str,
 ) -> Result<HttpResponse> {
+    // An id that is no UUID is an id nothing has; a client without credentials is not told.
+    let Ok(id) = id.parse::<ResourceId>() else {
+        request.authenticate(state, &call).await?;
+        return Err(users::not_found(id));
+    };
     let parameters = Parameters::from_query(request.query())?;
     let shared = state.clone();
     let (caller, shown, projection) = state

@@ -20,6 +20,9 @@ use crate::provisioning::{Call, Caller};
 use crate::scim::lenient;
 use crate::secret::SecretHash;
 
+/// What a request without a bearer token is told.
+pub(super) const NO_CREDENTIAL: &str = "A provisioning token is needed: send Authorization: Bearer hcp_…";
+
 pub(super) struct Request<'r> {
     pub(super) id: String,
     pub(super) method: Method,
@@ -51,15 +54,13 @@ impl<'r> Request<'r> {
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
-            .ok_or_else(|| {
-                Error::new(Code::Unauthorized, "A provisioning token is needed: send Authorization: Bearer hcp_…")
-            })?;
+            .ok_or_else(|| Error::new(Code::Unauthorized, NO_CREDENTIAL))?;
         Ok(Call {
             credential: SecretHash::of(presented.as_bytes()),
             request_id: self.id.clone(),
             client_address: self.http.peer_addr().map(|address| address.ip().to_string()),
             method: method_name(&self.method),
-            path: self.http.path().strip_prefix("/scim/v2").unwrap_or_default().chars().take(300).collect(),
+            path: self.http.path().trim_start_matches("/scim").trim_start_matches("/v2").chars().take(300).collect(),
             started: self.started,
             base: Arc::clone(&state.scim_base),
             ignored_parameters: Vec::new(),
@@ -155,6 +156,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
 fn method_name(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
+        "HEAD" => "HEAD",
         "POST" => "POST",
         "PUT" => "PUT",
         "PATCH" => "PATCH",

@@ -63,12 +63,21 @@ pub(super) fn error(error: &Error) -> HttpResponse {
     }
     let mut response = start(row.status);
     if error.code == Code::Unauthorized {
-        response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"scim\""));
+        response.insert_header((WWW_AUTHENTICATE, challenge(error)));
     }
     if let Some(seconds) = error.retry_after {
         response.insert_header((RETRY_AFTER, seconds));
     }
     response.body(message::error(row.status, row.scim_type, &error.detail).to_string())
+}
+
+/// A token that was sent and is not good is told apart from none (RFC 6750 §3).
+fn challenge(error: &Error) -> &'static str {
+    if error.detail == super::request::NO_CREDENTIAL {
+        "Bearer realm=\"scim\""
+    } else {
+        "Bearer realm=\"scim\", error=\"invalid_token\""
+    }
 }
 
 /// A plain JSON answer.

@@ -2,6 +2,8 @@
 //!
 //! Each check names the section of its statement. A case runs many statements on one server.
 
+mod discovery;
+mod http;
 mod patch;
 mod resources;
 
