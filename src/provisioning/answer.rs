@@ -20,6 +20,37 @@ pub struct Shown {
     pub members: Members,
 }
 
+/// What an answer shows that is not in the document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Relations {
+    #[default]
+    None,
+    /// A User's groups, a Group's members.
+    Shown,
+    /// A Group's members with their names, which costs a look at each of them.
+    Named,
+}
+
+/// Which sub-attributes of its members a Group shows.
+#[derive(Clone, Copy, Debug)]
+pub struct MemberFields {
+    pub value: bool,
+    pub reference: bool,
+    pub kind: bool,
+    pub display: bool,
+}
+
+impl MemberFields {
+    /// All of them.
+    pub const ALL: Self = Self { value: true, reference: true, kind: true, display: true };
+
+    /// Whether none is shown.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        !(self.value || self.reference || self.kind || self.display)
+    }
+}
+
 /// The members of a Group in an answer.
 #[derive(Clone, Debug)]
 pub enum Members {
@@ -95,6 +126,14 @@ impl Shown {
         out.push_str("}}");
     }
 
+    /// The answer without members.
+    #[must_use]
+    pub fn alone(&self, base: &str) -> String {
+        let (mut text, tail) = self.parts(base);
+        text.push_str(&tail);
+        text
+    }
+
     /// The whole answer; members that do not fit one page are not in it.
     #[must_use]
     pub fn text(&self, base: &str) -> String {
@@ -103,7 +142,7 @@ impl Shown {
             && !members.is_empty()
         {
             text.push_str(",\"members\":[");
-            write_members(&mut text, base, members, true);
+            write_members(&mut text, base, members, MemberFields::ALL, true);
             text.push(']');
         }
         text.push_str(&tail);
@@ -112,23 +151,36 @@ impl Shown {
 }
 
 /// Appends members, with a comma in front of each but the very first.
-pub fn write_members(out: &mut String, base: &str, members: &[Member], first: bool) {
+pub fn write_members(out: &mut String, base: &str, members: &[Member], fields: MemberFields, first: bool) {
     for (position, member) in members.iter().enumerate() {
         if position > 0 || !first {
             out.push(',');
         }
-        out.push_str("{\"value\":\"");
-        member.id.write_to(out);
-        out.push_str("\",\"$ref\":");
-        write_json(out, &location(base, member.kind, member.id));
-        out.push_str(",\"type\":\"");
-        out.push_str(member.kind.name());
-        out.push('"');
-        if let Some(display) = &member.display {
-            out.push_str(",\"display\":");
+        let mut separator = '{';
+        let mut key = |out: &mut String, name: &str| {
+            out.push(separator);
+            out.push_str(name);
+            separator = ',';
+        };
+        if fields.value {
+            key(out, "\"value\":\"");
+            member.id.write_to(out);
+            out.push('"');
+        }
+        if fields.reference {
+            key(out, "\"$ref\":");
+            write_json(out, &location(base, member.kind, member.id));
+        }
+        if fields.kind {
+            key(out, "\"type\":\"");
+            out.push_str(member.kind.name());
+            out.push('"');
+        }
+        if let (true, Some(display)) = (fields.display, &member.display) {
+            key(out, "\"display\":");
             write_json(out, display);
         }
-        out.push('}');
+        out.push_str(if separator == '{' { "{}" } else { "}" });
     }
 }
 
@@ -136,7 +188,7 @@ pub fn write_members(out: &mut String, base: &str, members: &[Member], first: bo
 #[must_use]
 pub fn member_value(base: &str, member: &Member) -> serde_json::Value {
     let mut text = String::with_capacity(200);
-    write_members(&mut text, base, std::slice::from_ref(member), true);
+    write_members(&mut text, base, std::slice::from_ref(member), MemberFields::ALL, true);
     serde_json::from_str(&text).unwrap_or_default()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::answer::{Members, Shown, member_value};
+use super::answer::{Members, Relations, Shown, member_value};
 use super::record::{Outcome, record};
 use super::users::{check_version, not_found};
 use super::{Call, Caller, Planned, Service};
@@ -97,7 +97,10 @@ pub fn create(
         after: Some(&text),
     };
     record(&mut batch, service, call, caller, outcome);
-    let shown_members = group_members::named(connection, caller.organization, &members.add)?;
+    let mut shown_members = members.add.clone();
+    shown_members.sort_unstable();
+    let shown_members =
+        shown_members.into_iter().map(|(id, kind)| group_members::Member { id, kind, display: None }).collect();
     let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text, in_groups: false };
     Ok(Planned {
         batch,
@@ -121,10 +124,10 @@ fn warning(
 ///
 /// # Errors
 /// `not_found`.
-pub fn get(connection: &mut Connection, caller: &Caller, id: ResourceId, with_members: bool) -> Result<Shown> {
+pub fn get(connection: &mut Connection, caller: &Caller, id: ResourceId, relations: Relations) -> Result<Shown> {
     let resource =
         resources::get(connection, caller.organization, Kind::Group, id)?.ok_or_else(|| not_found(&id.to_string()))?;
-    let members = if with_members { first_members(connection, caller.organization, id)? } else { Members::Left };
+    let members = first_members(connection, caller.organization, id, relations)?;
     Ok(Shown { kind: Kind::Group, resource, groups: Vec::new(), members })
 }
 
@@ -132,8 +135,17 @@ pub fn get(connection: &mut Connection, caller: &Caller, id: ResourceId, with_me
 ///
 /// # Errors
 /// The database's.
-pub fn first_members(connection: &mut Connection, organization: OrganizationId, group: ResourceId) -> Result<Members> {
-    let mut members = group_members::page(connection, organization, group, None, FIRST_MEMBERS + 1)?;
+pub fn first_members(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    group: ResourceId,
+    relations: Relations,
+) -> Result<Members> {
+    if relations == Relations::None {
+        return Ok(Members::Left);
+    }
+    let with_names = relations == Relations::Named;
+    let mut members = group_members::page(connection, organization, group, None, FIRST_MEMBERS + 1, with_names)?;
     if i64::try_from(members.len()).unwrap_or(i64::MAX) > FIRST_MEMBERS {
         members.pop();
         return Ok(Members::More(members));

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use diesel::sql_types::BigInt;
 use serde_json::Value;
 
-use super::answer::{Members, Shown};
+use super::answer::{Members, Relations, Shown};
 use super::cursor::{self, Position};
 use super::{Caller, Service, groups};
 use crate::clock::Timestamp;
@@ -38,7 +38,7 @@ pub struct Query {
     /// `Some("")` asks for the first page by cursor (RFC 9865 §2).
     pub cursor: Option<String>,
     /// Whether the answer shows a User's groups or a Group's members.
-    pub with_relations: bool,
+    pub relations: Relations,
 }
 
 /// A page.
@@ -128,8 +128,8 @@ pub fn list(
         page.page.next_cursor =
             Some(cursor::write(&service.cursor_key, next, fingerprint, query.count.unwrap_or(count), expires));
     }
-    if query.with_relations {
-        add_relations(connection, caller, kind, &mut page.page.resources)?;
+    if query.relations != Relations::None {
+        add_relations(connection, caller, kind, query.relations, &mut page.page.resources)?;
     }
     Ok(page.page)
 }
@@ -442,12 +442,18 @@ fn sorts_by_relations(path: &str, resource_type: &ResourceType) -> bool {
 }
 
 /// The groups of a page of users with one query; the first members of a page of groups.
-fn add_relations(connection: &mut Connection, caller: &Caller, kind: Kind, shown: &mut [Shown]) -> Result<()> {
+fn add_relations(
+    connection: &mut Connection,
+    caller: &Caller,
+    kind: Kind,
+    relations: Relations,
+    shown: &mut [Shown],
+) -> Result<()> {
     match kind {
         Kind::User => add_groups(connection, caller, shown),
         Kind::Group => {
             for shown in shown {
-                shown.members = groups::first_members(connection, caller.organization, shown.resource.id)?;
+                shown.members = groups::first_members(connection, caller.organization, shown.resource.id, relations)?;
             }
             Ok(())
         }

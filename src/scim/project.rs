@@ -122,19 +122,32 @@ impl Projection {
         if !whole && attribute.returned == Returned::Request && self.mode != Mode::Only {
             return false;
         }
-        keep_subs(attribute, value, |sub| {
-            let listed = lists(&self.names, urn, name, Some(&sub.name));
-            match (sub.returned, self.mode) {
-                (Returned::Never, _) => false,
-                (Returned::Always, _) => true,
-                (Returned::Default, Mode::Default) => whole,
-                (Returned::Default, Mode::Only) => whole || listed,
-                (Returned::Default, Mode::Without) => whole && !listed,
-                (Returned::Request, mode) => {
-                    mode == Mode::Only && listed || written || lists(&self.written, urn, name, Some(&sub.name))
-                }
-            }
-        })
+        keep_subs(attribute, value, |sub| self.keep_sub(sub, urn, name, whole))
+    }
+
+    fn keep_sub(&self, sub: &Attribute, urn: Option<&str>, name: &str, whole: bool) -> bool {
+        let listed = lists(&self.names, urn, name, Some(&sub.name));
+        let written = || [None, Some(sub.name.as_str())].iter().any(|sub| lists(&self.written, urn, name, *sub));
+        match (sub.returned, self.mode) {
+            (Returned::Never, _) => false,
+            (Returned::Always, _) => true,
+            (Returned::Default, Mode::Default) => whole,
+            (Returned::Default, Mode::Only) => whole || listed,
+            (Returned::Default, Mode::Without) => whole && !listed,
+            (Returned::Request, mode) => mode == Mode::Only && listed || written(),
+        }
+    }
+
+    /// Whether the answer has a sub-attribute of a core attribute.
+    #[must_use]
+    pub fn wants_sub(&self, attribute: &Attribute, sub: &str) -> bool {
+        let listed = lists(&self.names, None, &attribute.name, None);
+        let whole = match self.mode {
+            Mode::Default => true,
+            Mode::Only => listed,
+            Mode::Without => !listed,
+        };
+        attribute.sub_attribute(sub).is_some_and(|sub| self.keep_sub(sub, None, &attribute.name, whole))
     }
 }
 

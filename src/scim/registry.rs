@@ -115,12 +115,13 @@ impl ResourceType {
         target(None, |name| self.attribute(name), rest)
     }
 
-    /// Whether stored attributes exist that are not in every answer. What is never returned and
-    /// only written is not even stored.
+    /// Whether documents hold attributes that are not in every answer. What is never returned and
+    /// only written is not even stored, and members are rows of their own.
     #[must_use]
     pub fn hides(&self) -> bool {
         let hidden = |attribute: &Attribute| {
             attribute.is_partly_hidden()
+                && attribute.name != "members"
                 && (attribute.returned, attribute.mutability) != (Returned::Never, Mutability::WriteOnly)
         };
         let schemas = self.extensions.iter().map(|extension| &extension.schema).chain([&self.core]);

@@ -71,8 +71,8 @@ pub fn among(
     Ok(found)
 }
 
-/// A page of the group's members behind `after`, in the order of their ids, with the names to show:
-/// one statement, whose join reads what the page has and no more.
+/// A page of the group's members behind `after`, in the order of their ids. Names cost a join, which
+/// reads what the page has and no more.
 ///
 /// # Errors
 /// The database's.
@@ -82,11 +82,13 @@ pub fn page(
     group: ResourceId,
     after: Option<ResourceId>,
     limit: i64,
+    with_names: bool,
 ) -> Result<Vec<Member>> {
-    let mut sql = Sql::new(
-        "SELECT m.member_id, m.member_kind, r.document FROM group_members m LEFT JOIN resources r \
-         ON r.organization_id = m.organization_id AND r.kind = m.member_kind AND r.id = m.member_id WHERE m.organization_id = ",
-    );
+    const NAMED: &str = "SELECT m.member_id, m.member_kind, r.document FROM group_members m LEFT JOIN resources r \
+         ON r.organization_id = m.organization_id AND r.kind = m.member_kind AND r.id = m.member_id WHERE m.organization_id = ";
+    const PLAIN: &str =
+        "SELECT m.member_id, m.member_kind, NULL AS document FROM group_members m WHERE m.organization_id = ";
+    let mut sql = Sql::new(if with_names { NAMED } else { PLAIN });
     sql.push_bind(organization).push(" AND m.group_id = ").push_bind(group);
     if let Some(after) = after {
         sql.push(" AND m.member_id > ").push_bind(after);
@@ -112,40 +114,13 @@ pub fn all_named(connection: &mut Connection, organization: OrganizationId, grou
     let mut members: Vec<Member> = Vec::new();
     loop {
         let after = members.last().map(|member| member.id);
-        let page = page(connection, organization, group, after, PAGE)?;
+        let page = page(connection, organization, group, after, PAGE, true)?;
         let full = i64::try_from(page.len()).unwrap_or(0) == PAGE;
         members.extend(page);
         if !full {
             return Ok(members);
         }
     }
-}
-
-/// Resources as the members they are about to become, in the order of their ids.
-///
-/// # Errors
-/// The database's.
-pub fn named(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    members: &[(ResourceId, Kind)],
-) -> Result<Vec<Member>> {
-    let mut found = Vec::with_capacity(members.len());
-    for kind in Kind::ALL {
-        let ids: Vec<ResourceId> = members.iter().filter(|member| member.1 == kind).map(|member| member.0).collect();
-        for slice in ids.chunks(SLICE) {
-            let mut sql = Sql::new("SELECT id, document FROM resources WHERE organization_id = ");
-            sql.push_bind(organization)
-                .push(" AND kind = ")
-                .push_bind(kind_number(kind))
-                .push(" AND id IN ")
-                .push_list(slice.iter().copied());
-            let rows = sql.load::<(SqlId, Text), (ResourceId, String)>(connection).map_err(database_error)?;
-            found.extend(rows.into_iter().map(|(id, document)| Member { id, kind, display: shown_name(&document) }));
-        }
-    }
-    found.sort_unstable_by_key(|member| member.id);
-    Ok(found)
 }
 
 /// All member ids of a group, for comparing sets.

@@ -8,6 +8,7 @@ use super::respond;
 use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::id::ResourceId;
+use crate::provisioning::answer::Relations;
 use crate::provisioning::authenticate::authenticate;
 use crate::provisioning::list::{self, Page, Query};
 use crate::provisioning::{Call, Caller, groups, users};
@@ -94,7 +95,7 @@ impl Parameters {
             start_index,
             count: None,
             cursor: text("cursor")?,
-            with_relations: false,
+            relations: Relations::None,
         };
         let mut parameters =
             Self { query, attributes: names("attributes"), excluded: names("excludedAttributes"), ignored: Vec::new() };
@@ -134,11 +135,15 @@ fn number(name: &str, value: &str) -> Result<i64> {
     value.trim().parse().map_err(|_| Error::new(Code::InvalidValue, format!("{name} must be an integer.")))
 }
 
-/// Whether the answer needs groups or members at all; `meta` carries the version that depends on groups.
-pub(super) fn wants_relations(projection: &Projection, kind: Kind) -> bool {
+/// What the answer needs of groups or members; `meta` carries the version that depends on groups.
+pub(super) fn wanted_relations(projection: &Projection, caller: &Caller, kind: Kind) -> Relations {
+    let resource_type = caller.registry.resource_type(kind);
     match kind {
-        Kind::User => projection.wants("groups") || projection.wants("meta"),
-        Kind::Group => projection.wants("members"),
+        Kind::User if projection.wants("groups") || projection.wants("meta") => Relations::Shown,
+        Kind::User => Relations::None,
+        Kind::Group if !projection.wants("members") => Relations::None,
+        Kind::Group if respond::member_fields(projection, resource_type).display => Relations::Named,
+        Kind::Group => Relations::Shown,
     }
 }
 
@@ -161,9 +166,9 @@ pub(super) async fn get(
         .read(move |connection| {
             let caller = authenticate(connection, &shared.provisioning, &call)?;
             let projection = parameters.projection(&caller, kind);
-            let relations = wants_relations(&projection, kind);
+            let relations = wanted_relations(&projection, &caller, kind);
             let shown = match kind {
-                Kind::User => users::get(connection, &caller, id, relations)?,
+                Kind::User => users::get(connection, &caller, id, relations != Relations::None)?,
                 Kind::Group => groups::get(connection, &caller, id, relations)?,
             };
             Ok((caller, shown, projection))
@@ -218,7 +223,8 @@ async fn answer(
         }
         let page = match kinds.as_slice() {
             [kind] => {
-                let query = Query { with_relations: wants_relations(&projections[0].1, *kind), ..parameters.query };
+                let query =
+                    Query { relations: wanted_relations(&projections[0].1, &caller, *kind), ..parameters.query };
                 list::list(connection, &shared.provisioning, &caller, *kind, &query)?
             }
             _ => everything(connection, &shared, &caller, &parameters.query, &projections)?,
@@ -250,7 +256,7 @@ fn everything(
             start_index: (query.start_index - whole.total).max(1),
             count: Some(wanted - taken),
             cursor: None,
-            with_relations: wants_relations(projection, *kind),
+            relations: wanted_relations(projection, caller, *kind),
             ..query.clone()
         };
         match list::list(connection, &state.provisioning, caller, *kind, &part) {

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::id::{OrganizationId, ResourceId};
-use crate::provisioning::answer::{Members, Shown, write_json, write_members};
+use crate::provisioning::answer::{MemberFields, Members, Shown, write_json, write_members};
 use crate::provisioning::list::Page;
 use crate::scim::message::{self, LIST_RESPONSE};
 use crate::scim::project::Projection;
@@ -28,7 +28,7 @@ const CHUNK: i64 = 1_000;
 /// An answer's piece: text, or the members of a group behind one of them.
 enum Segment {
     Text(String),
-    MembersAfter { group: ResourceId, after: ResourceId },
+    MembersAfter { group: ResourceId, after: ResourceId, fields: MemberFields },
 }
 
 /// An answer that keeps the rest of its request's body until it is sent. The server waits for a body
@@ -171,22 +171,33 @@ fn push_resource(
     shown: &Shown,
     projection: &Projection,
 ) -> Result<()> {
-    let Members::More(first) = &shown.members else {
-        let whole = shown.text(base);
-        text(segments).push_str(&projected(whole, resource_type, projection)?);
-        return Ok(());
+    let fields = member_fields(projection, resource_type);
+    let (members, more) = match &shown.members {
+        Members::All(members) => (members.as_slice(), false),
+        Members::More(members) => (members.as_slice(), true),
+        Members::Left => (&[][..], false),
     };
-    let alone = Shown { members: Members::Left, ..shown.clone() };
-    let head = projected(alone.text(base), resource_type, projection)?;
+    let alone = projected(shown.alone(base), resource_type, projection)?;
     let out = text(segments);
-    out.push_str(head.strip_suffix('}').unwrap_or(&head));
+    if members.is_empty() || fields.is_empty() {
+        out.push_str(&alone);
+        return Ok(());
+    }
+    out.push_str(alone.strip_suffix('}').unwrap_or(&alone));
     out.push_str(",\"members\":[");
-    write_members(out, base, first, true);
-    if let Some(last) = first.last() {
-        segments.push(Segment::MembersAfter { group: shown.resource.id, after: last.id });
+    write_members(out, base, members, fields, true);
+    if let (true, Some(last)) = (more, members.last()) {
+        segments.push(Segment::MembersAfter { group: shown.resource.id, after: last.id, fields });
     }
     text(segments).push_str("]}");
     Ok(())
+}
+
+/// What an answer shows of members.
+pub(super) fn member_fields(projection: &Projection, resource_type: &ResourceType) -> MemberFields {
+    let members = resource_type.attribute("members");
+    let wants = |sub: &str| members.is_some_and(|members| projection.wants_sub(members, sub));
+    MemberFields { value: wants("value"), reference: wants("$ref"), kind: wants("type"), display: wants("display") }
 }
 
 fn projected(whole: String, resource_type: &ResourceType, projection: &Projection) -> Result<String> {
@@ -221,23 +232,25 @@ fn members_stream(
 ) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
     stream::unfold((state, segments.into_iter(), None), move |(state, mut segments, mut reading)| async move {
         loop {
-            let Some((group, after)) = reading.take() else {
+            let Some((group, after, fields)) = reading.take() else {
                 match segments.next()? {
                     Segment::Text(text) => return Some((Ok(Bytes::from(text)), (state, segments, None))),
-                    Segment::MembersAfter { group, after } => reading = Some((group, after)),
+                    Segment::MembersAfter { group, after, fields } => reading = Some((group, after, fields)),
                 }
                 continue;
             };
             let members = state
                 .store
-                .read(move |connection| group_members::page(connection, organization, group, Some(after), CHUNK))
+                .read(move |connection| {
+                    group_members::page(connection, organization, group, Some(after), CHUNK, fields.display)
+                })
                 .await;
             match members {
                 Ok(members) => {
                     let Some(last) = members.last() else { continue };
-                    let next = (i64::try_from(members.len()).unwrap_or(0) == CHUNK).then_some((group, last.id));
+                    let next = (i64::try_from(members.len()).unwrap_or(0) == CHUNK).then_some((group, last.id, fields));
                     let mut text = String::with_capacity(members.len() * 160);
-                    write_members(&mut text, &state.scim_base, &members, false);
+                    write_members(&mut text, &state.scim_base, &members, fields, false);
                     return Some((Ok(Bytes::from(text)), (state, segments, next)));
                 }
                 Err(error) => {

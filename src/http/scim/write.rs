@@ -5,13 +5,13 @@ use std::sync::Arc;
 use actix_web::{HttpResponse, web};
 use serde_json::Value;
 
-use super::query::{Parameters, wants_relations};
+use super::query::{Parameters, wanted_relations};
 use super::request::Request;
 use super::respond;
 use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::id::ResourceId;
-use crate::provisioning::answer::Shown;
+use crate::provisioning::answer::{Relations, Shown};
 use crate::provisioning::authenticate::authenticate;
 use crate::provisioning::operation::{self, Operation};
 use crate::provisioning::{Call, Caller, Planned, groups, record, users};
@@ -88,10 +88,12 @@ async fn answer(
     let Some(mut shown) = done.shown else { return Ok(respond::empty(204)) };
     let resource_type = done.caller.registry.resource_type(kind);
     let projection: Projection = parameters.projection(&done.caller, kind).with_written(body, resource_type);
-    if kind == Kind::Group && status == 200 && wants_relations(&projection, kind) {
-        // A change of members does not read them; an answer that shows them does.
+    let relations = wanted_relations(&projection, &done.caller, kind);
+    // A change of members does not read them and a creation not their names; an answer that shows them does.
+    let enough = if status == 201 { Relations::Shown } else { Relations::None };
+    if kind == Kind::Group && relations != Relations::None && relations != enough {
         let (caller, id) = (done.caller.clone(), shown.resource.id);
-        shown = state.store.read(move |connection| groups::get(connection, &caller, id, true)).await?;
+        shown = state.store.read(move |connection| groups::get(connection, &caller, id, relations)).await?;
     }
     respond::resource(status, state, done.caller.organization, &done.caller.registry, &shown, &projection)
 }

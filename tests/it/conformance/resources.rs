@@ -216,14 +216,39 @@ async fn members_and_groups(server: Server) {
     let (inner, inner_path) = created(&server, "/Groups", &json!({"displayName": "Inner", "members": [{"value": ann["id"], "display": "sent", "$ref": "sent", "type": "User"}]})).await;
     let members = [&inner["id"], &bob["id"], &cid["id"]].map(|id| json!({"value": id}));
     let (outer, outer_path) = created(&server, "/Groups", &json!({"displayName": "Outer", "members": members})).await;
-    let member = |resource: &Value, kind: &str, display: &str| json!({"value": resource["id"], "$ref": resource["meta"]["location"], "type": kind, "display": display});
-    assert_eq!(inner["members"], json!([member(&ann, "User", "Ann Test")]));
-    let mut expected =
-        vec![member(&bob, "User", "Bob Test"), member(&cid, "User", "cid"), member(&inner, "Group", "Inner")];
-    expected.sort_by_key(|member| member["value"].as_str().unwrap().to_owned());
-    assert_eq!(outer["members"], json!(expected));
-    assert_eq!(server.get(&outer_path).await.1["members"], json!(expected));
-    assert_eq!(server.find("/Groups", "displayName eq \"outer\"").await[0]["members"], json!(expected));
+    let member = |resource: &Value, kind: &str, display: Option<&str>| {
+        let mut member = json!({"value": resource["id"], "$ref": resource["meta"]["location"], "type": kind});
+        if let Some(display) = display {
+            member["display"] = display.into();
+        }
+        member
+    };
+    assert_eq!(inner["members"], json!([member(&ann, "User", None)]));
+    let all = |named: bool| {
+        let name = |name: &'static str| named.then_some(name);
+        let mut members = vec![
+            member(&bob, "User", name("Bob Test")),
+            member(&cid, "User", name("cid")),
+            member(&inner, "Group", name("Inner")),
+        ];
+        members.sort_by_key(|member| member["value"].as_str().unwrap().to_owned());
+        json!(members)
+    };
+    assert_eq!(outer["members"], all(false));
+    assert_eq!(server.get(&outer_path).await.1["members"], all(false));
+    assert_eq!(server.find("/Groups", "displayName eq \"outer\"").await[0]["members"], all(false));
+    // RFC 7643 §2.4 "display": our schema says that it is returned on request.
+    let named = "attributes=members.value,members.$ref,members.type,members.display";
+    assert_eq!(server.get(&format!("{outer_path}?{named}")).await.1["members"], all(true));
+    let (_, page) = server.get(&format!("/Groups?{named}&filter=displayName%20eq%20%22outer%22")).await;
+    assert_eq!(page["Resources"][0]["members"], all(true));
+    let made = json!({"displayName": "Made", "members": [{"value": bob["id"]}]});
+    let (_, made) = server.post("/Groups?attributes=members.display", &made).await;
+    assert_eq!(made["members"], json!([{"display": "Bob Test"}]));
+    let (_, only) = server.get(&format!("{outer_path}?attributes=members.type")).await;
+    assert!(only["members"].as_array().unwrap().iter().all(|member| member.as_object().unwrap().len() == 1), "{only}");
+    let (_, without) = server.get(&format!("{outer_path}?excludedAttributes=members.$ref")).await;
+    assert!(without["members"][0].get("$ref").is_none() && without["members"][0].get("value").is_some(), "{without}");
     let group = |resource: &Value, kind: &str, display: &str| json!({"value": resource["id"], "$ref": resource["meta"]["location"], "display": display, "type": kind});
     let mut groups = server.get(&ann_path).await.1["groups"].as_array().unwrap().clone();
     groups.sort_by_key(|group| group["display"].as_str().unwrap().to_owned());
@@ -233,7 +258,7 @@ async fn members_and_groups(server: Server) {
         1
     );
     for (endpoint, filter, found) in [
-        ("/Groups", "members[display eq \"BOB TEST\"]".to_owned(), 1),
+        ("/Groups", "displayName eq \"outer\" and members[display eq \"BOB TEST\"]".to_owned(), 1),
         ("/Groups", "members.display sw \"ann\"".to_owned(), 1),
         ("/Groups", format!("members.$ref eq \"{}\"", ann["meta"]["location"].as_str().unwrap()), 1),
         ("/Groups", "members[type eq \"group\"]".to_owned(), 1),
