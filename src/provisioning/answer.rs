@@ -33,6 +33,7 @@ pub enum Relations {
 
 /// Which sub-attributes of its members a Group shows.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each sub-attribute, in any combination")]
 pub struct MemberFields {
     pub value: bool,
     pub reference: bool,
