@@ -33,7 +33,7 @@ impl Position {
 #[must_use]
 pub fn fingerprint(kind: Kind, query: &Query) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (kind, &query.filter, &query.sort_by, query.descending).hash(&mut hasher);
+    (kind, query.over_all_types, &query.filter, &query.sort_by, query.descending).hash(&mut hasher);
     hasher.finish()
 }
 

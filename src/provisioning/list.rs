@@ -18,7 +18,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::{ResourceId, TokenId};
 use crate::scim::filter::{AttributeRef, Filter};
 use crate::scim::registry::{Kind, Named, ResourceType};
-use crate::scim::schema::AttributeType;
+use crate::scim::schema::{AttributeType, Returned};
 use crate::store::connection::Connection;
 use crate::store::filter_sql::{self, Place, Predicate};
 use crate::store::group_members::Membership;
@@ -39,6 +39,8 @@ pub struct Query {
     pub cursor: Option<String>,
     /// Whether the answer shows a User's groups or a Group's members.
     pub relations: Relations,
+    /// Whether resources of every type are asked for (RFC 7644 §3.4.2.1).
+    pub over_all_types: bool,
 }
 
 /// A page.
@@ -108,21 +110,14 @@ pub fn list(
     kind: Kind,
     query: &Query,
 ) -> Result<Page> {
-    let resource_type = caller.registry.resource_type(kind);
-    let filter = query.filter.as_deref().map(|text| Filter::parse(text, resource_type)).transpose()?;
-    let plan = plan(service, caller, kind, filter, sort(query, resource_type));
     let fingerprint = cursor::fingerprint(kind, query);
     let now = service.clock.now();
     let position = match query.cursor.as_deref() {
         None => None,
         Some(text) => Some(cursor::read(&service.cursor_key, text, fingerprint, query.count, now)?),
     };
-    let count = query.count.unwrap_or(service.options.default_page_size).clamp(0, service.options.max_page_size);
-    let mut page = if plan.exact && plan.sort.as_ref().is_none_or(|sort| sort.column.is_some()) {
-        by_index(connection, service, caller, &plan, query, position, count, fingerprint)?
-    } else {
-        by_evaluation(connection, service, caller, &plan, query, position, count)?
-    };
+    let count = page_size(service, query)?;
+    let mut page = find(connection, service, caller, kind, query, position, count)?;
     if let Some(next) = page.next.filter(|_| query.cursor.is_some()) {
         let expires = now.plus_seconds(service.options.cursor_lifetime_seconds);
         page.page.next_cursor =
@@ -134,10 +129,52 @@ pub fn list(
     Ok(page.page)
 }
 
+/// How many resources a page has at most. With a cursor a larger count is an error (RFC 9865 §2.1),
+/// else it means as many as there can be (RFC 7644 §3.4.2.4).
+///
+/// # Errors
+/// `invalidCount`.
+pub(super) fn page_size(service: &Service, query: &Query) -> Result<i64> {
+    let largest = service.options.max_page_size;
+    let count = query.count.unwrap_or(service.options.default_page_size);
+    if query.cursor.is_some() && count > largest {
+        return Err(Error::new(Code::InvalidCount, format!("count must be between 0 and {largest}.")));
+    }
+    Ok(count.clamp(0, largest))
+}
+
 /// A page and where the next one begins.
-struct Found {
-    page: Page,
-    next: Option<Position>,
+pub(super) struct Found {
+    pub(super) page: Page,
+    pub(super) next: Option<Position>,
+}
+
+/// Finds a page, without what its resources are related to.
+///
+/// # Errors
+/// `invalidFilter`, `tooMany`.
+pub(super) fn find(
+    connection: &mut Connection,
+    service: &Service,
+    caller: &Caller,
+    kind: Kind,
+    query: &Query,
+    position: Option<Position>,
+    count: i64,
+) -> Result<Found> {
+    let resource_type = caller.registry.resource_type(kind);
+    let other = caller.registry.resource_type(if kind == Kind::User { Kind::Group } else { Kind::User });
+    let parse = |text: &str| match query.over_all_types {
+        true => Filter::parse_among(text, resource_type, other),
+        false => Filter::parse(text, resource_type),
+    };
+    let filter = query.filter.as_deref().map(parse).transpose()?;
+    let plan = plan(service, caller, kind, filter, sort(query, resource_type));
+    if plan.exact && plan.sort.as_ref().is_none_or(|sort| sort.column.is_some()) {
+        by_index(connection, service, caller, &plan, query, position, count, cursor::fingerprint(kind, query))
+    } else {
+        by_evaluation(connection, service, caller, &plan, query, position, count)
+    }
 }
 
 fn plan<'a>(service: &'a Service, caller: &Caller, kind: Kind, filter: Option<Filter>, sort: Option<Sort>) -> Plan<'a> {
@@ -152,6 +189,10 @@ fn plan<'a>(service: &'a Service, caller: &Caller, kind: Kind, filter: Option<Fi
 fn sort(query: &Query, resource_type: &ResourceType) -> Option<Sort> {
     // A sortBy that names nothing sorts nothing (RFC 7644 §3.4.2.3 asks for no error).
     let Named::Attribute(target) = resource_type.resolve(query.sort_by.as_deref()?)? else { return None };
+    // An order would tell what is never returned.
+    if [target.attribute, target.leaf()].iter().any(|attribute| attribute.returned == Returned::Never) {
+        return None;
+    }
     let sub = target.sub_attribute.map(|sub| sub.name.as_str());
     let column = match (target.extension, target.attribute.name.as_str(), sub) {
         (None, "userName", None) => Some("r.user_name_key"),
@@ -204,8 +245,11 @@ fn by_index(
         (None, Some(position)) => (position.after, position.offset),
         (None, None) => (None, (query.start_index - 1).max(0)),
     };
-    let resources = if count == 0 { Vec::new() } else { rows(connection, plan, after, offset, count)? };
-    let full = i64::try_from(resources.len()).unwrap_or(0) == count && count > 0;
+    // One row more tells whether a cursor's page is the last (RFC 9865 §2: it has no nextCursor).
+    let ahead = i64::from(position.is_some());
+    let mut resources = if count == 0 { Vec::new() } else { rows(connection, plan, after, offset, count + ahead)? };
+    let full = i64::try_from(resources.len()).unwrap_or(0) == count + ahead && count > 0;
+    resources.truncate(usize::try_from(count).unwrap_or(0));
     let last = resources.last().map(|resource| resource.id);
     if let (None, None, Some(after), true) = (&plan.sort, position, last, full) {
         service.walks.remember(walk, Walk { next_index: query.start_index + count, after, total });
@@ -333,15 +377,7 @@ fn by_evaluation(
         }
     }
     if let Some(sort) = &plan.sort {
-        matches.sort_by(|(a, _), (b, _)| {
-            let ascending = match (a, b) {
-                (Some(a), Some(b)) => a.cmp(b),
-                (None, None) => std::cmp::Ordering::Equal,
-                (None, Some(_)) => std::cmp::Ordering::Greater,
-                (Some(_), None) => std::cmp::Ordering::Less,
-            };
-            if sort.descending { ascending.reverse() } else { ascending }
-        });
+        matches.sort_by(|(a, _), (b, _)| order(a.as_ref(), b.as_ref(), sort.descending));
     }
     let total = i64::try_from(matches.len()).unwrap_or(i64::MAX);
     let offset = position.map_or(query.start_index - 1, |position| position.offset).max(0);
@@ -367,10 +403,10 @@ fn bare(kind: Kind, resource: Resource) -> Shown {
     Shown { kind, resource, groups: Vec::new(), members: Members::Left }
 }
 
-type SortKey = String;
+pub(super) type SortKey = String;
 
 /// The primary or first value of a multi-valued attribute decides (RFC 7644 §3.4.2.3).
-fn sort_key(resource: &Value, path: &str, resource_type: &ResourceType) -> Option<SortKey> {
+pub(super) fn sort_key(resource: &Value, path: &str, resource_type: &ResourceType) -> Option<SortKey> {
     let Named::Attribute(target) = resource_type.resolve(path)? else { return None };
     let holder = match target.extension {
         Some(schema) => resource.get(&schema.id)?,
@@ -400,6 +436,17 @@ fn sort_key(resource: &Value, path: &str, resource_type: &ResourceType) -> Optio
         Value::Bool(boolean) => Some(boolean.to_string()),
         _ => None,
     }
+}
+
+/// Unassigned values come last in ascending order and first in descending (RFC 7644 §3.4.2.3).
+pub(super) fn order(a: Option<&SortKey>, b: Option<&SortKey>, descending: bool) -> std::cmp::Ordering {
+    let ascending = match (a, b) {
+        (Some(a), Some(b)) => a.cmp(b),
+        (None, None) => std::cmp::Ordering::Equal,
+        (None, Some(_)) => std::cmp::Ordering::Greater,
+        (Some(_), None) => std::cmp::Ordering::Less,
+    };
+    if descending { ascending.reverse() } else { ascending }
 }
 
 fn too_many(plan: &Plan<'_>, limit: i64) -> Error {
@@ -442,7 +489,7 @@ fn sorts_by_relations(path: &str, resource_type: &ResourceType) -> bool {
 }
 
 /// The groups of a page of users with one query; the first members of a page of groups.
-fn add_relations(
+pub(super) fn add_relations(
     connection: &mut Connection,
     caller: &Caller,
     kind: Kind,

@@ -11,6 +11,7 @@ pub mod client_credentials;
 mod cursor;
 pub mod groups;
 pub mod list;
+pub mod list_all;
 pub mod operation;
 pub mod record;
 pub mod users;

@@ -113,6 +113,9 @@ fn text_column(attribute: &AttributeRef, kind: Kind) -> Option<&'static str> {
 }
 
 fn present(attribute: &AttributeRef, kind: Kind) -> Predicate {
+    if attribute.foreign {
+        return nothing();
+    }
     match (attribute.name.as_str(), text_column(attribute, kind)) {
         ("id" | "meta", _) if attribute.extension.is_none() => Predicate::exact(Sql::new("(1 = 1)"), false),
         (_, Some(column)) => {
@@ -124,7 +127,17 @@ fn present(attribute: &AttributeRef, kind: Kind) -> Predicate {
     }
 }
 
+/// What an attribute of another resource type comes to.
+fn nothing() -> Predicate {
+    Predicate::exact(Sql::new("(1 = 0)"), true)
+}
+
 fn compare(attribute: &AttributeRef, operator: Operator, literal: &Literal, place: Place<'_>) -> Predicate {
+    match (attribute.foreign, operator, literal) {
+        (true, Operator::Eq, Literal::Null) => return Predicate::exact(Sql::new("(1 = 1)"), false),
+        (true, ..) => return nothing(),
+        _ => {}
+    }
     if let Some(column) = text_column(attribute, place.kind) {
         return match literal {
             Literal::Text { key, .. } => compare_text(Sql::default(), column, operator, key)
@@ -137,6 +150,12 @@ fn compare(attribute: &AttributeRef, operator: Operator, literal: &Literal, plac
         ("id", None, Operator::Eq, Literal::Text { value: text, .. }) if core => {
             Predicate::exact(equals_id("r.id", text), true)
         }
+        ("meta", Some("resourceType"), Operator::Eq, Literal::Text { value, .. })
+            if core && value == place.kind.name() =>
+        {
+            Predicate::exact(Sql::new("(1 = 1)"), false)
+        }
+        ("meta", Some("resourceType"), Operator::Eq, Literal::Text { .. }) if core => nothing(),
         ("active", None, Operator::Eq, Literal::Boolean(active)) if core => {
             Predicate::exact(Sql::new("(r.active = ?)").bind(*active), false)
         }
@@ -258,6 +277,9 @@ fn values_of(number: u16, organization: OrganizationId) -> Sql {
 /// One index row is one element, so its columns correlate. Only a conjunction that compares the
 /// value is exact: elements without a value have no row.
 fn value_path(attribute: &AttributeRef, filter: &Filter, place: Place<'_>) -> Predicate {
+    if attribute.foreign {
+        return nothing();
+    }
     let parts = match filter {
         Filter::And(parts) => parts.as_slice(),
         one => std::slice::from_ref(one),

@@ -10,7 +10,8 @@ use crate::http::State;
 use crate::id::ResourceId;
 use crate::provisioning::answer::Relations;
 use crate::provisioning::authenticate::authenticate;
-use crate::provisioning::list::{self, Page, Query};
+use crate::provisioning::list::{self, Query};
+use crate::provisioning::list_all::list_all;
 use crate::provisioning::{Call, Caller, groups, users};
 use crate::scim::lenient;
 use crate::scim::message::SEARCH_REQUEST;
@@ -96,6 +97,7 @@ impl Parameters {
             count: None,
             cursor: text("cursor")?,
             relations: Relations::None,
+            over_all_types: false,
         };
         let mut parameters =
             Self { query, attributes: names("attributes"), excluded: names("excludedAttributes"), ignored: Vec::new() };
@@ -227,52 +229,16 @@ async fn answer(
                     Query { relations: wanted_relations(&projections[0].1, &caller, *kind), ..parameters.query };
                 list::list(connection, &shared.provisioning, &caller, *kind, &query)?
             }
-            _ => everything(connection, &shared, &caller, &parameters.query, &projections)?,
+            _ => {
+                let relations = |kind: Kind| {
+                    let projection = projections.iter().find(|(other, _)| *other == kind);
+                    projection.map_or(Relations::None, |(_, projection)| wanted_relations(projection, &caller, kind))
+                };
+                list_all(connection, &shared.provisioning, &caller, &parameters.query, relations)?
+            }
         };
         Ok((caller, page, projections))
     };
     let (caller, page, projections) = state.store.read(work).await?;
     respond::page(state, caller.organization, &caller.registry, &page, &projections)
-}
-
-/// A query over all resource types (RFC 7644 §3.4.2.1): users first, then groups.
-fn everything(
-    connection: &mut crate::store::connection::Connection,
-    state: &State,
-    caller: &Caller,
-    query: &Query,
-    projections: &[(Kind, Projection)],
-) -> Result<Page> {
-    let wanted = query
-        .count
-        .unwrap_or(state.provisioning.options.default_page_size)
-        .clamp(0, state.provisioning.options.max_page_size);
-    let mut whole =
-        Page { total: 0, start_index: query.start_index, resources: Vec::new(), next_cursor: None, by_cursor: false };
-    let mut refused = None;
-    for (kind, projection) in projections {
-        let taken = i64::try_from(whole.resources.len()).unwrap_or(wanted);
-        let part = Query {
-            start_index: (query.start_index - whole.total).max(1),
-            count: Some(wanted - taken),
-            cursor: None,
-            relations: wanted_relations(projection, caller, *kind),
-            ..query.clone()
-        };
-        match list::list(connection, &state.provisioning, caller, *kind, &part) {
-            Ok(page) => {
-                whole.total += page.total;
-                whole.resources.extend(page.resources);
-            }
-            // A filter on an attribute of one type matches nothing of the other.
-            Err(error) if error.code == Code::InvalidFilter => {
-                refused = refused.map_or(Some((error, 1)), |(first, count)| Some((first, count + 1)));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    match refused {
-        Some((error, count)) if count == projections.len() => Err(error),
-        _ => Ok(whole),
-    }
 }

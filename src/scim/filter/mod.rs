@@ -44,6 +44,9 @@ pub struct AttributeRef {
     pub case_exact: bool,
     /// Whether the attribute (not the leaf) is multi-valued.
     pub multi_valued: bool,
+    /// Whether it is one of another resource type: in a query over all types it has no value here
+    /// (RFC 7644 §3.4.2.1).
+    pub foreign: bool,
 }
 
 impl AttributeRef {
@@ -58,7 +61,17 @@ impl AttributeRef {
             kind: leaf.kind,
             case_exact: leaf.compares_exactly(),
             multi_valued: target.attribute.multi_valued,
+            foreign: false,
         }
+    }
+}
+
+impl AttributeRef {
+    fn mark_foreign(&mut self, resource_type: &ResourceType) {
+        self.foreign = match &self.extension {
+            Some(urn) => resource_type.extension(urn).is_none(),
+            None => resource_type.attribute(&self.name).is_none(),
+        };
     }
 }
 
@@ -158,6 +171,28 @@ impl Filter {
     /// `invalidFilter` saying where and why.
     pub fn parse(text: &str, resource_type: &ResourceType) -> Result<Self> {
         Parser::new(text, resource_type)?.whole()
+    }
+
+    /// Reads a filter over resources of several types for one of them.
+    ///
+    /// # Errors
+    /// `invalidFilter` saying where and why; also for an attribute that none of the types has.
+    pub fn parse_among(text: &str, resource_type: &ResourceType, other: &ResourceType) -> Result<Self> {
+        let mut filter = Parser::new(text, resource_type)?.or_of(other).whole()?;
+        filter.mark_foreign(resource_type);
+        Ok(filter)
+    }
+
+    fn mark_foreign(&mut self, resource_type: &ResourceType) {
+        match self {
+            Self::And(items) | Self::Or(items) => items.iter_mut().for_each(|item| item.mark_foreign(resource_type)),
+            Self::Not(inner) => inner.mark_foreign(resource_type),
+            Self::Compare { attribute, .. } | Self::Present(attribute) => attribute.mark_foreign(resource_type),
+            Self::ValuePath { attribute, filter } => {
+                attribute.mark_foreign(resource_type);
+                filter.mark_foreign(resource_type);
+            }
+        }
     }
 
     /// Reads what stands between the brackets of a value path: a filter over the sub-attributes

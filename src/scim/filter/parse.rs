@@ -15,6 +15,8 @@ use crate::scim::schema::{Attribute, Schema};
 pub struct Parser<'t, 'r> {
     pub cursor: Cursor<'t>,
     resource_type: &'r ResourceType,
+    /// The resource type whose attributes are known too.
+    other: Option<&'r ResourceType>,
     /// The attribute whose sub-attributes names mean, within the brackets of a value path.
     within: Option<(&'r Attribute, Option<&'r Schema>)>,
     depth: usize,
@@ -32,7 +34,13 @@ impl<'t, 'r> Parser<'t, 'r> {
         if let Some(at) = text.find('\0') {
             return Err(failure(&cursor, at, "a text cannot hold the character NUL"));
         }
-        Ok(Self { cursor, resource_type, within: None, depth: 0, comparisons: 0 })
+        Ok(Self { cursor, resource_type, other: None, within: None, depth: 0, comparisons: 0 })
+    }
+
+    /// Lets names mean the attributes of another resource type as well.
+    pub fn or_of(mut self, other: &'r ResourceType) -> Self {
+        self.other = Some(other);
+        self
     }
 
     /// Lets names mean the sub-attributes of one attribute.
@@ -173,7 +181,7 @@ impl<'t, 'r> Parser<'t, 'r> {
             })?;
             return Ok(Target { extension, attribute, sub_attribute: Some(sub) });
         }
-        match self.resource_type.resolve(name) {
+        match self.resource_type.resolve(name).or_else(|| self.other?.resolve(name)) {
             Some(Named::Attribute(target)) => Ok(target),
             Some(Named::Extension(schema)) => Err(format!(
                 "`{}` is a schema, not an attribute; resources that have it are found by `schemas eq \"{0}\"`",

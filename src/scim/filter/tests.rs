@@ -146,6 +146,7 @@ fn references_say_what_they_refer_to() {
         kind: AttributeType::String,
         case_exact: false,
         multi_valued: true,
+        foreign: false,
     };
     assert_eq!(attribute, expected);
     assert_eq!(literal, Literal::Text { value: "A@B".into(), key: "a@b".into() });

@@ -2,9 +2,11 @@
 //!
 //! Each check names the section of its statement. A case runs many statements on one server.
 
+mod cursors;
 mod discovery;
 mod http;
 mod patch;
+mod queries;
 mod resources;
 
 use reqwest::Method;
