@@ -164,9 +164,12 @@ pub(super) fn find(
 ) -> Result<Found> {
     let resource_type = caller.registry.resource_type(kind);
     let other = caller.registry.resource_type(if kind == Kind::User { Kind::Group } else { Kind::User });
-    let parse = |text: &str| match query.over_all_types {
-        true => Filter::parse_among(text, resource_type, other),
-        false => Filter::parse(text, resource_type),
+    let parse = |text: &str| {
+        if query.over_all_types {
+            Filter::parse_among(text, resource_type, other)
+        } else {
+            Filter::parse(text, resource_type)
+        }
     };
     let filter = query.filter.as_deref().map(parse).transpose()?;
     let plan = plan(service, caller, kind, filter, sort(query, resource_type));

@@ -56,7 +56,8 @@ pub(super) fn service_provider_config(state: &State) -> HttpResponse {
                 "type": "oauth2",
                 "name": "OAuth 2.0 Client Credentials",
                 "description": format!("An access token of {}, sent as Authorization: Bearer.", state.audience.token_endpoint),
-                "specUri": "https://www.rfc-editor.org/info/rfc6749"
+                "specUri": "https://www.rfc-editor.org/info/rfc6749",
+                "documentationUri": documentation,
             }],
             "meta": {"resourceType": "ServiceProviderConfig", "location": format!("{}/ServiceProviderConfig", state.scim_base)}
         }),

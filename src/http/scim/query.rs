@@ -223,19 +223,15 @@ async fn answer(
         for kind in &kinds {
             projections.push((*kind, parameters.projection(&caller, *kind)));
         }
-        let page = match kinds.as_slice() {
-            [kind] => {
-                let query =
-                    Query { relations: wanted_relations(&projections[0].1, &caller, *kind), ..parameters.query };
-                list::list(connection, &shared.provisioning, &caller, *kind, &query)?
-            }
-            _ => {
-                let relations = |kind: Kind| {
-                    let projection = projections.iter().find(|(other, _)| *other == kind);
-                    projection.map_or(Relations::None, |(_, projection)| wanted_relations(projection, &caller, kind))
-                };
-                list_all(connection, &shared.provisioning, &caller, &parameters.query, relations)?
-            }
+        let relations = |kind: Kind| {
+            let projection = projections.iter().find(|(other, _)| *other == kind);
+            projection.map_or(Relations::None, |(_, projection)| wanted_relations(projection, &caller, kind))
+        };
+        let page = if let Some(kind) = kind {
+            let query = Query { relations: relations(kind), ..parameters.query };
+            list::list(connection, &shared.provisioning, &caller, kind, &query)?
+        } else {
+            list_all(connection, &shared.provisioning, &caller, &parameters.query, relations)?
         };
         Ok((caller, page, projections))
     };

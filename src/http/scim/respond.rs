@@ -58,7 +58,8 @@ impl MessageBody for Holding {
 /// The SCIM Error (RFC 7644 §3.12).
 pub(super) fn error(error: &Error) -> HttpResponse {
     let row = error.code.row();
-    if row.status >= 500 {
+    // What is not offered is no failure.
+    if row.status >= 500 && error.code != Code::NotImplemented {
         tracing::error!(code = row.code, error = ?error.source, "{}", error.detail);
     }
     let mut response = start(row.status);

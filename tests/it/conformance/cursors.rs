@@ -98,7 +98,7 @@ async fn refusals(server: Server) {
     let root = cursor(server.get("/?cursor=&count=1").await.1);
     for (path, scim_type) in [
         ("/Users?cursor=forged".to_owned(), "invalidCursor"),
-        (format!("/Users?cursor={}A&count=1", &users[..users.len() - 1]), "invalidCursor"),
+        (format!("/Users?cursor=B{}&count=1", &users[1..]), "invalidCursor"),
         (format!("/Groups?cursor={users}&count=1"), "invalidCursor"),
         (format!("/?cursor={users}&count=1"), "invalidCursor"),
         (format!("/Users?cursor={root}&count=1"), "invalidCursor"),
@@ -115,6 +115,6 @@ async fn refusals(server: Server) {
     // The page size need not be repeated, and a page can be asked for again.
     for path in [format!("/Users?cursor={users}&count=1"), format!("/?cursor={root}&count=1")] {
         assert_eq!(server.get(&path).await.1["itemsPerPage"], 1);
-        assert_eq!(server.get(&path).await, server.get(&path).await);
+        assert_eq!(server.get(&path).await.1["Resources"], server.get(&path).await.1["Resources"]);
     }
 }

@@ -224,7 +224,10 @@ async fn root_and_search(server: Server) {
         ("filter=userName eq null", "ann Dev ops"),
         ("sortBy=displayName&filter=displayName pr", "ann Dev ops"),
         ("sortBy=meta.created&sortOrder=descending&count=2", "ops Dev"),
-        ("sortBy=displayName&sortOrder=descending&startIndex=2&count=2&filter=displayName pr", "Dev ann"),
+        (
+            "sortBy=displayName&sortOrder=descending&startIndex=2&count=2&filter=displayName pr and not (userName pr)",
+            "Dev ann",
+        ),
     ] {
         let encoded = match query.split_once("filter=") {
             Some((before, filter)) => format!("{before}filter={}", url(filter)),
