@@ -101,6 +101,8 @@ impl Drop for Running<'_> {
             self.0.idle.notify_waiters();
         }
     }
+}
+
 /// The documentation for people that `ServiceProviderConfig` points to (RFC 7643 §5).
 pub async fn documentation() -> HttpResponse {
     HttpResponse::Ok().content_type("text/markdown; charset=utf-8").body(include_str!("../../README.md"))
