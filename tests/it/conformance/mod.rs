@@ -2,6 +2,7 @@
 //!
 //! Each check names the section of its statement. A case runs many statements on one server.
 
+mod bulk;
 mod cursors;
 mod discovery;
 mod http;

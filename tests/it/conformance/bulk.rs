@@ -1,0 +1,142 @@
+//! Bulk (RFC 7644 §3.7).
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{ENTERPRISE, created, refused};
+use crate::support::{Server, on_each_database, user};
+
+on_each_database!(operations, references, errors_and_limits);
+
+const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+
+async fn bulk(server: &Server, body: Value) -> Vec<Value> {
+    let (status, answer) = server.post("/Bulk", &body).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["schemas"], json!(["urn:ietf:params:scim:api:messages:2.0:BulkResponse"]));
+    answer["Operations"].as_array().unwrap().clone()
+}
+
+fn statuses(results: &[Value]) -> Vec<&str> {
+    results.iter().map(|result| result["status"].as_str().expect("the status is a string")).collect()
+}
+
+/// §3.7, §3.7.3
+async fn operations(server: Server) {
+    let (ann, path) = created(&server, "/Users", &user("ann")).await;
+    let (_, gone) = created(&server, "/Users", &user("gone")).await;
+    let tag = ann["meta"]["version"].as_str().unwrap();
+    let results = bulk(&server, json!({"schemas": [SCHEMA], "Operations": [
+        {"method": "POST", "path": "/Users", "bulkId": "new", "data": user("new")},
+        {"method": "PUT", "path": path, "version": tag, "data": {"userName": "ann", "title": "Boss"}},
+        {"method": "PATCH", "path": path, "data": {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{"op": "replace", "path": "title", "value": "Chief"}]}},
+        {"method": "DELETE", "path": gone},
+        {"method": "DELETE", "path": path, "version": "W/\"999\""},
+        {"method": "DELETE", "path": gone},
+        {"method": "POST", "path": "/Users", "bulkId": "again", "data": user("new")}
+    ]})).await;
+    assert_eq!(statuses(&results), ["201", "200", "200", "204", "412", "404", "409"]);
+    let location = results[0]["location"].as_str().unwrap();
+    assert_eq!(results[0]["bulkId"], "new");
+    assert!(location.starts_with(&format!("{}/Users/", server.base)));
+    let made = server.get(location.strip_prefix(&server.base).unwrap()).await.1;
+    assert_eq!(results[0]["version"], made["meta"]["version"]);
+    for result in &results[1..6] {
+        assert!(result["location"].is_string(), "every operation but a failed POST has one: {result}");
+    }
+    assert!(results[6].get("location").is_none() && results[6]["bulkId"] == "again");
+    for (result, scim_type) in [(&results[4], None), (&results[5], None), (&results[6], Some("uniqueness"))] {
+        let response = &result["response"];
+        assert_eq!(response["schemas"], json!([super::ERROR]), "§3.12");
+        assert_eq!((&response["status"], response["scimType"].as_str()), (&result["status"], scim_type));
+    }
+    for (result, method) in results.iter().zip(["POST", "PUT", "PATCH", "DELETE", "DELETE", "DELETE", "POST"]) {
+        assert_eq!(result["method"], method);
+    }
+    assert_eq!(server.get(&path).await.1["title"], "Chief", "operations run in their order");
+}
+
+/// §3.7.1, §3.7.2
+async fn references(server: Server) {
+    let id = |result: &Value| result["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    // Forward references, into members, the manager, a path.
+    let results = bulk(&server, json!({"schemas": [SCHEMA], "Operations": [
+        {"method": "POST", "path": "/Groups", "bulkId": "g", "data": {"displayName": "G", "members": [{"value": "bulkId:a", "type": "User"}]}},
+        {"method": "PATCH", "path": "/Groups/bulkId:g", "data": {"Operations": [{"op": "add", "path": "members", "value": [{"value": "bulkId:b"}]}]}},
+        {"method": "POST", "path": "/Users", "bulkId": "a", "data": {"userName": "a", ENTERPRISE: {"manager": {"value": "bulkId:b"}}}},
+        {"method": "POST", "path": "/Users", "bulkId": "b", "data": {"userName": "b"}}
+    ]})).await;
+    assert_eq!(statuses(&results), ["201", "200", "201", "201"], "{results:?}");
+    let (group, a, b) = (id(&results[0]), id(&results[2]), id(&results[3]));
+    let mut members: Vec<Value> = server.get(&format!("/Groups/{group}")).await.1["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|member| member["value"].clone())
+        .collect();
+    members.sort_by_key(ToString::to_string);
+    let mut expected = [json!(a), json!(b)];
+    expected.sort_by_key(ToString::to_string);
+    assert_eq!(members, expected);
+    assert_eq!(server.get(&format!("/Users/{a}")).await.1[ENTERPRISE]["manager"]["value"], b);
+    // "MUST try to resolve circular cross-references".
+    let circle = |name: &str, other: &str| json!({"method": "POST", "path": "/Groups", "bulkId": name, "data": {"displayName": name, "members": [{"value": format!("bulkId:{other}")}]}});
+    let results = bulk(&server, json!({"schemas": [SCHEMA], "Operations": [circle("x", "y"), circle("y", "x")]})).await;
+    assert_eq!(statuses(&results), ["201", "201"]);
+    for (one, other) in [(0, 1), (1, 0)] {
+        assert_eq!(
+            server.get(&format!("/Groups/{}", id(&results[one]))).await.1["members"][0]["value"],
+            id(&results[other])
+        );
+    }
+    // What names nothing is a conflict, and only of its own operation.
+    let results = bulk(&server, json!({"schemas": [SCHEMA], "Operations": [
+        {"method": "POST", "path": "/Users", "bulkId": "c", "data": {"userName": "c", ENTERPRISE: {"manager": {"value": "bulkId:nobody"}}}},
+        {"method": "POST", "path": "/Users", "bulkId": "d", "data": {"userName": "d"}}
+    ]})).await;
+    assert_eq!(statuses(&results), ["409", "201"]);
+}
+
+/// §3.7.3, §3.7.4
+async fn errors_and_limits(server: Server) {
+    let bad = json!({"method": "POST", "path": "/Users", "bulkId": "x", "data": {"title": "no name"}});
+    let good = |name: &str| json!({"method": "POST", "path": "/Users", "bulkId": name, "data": {"userName": name}});
+    for (fail_on_errors, expected) in [(json!(null), 4), (json!(1), 2), (json!(2), 3)] {
+        let mut body = json!({"schemas": [SCHEMA], "Operations": [good(&format!("a{fail_on_errors}")), bad, bad, good(&format!("b{fail_on_errors}"))]});
+        if !fail_on_errors.is_null() {
+            body["failOnErrors"] = fail_on_errors.clone();
+        }
+        let results = bulk(&server, body).await;
+        assert_eq!(results.len(), expected, "failOnErrors {fail_on_errors}");
+        assert_eq!(results[1]["response"]["scimType"], "invalidValue");
+    }
+    for operation in [
+        json!({"method": "GET", "path": "/Users", "bulkId": "q"}),
+        json!({"method": "POST", "path": "/Users", "data": {"userName": "nobulkid"}}),
+        json!({"method": "POST", "path": "/Users", "bulkId": "q"}),
+        json!({"method": "POST", "bulkId": "q", "data": {"userName": "q"}}),
+        json!({"method": "DELETE", "path": "/Users", "bulkId": "q"}),
+        json!({"method": "POST", "path": "/Nothing", "bulkId": "q", "data": {}}),
+        json!("x"),
+    ] {
+        let results = bulk(&server, json!({"schemas": [SCHEMA], "Operations": [operation]})).await;
+        let status = results[0]["status"].as_str().unwrap();
+        assert!(status.starts_with('4') && results[0]["response"]["status"] == status, "{operation}: {results:?}");
+    }
+    for body in [json!({"schemas": [SCHEMA]}), json!({"schemas": ["urn:x"], "Operations": []}), json!([])] {
+        refused(&server, Method::POST, "/Bulk", Some(&body), 400, Some("invalidSyntax")).await;
+    }
+    // "If either limit is exceeded, … 413 …. The returned response MUST specify the limit exceeded".
+    let config = server.get("/ServiceProviderConfig").await.1["bulk"].clone();
+    let limit = config["maxOperations"].as_u64().unwrap();
+    let many: Vec<Value> =
+        (0..=limit).map(|number| json!({"method": "DELETE", "path": format!("/Users/{number}")})).collect();
+    let (status, error) = server.post("/Bulk", &json!({"schemas": [SCHEMA], "Operations": many})).await;
+    assert_eq!(status, 413);
+    assert!(error["detail"].as_str().unwrap().contains(&limit.to_string()), "{error}");
+    let limit = config["maxPayloadSize"].as_u64().unwrap();
+    let large = json!({"schemas": [SCHEMA], "Operations": [], "padding": "x".repeat(usize::try_from(limit).unwrap())});
+    let (status, error) = server.post("/Bulk", &large).await;
+    assert_eq!(status, 413);
+    assert!(error["detail"].as_str().unwrap().contains(&limit.to_string()), "{error}");
+}
