@@ -20,9 +20,6 @@ use crate::provisioning::{Call, Caller};
 use crate::scim::lenient;
 use crate::secret::SecretHash;
 
-/// What a request without a bearer token is told.
-pub(super) const NO_CREDENTIAL: &str = "A provisioning token is needed: send Authorization: Bearer hcp_…";
-
 pub(super) struct Request<'r> {
     pub(super) id: String,
     pub(super) method: Method,
@@ -151,6 +148,9 @@ impl<'r> Request<'r> {
 fn header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
+
+/// What a request without a bearer token is told.
+pub(super) const NO_CREDENTIAL: &str = "A provisioning token is needed: send Authorization: Bearer hcp_…";
 
 /// Methods as labels: a request cannot make up new ones.
 fn method_name(method: &Method) -> &'static str {
