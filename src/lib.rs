@@ -4,7 +4,7 @@
 //! (`tests/it/floors.rs` guards it):
 //!
 //! ```text
-//! 0  clock  id  secret  text  error
+//! 0  clock  id  secret  sealing  text  error
 //! 1  scim  organization  jwt
 //! 2  store
 //! 4  audit  membership
@@ -25,6 +25,7 @@ pub mod jwt;
 pub mod organization;
 pub mod provisioning;
 pub mod scim;
+pub mod sealing;
 pub mod secret;
 pub mod store;
 pub mod telemetry;

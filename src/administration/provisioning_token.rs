@@ -6,6 +6,7 @@ use super::{Administration, check_name, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, TokenId};
+use crate::provisioning::signature;
 use crate::secret::SecretToken;
 use crate::store::Planned;
 use crate::store::batch::Batch;
@@ -22,6 +23,7 @@ pub fn create(
     slug: &str,
     name: &str,
     lifetime_seconds: Option<i64>,
+    signing_secret: Option<&str>,
     token: &SecretToken,
 ) -> Result<Planned<Value>> {
     check_name(name)?;
@@ -38,7 +40,11 @@ pub fn create(
         last_used_at: None,
     };
     let mut batch = Batch::default();
-    provisioning_tokens::insert(&mut batch, organization.id, &listed, token.hash());
+    let sealed = signing_secret.map(|secret| {
+        let place = signature::place(organization.id, listed.id);
+        administration.provisioning.sealing.seal(secret.as_bytes(), &place, administration.random.as_ref())
+    });
+    provisioning_tokens::insert(&mut batch, organization.id, &listed, token.hash(), sealed);
     administration.audit(&mut batch, organization.id, "provisioning_token.created", &json!({"name": name}));
     let mut answer = describe(&listed);
     answer["token"] = token.reveal().into();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use ring::{hkdf, hmac};
 
 use crate::config::Config;
+use crate::sealing::SealingKey;
 use crate::secret::Random;
 use crate::store::connection::DatabaseUrl;
 
@@ -73,6 +74,17 @@ impl Keys {
     #[must_use]
     pub fn cursors(&self) -> hmac::Key {
         self.derive(b"headcount cursors 1")
+    }
+
+    /// Encrypts what is stored encrypted.
+    ///
+    /// # Panics
+    /// Never, as below.
+    #[must_use]
+    pub fn sealing(&self) -> SealingKey {
+        let pseudorandom = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(&self.0);
+        let key = pseudorandom.expand(&[b"headcount sealing 1"], SealingKey::ALGORITHM);
+        SealingKey::new(key.expect("one block is never too long").into())
     }
 
     /// One key for each purpose (HKDF, RFC 5869), so that no signature means something elsewhere.

@@ -160,7 +160,10 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
     match question {
         Question::Organization(command) => organization::run(&Operator::open(config)?, command),
         Question::Schema(command) => schema::run(&Operator::open(config)?, command),
-        Question::ProvisioningToken(command) => provisioning_token::run(&Operator::open(config)?, command),
+        Question::ProvisioningToken(command) => {
+            let open = if command.seals() { Operator::open_to_seal } else { Operator::open };
+            provisioning_token::run(&open(config)?, command)
+        }
         Question::ProvisioningClient(command) => provisioning_client::run(&Operator::open(config)?, command),
         Question::Domain(command) => domain::run(&Operator::open(config)?, command),
         Question::Migrate => Ok(Operator::open(config)?.migrate()),

@@ -20,9 +20,18 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    /// Opens the database, migrated. No command hands out anything signed, so none touches the key file.
+    /// Opens the database, migrated, for what needs no key file: nothing is signed or encrypted.
     pub(super) fn open(config: &Config) -> Result<Self, String> {
-        let assembly = Assembly::new(config, &Keys::ephemeral(&SystemRandom::default()))?;
+        Self::with_keys(config, &Keys::ephemeral(&SystemRandom::default()))
+    }
+
+    /// The same with the keys of the service, for what it has to decrypt.
+    pub(super) fn open_to_seal(config: &Config) -> Result<Self, String> {
+        Self::with_keys(config, &Keys::open(config, &SystemRandom::default())?)
+    }
+
+    fn with_keys(config: &Config, keys: &Keys) -> Result<Self, String> {
+        let assembly = Assembly::new(config, keys)?;
         let runtime = actix_web::rt::System::new();
         let applied = runtime.block_on(assembly.migrate())?;
         Ok(Self { assembly, runtime, applied })

@@ -1,5 +1,7 @@
 //! `headcount provisioning-token …`
 
+use std::path::{Path, PathBuf};
+
 use clap::Subcommand;
 use serde_json::Value;
 
@@ -18,6 +20,9 @@ pub(super) enum Command {
         /// Such as 365d, 24h, 30m, 45s; without it the token does not expire
         #[arg(long, value_parser = seconds)]
         expires_in: Option<i64>,
+        /// Take the token only with Descope's signature (x-descope-webhook-s256) by the secret in this file
+        #[arg(long)]
+        descope_signing_secret_file: Option<PathBuf>,
     },
     /// List tokens
     List {
@@ -35,10 +40,19 @@ pub(super) enum Command {
 
 pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
     match command {
-        Command::Create { organization: slug, name, expires_in } => {
+        Command::Create { organization: slug, name, expires_in, descope_signing_secret_file } => {
+            let signing_secret = descope_signing_secret_file.as_deref().map(secret).transpose()?;
             let token = SecretToken::generate("hcp_", &SystemRandom::default());
             operator.write(move |connection, administration| {
-                provisioning_token::create(connection, administration, &slug, &name, expires_in, &token)
+                provisioning_token::create(
+                    connection,
+                    administration,
+                    &slug,
+                    &name,
+                    expires_in,
+                    signing_secret.as_deref(),
+                    &token,
+                )
             })
         }
         Command::List { organization: slug } => {
@@ -47,6 +61,22 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         Command::Revoke { organization: slug, token } => operator.write(move |connection, administration| {
             provisioning_token::revoke(connection, administration, &slug, &token)
         }),
+    }
+}
+
+impl Command {
+    /// Whether it stores something encrypted, which the service has to decrypt.
+    pub(super) const fn seals(&self) -> bool {
+        matches!(self, Self::Create { descope_signing_secret_file: Some(_), .. })
+    }
+}
+
+/// Reads a secret; the line's end is not part of it.
+fn secret(path: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}.", path.display()))?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("{} is empty.", path.display())),
+        secret => Ok(secret.to_owned()),
     }
 }
 

@@ -100,7 +100,7 @@ async fn seed(assembly: &Assembly) -> Result<SecretToken, String> {
     let copy = token.clone();
     let created: Result<Value, _> = assembly
         .operate(move |connection, administration| {
-            provisioning_token::create(connection, administration, SLUG, "DEMO", None, &copy)
+            provisioning_token::create(connection, administration, SLUG, "DEMO", None, None, &copy)
         })
         .await;
     created.map_err(|error| explain(&error))?;

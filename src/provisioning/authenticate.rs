@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Call, Caller, Service};
+use super::{Call, Caller, Service, signature};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
@@ -80,6 +80,7 @@ pub fn authenticate(connection: &mut Connection, service: &Service, call: &Call)
         )
     })?;
     refuse_ended(&credential, call.started)?;
+    signature::check(service, &credential, call)?;
     service.bearers.note(call.credential, &credential, call.started);
     let registry = service.registries.of(connection, credential.organization, credential.extensions_version)?;
     Ok(Caller {

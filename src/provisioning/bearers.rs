@@ -107,6 +107,7 @@ mod tests {
             state: "active".into(),
             seat_policy: "reject".into(),
             extensions_version: 0,
+            signing_secret: None,
         }
     }
 

@@ -14,6 +14,7 @@ pub mod list;
 pub mod list_all;
 pub mod operation;
 pub mod record;
+pub mod signature;
 pub mod users;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::id::{IdGenerator, OrganizationId, TokenId};
 use crate::organization::seats::SeatPolicy;
 use crate::scim::index::Storage;
 use crate::scim::registry::Registry;
+use crate::sealing::SealingKey;
 use crate::secret::SecretHash;
 
 pub use crate::store::Planned;
@@ -60,6 +62,8 @@ pub struct Service {
     pub storage: Storage,
     pub registries: authenticate::Registries,
     pub bearers: bearers::Bearers,
+    /// For secrets that are stored encrypted.
+    pub sealing: SealingKey,
     /// Where walks by `startIndex` stand.
     pub walks: list::Walks,
     /// Signs cursors; the same in every process of a service.
@@ -77,6 +81,8 @@ pub struct Call {
     pub started: Timestamp,
     /// `https://host/scim/v2`, from configuration.
     pub base: Arc<str>,
+    /// The signature that came with the request.
+    pub signed: Option<signature::Signed>,
     /// Query parameters that mean nothing here; for the log.
     pub ignored_parameters: Vec<String>,
 }

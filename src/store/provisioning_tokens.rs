@@ -1,11 +1,11 @@
 //! Provisioning tokens (floor 2): found by hash, with the state of their organization in one read.
 
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 
 use super::batch::Batch;
 use super::connection::Connection;
 use super::database_error;
-use super::sql::{Sql, SqlId};
+use super::sql::{Sql, SqlId, Type, Value};
 use crate::error::Result;
 use crate::id::{ClientId, OrganizationId, TokenId};
 use crate::secret::SecretHash;
@@ -21,6 +21,8 @@ pub struct Credential {
     pub state: String,
     pub seat_policy: String,
     pub extensions_version: i64,
+    /// Sealed; requests must be signed by it.
+    pub signing_secret: Option<Vec<u8>>,
 }
 
 /// Finds a token by its hash, also when it is expired or revoked.
@@ -28,17 +30,28 @@ pub struct Credential {
 /// # Errors
 /// The database's.
 pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Credential>> {
-    type Columns = (SqlId, SqlId, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>, Text, Text, BigInt);
-    type Row = (OrganizationId, TokenId, Option<i64>, Option<i64>, Option<i64>, String, String, i64);
+    type Columns =
+        (SqlId, SqlId, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>, Text, Text, BigInt, Nullable<Binary>);
+    type Row = (OrganizationId, TokenId, Option<i64>, Option<i64>, Option<i64>, String, String, i64, Option<Vec<u8>>);
     let row = Sql::new(
-        "SELECT t.organization_id, t.id, t.expires_at, t.revoked_at, t.last_used_at, o.state, o.seat_policy, o.extensions_version \
+        "SELECT t.organization_id, t.id, t.expires_at, t.revoked_at, t.last_used_at, o.state, o.seat_policy, o.extensions_version, t.signing_secret \
          FROM provisioning_tokens t JOIN organizations o ON o.id = t.organization_id WHERE t.hash = ?",
     )
     .bind(hash)
     .first::<Columns, Row>(connection)
     .map_err(database_error)?;
     Ok(row.map(
-        |(organization, token, expires_at, revoked_at, last_used_at, state, seat_policy, extensions_version)| {
+        |(
+            organization,
+            token,
+            expires_at,
+            revoked_at,
+            last_used_at,
+            state,
+            seat_policy,
+            extensions_version,
+            signing_secret,
+        )| {
             Credential {
                 organization,
                 token,
@@ -48,6 +61,7 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Cred
                 state,
                 seat_policy,
                 extensions_version,
+                signing_secret,
             }
         },
     ))
@@ -91,16 +105,23 @@ pub fn list(connection: &mut Connection, organization: OrganizationId) -> Result
 }
 
 /// Stores a new token by its hash.
-pub fn insert(batch: &mut Batch, organization: OrganizationId, token: &Listed, hash: SecretHash) {
+pub fn insert(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    token: &Listed,
+    hash: SecretHash,
+    signing_secret: Option<Vec<u8>>,
+) {
     batch.run(
-        Sql::new("INSERT INTO provisioning_tokens (organization_id, id, hash, name, hint, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)")
+        Sql::new("INSERT INTO provisioning_tokens (organization_id, id, hash, name, hint, created_at, expires_at, signing_secret) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(organization)
             .bind(token.id)
             .bind(hash)
             .bind(token.name.as_str())
             .bind(token.hint.as_str())
             .bind(token.created_at)
-            .bind(token.expires_at),
+            .bind(token.expires_at)
+            .bind(signing_secret.map_or(Value::Null(Type::Bytes), Value::Bytes)),
     );
 }
 

@@ -6,6 +6,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("clock", 0),
     ("id", 0),
     ("secret", 0),
+    ("sealing", 0),
     ("text", 0),
     ("error", 0),
     ("scim", 1),
@@ -27,6 +28,7 @@ const FLOORS: &[(&str, u8)] = &[
 const SIBLINGS: &[(&str, &str)] = &[
     ("id", "clock"),
     ("id", "secret"),
+    ("sealing", "secret"),
     // The operator's commands admit who waits and derive keys by the use cases' own functions.
     ("administration", "provisioning"),
     ("assembly", "config"),

@@ -16,6 +16,7 @@ mod groups;
 mod oauth;
 mod queries;
 mod schema;
+mod signatures;
 mod starting;
 mod suites;
 mod support;

@@ -60,6 +60,8 @@ CREATE TABLE provisioning_tokens (
     expires_at BIGINT,
     revoked_at BIGINT,
     last_used_at BIGINT,
+    -- Encrypted; NULL where requests need no signature.
+    signing_secret BLOB,
     client_id BLOB,
     PRIMARY KEY (organization_id, id)
 );

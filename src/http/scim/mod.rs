@@ -148,9 +148,10 @@ async fn route(http: &HttpRequest, request: &mut Request<'_>, state: &web::Data<
         discovery::refuse_filter(request)?;
         return Ok(discovery::service_provider_config(state));
     }
-    let call = request.call(state)?;
+    let mut call = request.call(state)?;
     let lane = state.provisioning.bearers.organization(call.credential);
     let _running = state.lanes.enter(lane.map_or(Lane::Bearer(call.credential), Lane::Organization))?;
+    request.sign(state, &mut call).await;
     let Some(endpoint) = endpoint else {
         request.authenticate(state, &call).await?;
         return Err(Error::new(

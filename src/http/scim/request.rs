@@ -8,6 +8,7 @@ use actix_web::http::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH, TRANSFER_ENCODING,
 };
 use actix_web::{HttpRequest, web};
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
@@ -16,9 +17,13 @@ use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::http::operations::Operation;
 use crate::provisioning::authenticate::authenticate;
+use crate::provisioning::signature::Signed;
 use crate::provisioning::{Call, Caller};
 use crate::scim::lenient;
 use crate::secret::SecretHash;
+
+/// Of Descope's outbound connector.
+const SIGNATURE: HeaderName = HeaderName::from_static("x-descope-webhook-s256");
 
 pub(super) struct Request<'r> {
     pub(super) id: String,
@@ -26,13 +31,23 @@ pub(super) struct Request<'r> {
     http: &'r HttpRequest,
     payload: web::Payload,
     read_to_the_end: bool,
+    /// The body, where it was read before it was wanted.
+    body: Option<Result<Bytes>>,
     started: Timestamp,
 }
 
 impl<'r> Request<'r> {
     pub(super) fn new(http: &'r HttpRequest, payload: web::Payload, state: &State) -> Self {
         let id = crate::http::request_id(http.headers(), &state.ids);
-        Self { id, method: http.method().clone(), http, payload, read_to_the_end: false, started: state.clock.now() }
+        Self {
+            id,
+            method: http.method().clone(),
+            http,
+            payload,
+            read_to_the_end: false,
+            body: None,
+            started: state.clock.now(),
+        }
     }
 
     /// What is left of a body without a length that was not read to its end.
@@ -60,6 +75,7 @@ impl<'r> Request<'r> {
             path: self.http.path().trim_start_matches("/scim").trim_start_matches("/v2").chars().take(300).collect(),
             started: self.started,
             base: Arc::clone(&state.scim_base),
+            signed: None,
             ignored_parameters: Vec::new(),
         })
     }
@@ -82,9 +98,36 @@ impl<'r> Request<'r> {
         header(self.http.headers(), &IF_NONE_MATCH).map(str::to_owned)
     }
 
-    /// Reads the body as JSON, within the limits of size, depth and time.
+    /// Puts the signature that came with the request, and the body it is of, into the call. Who is
+    /// asking can then be told without regard to whether the body is wanted.
+    pub(super) async fn sign(&mut self, state: &State, call: &mut Call) {
+        let Some(signature) = header(self.http.headers(), &SIGNATURE).map(str::to_owned) else { return };
+        let body = self.read(state).await;
+        let bytes = body.as_ref().map(Bytes::clone).unwrap_or_default();
+        call.signed = Some(Signed { signature, body: bytes });
+        self.body = Some(body);
+    }
+
+    /// Reads the body as JSON.
     pub(super) async fn json(&mut self, state: &State) -> Result<Value> {
         self.check_media_type()?;
+        let bytes = match self.body.take() {
+            Some(body) => body?,
+            None => self.read(state).await?,
+        };
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_| Error::new(Code::InvalidSyntax, "The body is not UTF-8."))?;
+        // A byte order mark may be ignored (RFC 8259 §8.1).
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|source| {
+            Error::new(
+                Code::InvalidSyntax,
+                format!("The body is not JSON: line {}, column {}.", source.line(), source.column()),
+            )
+        })
+    }
+
+    /// Reads the body, within the limits of size and time.
+    async fn read(&mut self, state: &State) -> Result<Bytes> {
         let limit = state.provisioning.options.max_body_bytes;
         let too_large =
             || Error::new(Code::PayloadTooLarge, format!("The body is larger than {limit} bytes. Split the request."));
@@ -113,15 +156,7 @@ impl<'r> Request<'r> {
             )
         })??;
         self.read_to_the_end = true;
-        let text =
-            std::str::from_utf8(&bytes).map_err(|_| Error::new(Code::InvalidSyntax, "The body is not UTF-8."))?;
-        // A byte order mark may be ignored (RFC 8259 §8.1).
-        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|source| {
-            Error::new(
-                Code::InvalidSyntax,
-                format!("The body is not JSON: line {}, column {}.", source.line(), source.column()),
-            )
-        })
+        Ok(bytes.into())
     }
 
     /// JSON, or nothing at all said about it.
