@@ -14,11 +14,12 @@ use crate::scim::index::Derived;
 use crate::scim::lenient::Notes;
 use crate::scim::patch;
 use crate::scim::registry::{Kind, ResourceType};
+use crate::scim::unique::{UniqueValue, unique_values};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::members::{self, Candidates, Member, NewMember, User};
 use crate::store::resources::{self, Resource, Written};
-use crate::store::{group_members, organizations};
+use crate::store::{group_members, organizations, unique_values};
 
 /// A User as stored, read back into the rules' types.
 struct Stored {
@@ -74,7 +75,7 @@ pub fn create(
             let stored = Stored::new(service, found)?;
             take_over(connection, service, call, caller, usage, stored, accepted, &derived)
         }
-        None => create_new(service, call, caller, usage, accepted, derived),
+        None => create_new(connection, service, call, caller, usage, accepted, derived),
     }
 }
 
@@ -92,6 +93,7 @@ fn meant(candidates: Candidates, derived: &Derived) -> Option<User> {
 }
 
 fn create_new(
+    connection: &mut Connection,
     service: &Service,
     call: &Call,
     caller: &Caller,
@@ -111,6 +113,9 @@ fn create_new(
         caller.organization,
         Written { id, kind: Kind::User, now, document: &text, derived: &derived },
     );
+    let unique = unique_values(&document, user_type(caller));
+    refuse_shared(connection, caller, None, &unique)?;
+    unique_values::change(&mut batch, caller.organization, id, &[], &unique);
     members::insert_member(
         &mut batch,
         caller.organization,
@@ -282,6 +287,10 @@ fn rewrite(
     if changed {
         let written = Written { id: resource.id, kind: Kind::User, now, document: &text, derived: &derived };
         resources::update(&mut batch, caller.organization, resource.version, written, &stored.derived);
+        let before = unique_values(&stored.document, user_type(caller));
+        let after = unique_values(&document, user_type(caller));
+        refuse_shared(connection, caller, Some(resource.id), &after)?;
+        unique_values::change(&mut batch, caller.organization, resource.id, &before, &after);
         resource = Resource { version: resource.version + 1, updated_at: now, document: text, ..resource };
     }
     if changed || !stored.member.provisioned || standing != stored.standing() {
@@ -401,6 +410,8 @@ pub fn delete(
     usage.keep_an_owner(&ledger, &stored.name())?;
     let mut batch = Batch::default();
     resources::delete(&mut batch, caller.organization, Kind::User, id, stored.resource.version, &stored.derived);
+    let unique = unique_values(&stored.document, user_type(caller));
+    unique_values::change(&mut batch, caller.organization, id, &unique, &[]);
     let memberships = if stored.resource.in_groups {
         group_members::groups_of(connection, caller.organization, &[id])?
     } else {
@@ -462,6 +473,22 @@ pub fn check_version(if_match: Option<&str>, version: i64) -> Result<()> {
             ),
         )),
         _ => Ok(()),
+    }
+}
+
+/// Refuses a value of an extension attribute that another User has (RFC 7643 §7 "uniqueness").
+fn refuse_shared(
+    connection: &mut Connection,
+    caller: &Caller,
+    id: Option<ResourceId>,
+    values: &[UniqueValue],
+) -> Result<()> {
+    match unique_values::taken(connection, caller.organization, id, values)? {
+        Some(value) => Err(Error::new(
+            Code::Uniqueness,
+            format!("Another user has this value of {}, which must be unique. Choose another.", value.attribute),
+        )),
+        None => Ok(()),
     }
 }
 

@@ -12,4 +12,5 @@ pub mod path;
 pub mod project;
 pub mod registry;
 pub mod schema;
+pub mod unique;
 pub mod validate;

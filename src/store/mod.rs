@@ -20,6 +20,7 @@ pub mod provisioning_clients;
 pub mod provisioning_log;
 pub mod provisioning_tokens;
 pub mod resources;
+pub mod unique_values;
 
 use std::cell::RefCell;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -395,6 +396,9 @@ fn constraint_error(name: &str) -> Error {
     }
     if name.contains("associated_domains") {
         return Error::new(Code::Uniqueness, "This domain is associated already.");
+    }
+    if name.contains("unique_values") {
+        return Error::new(Code::Uniqueness, "Another user has a value that must be unique.");
     }
     if name.contains("user_name") {
         return Error::new(Code::Uniqueness, "Another user has this userName.");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{BADGE, ENTERPRISE, GROUP, USER, add_badge, created, patched, refused};
 use crate::support::{Server, on_each_database, user};
 
-on_each_database!(creation, replacement, deletion, returned, members_and_groups, required_extension);
+on_each_database!(creation, replacement, deletion, returned, members_and_groups, required_extension, uniqueness);
 
 /// RFC 7644 §3.3, RFC 7643 §3
 async fn creation(server: Server) {
@@ -288,4 +288,27 @@ async fn required_extension(server: Server) {
         patched(&server, &before, json!([{"op": "replace", "path": "active", "value": false}])).await["active"],
         false
     );
+}
+
+/// RFC 7643 §7 "uniqueness", RFC 7644 table 9
+async fn uniqueness(server: Server) {
+    add_badge(&server, false);
+    let user = |name: &str, number: &str| json!({"userName": name, BADGE: {"number": number}});
+    let (_, ann) = created(&server, "/Users", &user("ann", "Seven")).await;
+    let (_, bob) = created(&server, "/Users", &user("bob", "8")).await;
+    refused(&server, Method::POST, "/Users", Some(&user("cid", "SEVEN")), 409, Some("uniqueness")).await;
+    refused(&server, Method::PUT, &bob, Some(&user("bob", "seven")), 409, Some("uniqueness")).await;
+    let steal = json!({"Operations": [{"op": "replace", "path": format!("{BADGE}:number"), "value": "seven"}]});
+    refused(&server, Method::PATCH, &bob, Some(&steal), 409, Some("uniqueness")).await;
+    // The same value may stay, and is free once nobody has it.
+    assert_eq!(server.send(Method::PUT, &ann, Some(&user("ann", "SEVEN"))).await.0, 200);
+    assert_eq!(server.send(Method::PUT, &ann, Some(&user("ann", "9"))).await.0, 200);
+    assert_eq!(patched(&server, &bob, steal["Operations"].clone()).await[BADGE]["number"], "seven");
+    assert_eq!(server.send(Method::DELETE, &bob, None).await.0, 204);
+    created(&server, "/Users", &user("dan", "seven")).await;
+    // A race has one winner.
+    let users: Vec<_> = (0..8).map(|number| user(&format!("race{number}"), "race")).collect();
+    let answers = futures_util::future::join_all(users.iter().map(|user| server.post("/Users", user))).await;
+    assert_eq!(answers.iter().filter(|(status, _)| *status == 201).count(), 1, "{answers:?}");
+    assert!(answers.iter().all(|(status, _)| *status == 201 || *status == 409), "{answers:?}");
 }
