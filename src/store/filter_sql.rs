@@ -249,7 +249,7 @@ fn has_member(text: &str, organization: OrganizationId) -> Sql {
 fn in_group(text: &str, organization: OrganizationId) -> Sql {
     let mut sql = Sql::new("(r.id IN (WITH RECURSIVE down(member_id) AS (SELECT gm.member_id FROM group_members gm WHERE gm.organization_id = ").bind_here(organization);
     sql.push(" AND ").append(equals_id("gm.group_id", text));
-    sql.push(" UNION SELECT gm.member_id FROM down JOIN group_members gm ON gm.organization_id = ")
+    sql.push(" UNION SELECT gm.member_id FROM down CROSS JOIN group_members gm WHERE gm.organization_id = ")
         .push_bind(organization);
     sql.push(" AND gm.group_id = down.member_id) SELECT member_id FROM down))");
     sql

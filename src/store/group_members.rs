@@ -200,14 +200,17 @@ pub fn groups_of(
 ) -> Result<Vec<Membership>> {
     let mut found: Vec<Membership> = Vec::new();
     for slice in members.chunks(SLICE) {
-        // UNION, not UNION ALL: groups may contain each other.
+        // UNION, not UNION ALL: groups may contain each other. CROSS JOIN: SQLite then keeps the order,
+        // and does not read all memberships of the organization to look each up in the few found.
         let mut sql = Sql::new(
             "WITH RECURSIVE up(member_id, group_id, direct) AS (SELECT member_id, group_id, 1 FROM group_members WHERE organization_id = ",
         );
         sql.push_bind(organization).push(" AND member_id IN ").push_list(slice.iter().copied());
-        sql.push(" UNION SELECT up.member_id, m.group_id, 0 FROM up JOIN group_members m ON m.organization_id = ")
-            .push_bind(organization);
-        sql.push(" AND m.member_id = up.group_id) SELECT up.member_id, up.group_id, max(up.direct)::bigint, g.document FROM up JOIN resources g ON g.organization_id = ");
+        sql.push(
+            " UNION SELECT up.member_id, m.group_id, 0 FROM up CROSS JOIN group_members m WHERE m.organization_id = ",
+        )
+        .push_bind(organization);
+        sql.push(" AND m.member_id = up.group_id) SELECT up.member_id, up.group_id, max(up.direct)::bigint, g.document FROM up CROSS JOIN resources g WHERE g.organization_id = ");
         sql.push_bind(organization).push(" AND g.kind = 2 AND g.id = up.group_id GROUP BY up.member_id, up.group_id, g.document ORDER BY up.member_id, up.group_id");
         let sql = if connection.is_sqlite() { sql.without("::bigint") } else { sql };
         let rows = sql

@@ -58,9 +58,9 @@ pub fn shown_name(document: &str) -> Option<String> {
     display_name.or_else(|| name?.formatted).or(user_name)
 }
 
-/// The columns every read of a resource takes.
+/// The columns every read of a resource takes. Not EXISTS: PostgreSQL would hash all memberships for a page.
 pub const COLUMNS: &str = "r.id, r.version, r.created_at, r.updated_at, r.document, \
-     EXISTS (SELECT 1 FROM group_members x WHERE x.organization_id = r.organization_id AND x.member_id = r.id)";
+     coalesce((SELECT true FROM group_members x WHERE x.organization_id = r.organization_id AND x.member_id = r.id LIMIT 1), false)";
 /// Their types.
 pub type ResourceColumns = (SqlId, BigInt, BigInt, BigInt, Text, Bool);
 /// Their values.

@@ -21,6 +21,7 @@ use super::{Database, directory, headcount};
 /// The parts of a Headcount with one organization, `acme`, and a token.
 pub struct House {
     pub assembly: Assembly,
+    pub url: String,
     pub token: String,
     config: Config,
     directory: std::path::PathBuf,
@@ -55,7 +56,12 @@ impl House {
             run(&url, &["provisioning-token", "create", "--organization", "acme", "--name", "test", "--json"]);
         let token = created["token"].as_str().unwrap().to_owned();
         let (config, assembly) = Self::assemble(&url, clock);
-        Self { assembly, token, config, directory }
+        Self { assembly, url, token, config, directory }
+    }
+
+    /// Puts the parts together again, as a new process would: new connections, nothing remembered.
+    pub fn reassemble(&mut self, clock: Arc<dyn Clock>) {
+        (self.config, self.assembly) = Self::assemble(&self.url, clock);
     }
 
     fn assemble(url: &str, clock: Arc<dyn Clock>) -> (Config, Assembly) {

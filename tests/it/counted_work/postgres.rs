@@ -1,0 +1,78 @@
+//! `PostgreSQL`: `auto_explain` writes the plan of every statement that is run, with the rows it
+//! visited, to the server's log, whoever sent it.
+
+use serde_json::Value;
+
+use super::{LARGE, Observer, SMALL, Statement, assert_flat, fill, measure, standing_clock};
+use crate::support::Database;
+use crate::support::in_process::House;
+use crate::support::postgres::Cluster;
+
+const EXPLAIN: &str = "-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=-1 \
+    -c auto_explain.log_analyze=on -c auto_explain.log_timing=off -c auto_explain.log_format=json";
+
+/// Tables that grow with an organization; the others have a row or two, which are quickest read whole.
+const LARGE_TABLES: &[&str] =
+    &["resources", "attribute_values", "group_members", "members", "provisioning_log", "audit_events"];
+
+struct Log<'c> {
+    cluster: &'c Cluster,
+    read: usize,
+}
+
+impl Observer for Log<'_> {
+    fn take(&mut self) -> Vec<Statement> {
+        let log = self.cluster.log();
+        let new = &log[self.read..];
+        let statements = new.split("plan:\n").skip(1).map(|entry| {
+            // Lines that go on begin with a tab.
+            let json: String = entry.lines().take_while(|line| line.starts_with('\t')).collect();
+            statement(&serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {json}")))
+        });
+        let statements = statements.collect();
+        self.read = log.len();
+        statements
+    }
+}
+
+fn statement(entry: &Value) -> Statement {
+    let text = entry["Query Text"].as_str().unwrap_or_default().to_owned();
+    let mut statement = Statement { text, work: 0, scans: Vec::new() };
+    visit(&entry["Plan"], &mut statement);
+    statement
+}
+
+fn visit(node: &Value, statement: &mut Statement) {
+    let number = |name: &str| node[name].as_f64().unwrap_or_default();
+    let rows = (number("Actual Rows") + number("Rows Removed by Filter")) * number("Actual Loops");
+    #[expect(clippy::cast_possible_truncation, reason = "row counts of a small database")]
+    {
+        statement.work += rows as i64;
+    }
+    let table = node["Relation Name"].as_str().unwrap_or_default();
+    if node["Node Type"] == "Seq Scan" && LARGE_TABLES.contains(&table) {
+        statement.scans.push(table.to_owned());
+    }
+    for below in node["Plans"].as_array().into_iter().flatten() {
+        visit(below, statement);
+    }
+}
+
+#[actix_web::test]
+async fn does_not_grow() {
+    let Some(cluster) = Cluster::start(EXPLAIN) else { return };
+    let mut costs = Vec::new();
+    for users in [SMALL, LARGE] {
+        let url = cluster.database();
+        let mut organization = fill(House::new(Database::Postgres(url.clone()), 6_000, standing_clock()), users).await;
+        let name = url.rsplit('/').next().unwrap();
+        let mut connection = headcount::store::connection::Connection::open(&url.parse().unwrap()).unwrap();
+        connection.batch("ANALYZE").unwrap();
+        connection.batch(&format!("ALTER DATABASE {name} SET auto_explain.log_min_duration = 0")).unwrap();
+        // Connections that are opened from now on are explained.
+        organization.house.reassemble(standing_clock());
+        let mut log = Log { cluster: &cluster, read: cluster.log().len() };
+        costs.push(measure(&organization, &mut log).await);
+    }
+    assert_flat(&costs[0], &costs[1]);
+}
