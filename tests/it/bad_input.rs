@@ -183,7 +183,7 @@ async fn bodies_as_bytes(server: Server) {
         ("POST", "/Users", r#"{"userName":"a","x":1e999}"#, 400),
         ("POST", "/Users", r#"{"userName":"a","x":-}"#, 400),
         ("POST", "/Users", r#"{"userName":"a"} {"userName":"b"}"#, 400),
-        ("POST", "/Users", r#"{'userName':'a'}"#, 400),
+        ("POST", "/Users", "{'userName':'a'}", 400),
         ("POST", "/Users", r#"{"userName":"a","emails":"a"}"#, 400),
         ("POST", "/Users", r#"{"userName":"a","emails":[1]}"#, 400),
         ("POST", "/Users", r#"{"userName":"a","name":[]}"#, 400),
