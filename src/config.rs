@@ -318,6 +318,27 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_lists_every_setting_and_no_other() {
+        let readme = include_str!("../README.md");
+        let listed: Vec<(&str, &str)> = readme
+            .lines()
+            .filter(|line| line.contains("| `HEADCOUNT_"))
+            .map(|line| {
+                let mut cells = line.split(" | ").map(|cell| cell.trim_matches(['|', ' ', '`']));
+                (cells.next().unwrap(), cells.next().unwrap())
+            })
+            .collect();
+        let mut wanted = keys(&DEFAULTS.parse().unwrap());
+        wanted.sort();
+        let mut found: Vec<&str> = listed.iter().map(|(key, _)| *key).collect();
+        found.sort_unstable();
+        assert_eq!(found, wanted);
+        for (key, variable) in listed {
+            assert_eq!(variable, format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase()));
+        }
+    }
+
+    #[test]
     fn every_default_has_a_comment_above_it() {
         let mut commented = false;
         for line in DEFAULTS.lines().filter(|line| !line.is_empty()) {

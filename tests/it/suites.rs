@@ -12,7 +12,7 @@ fn program(name: &str) -> Option<String> {
     if std::path::Path::new(&path).exists() {
         return Some(path);
     }
-    eprintln!("LEFT OUT: {name} is not installed; make test installs it");
+    crate::support::left_out(&format!("{name} is not installed, its suite did not run"));
     None
 }
 

@@ -3,8 +3,10 @@
 pub mod in_process;
 pub mod postgres;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use diesel::sql_types::Text;
@@ -324,6 +326,15 @@ fn without_environment(program: &Path) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Says what did not run: once, and past the test harness, which shows nothing of a test that passes.
+pub fn left_out(what: &str) {
+    use std::io::Write as _;
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap().insert(what.to_owned()) {
+        let _ = writeln!(std::io::stderr(), "\nLEFT OUT: {what}. make test installs what is missing.");
+    }
 }
 
 /// A number no other call of this process gets.

@@ -1,6 +1,5 @@
 //! A throw-away `PostgreSQL` for this test process, from the installed binaries; also as root.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -112,10 +111,7 @@ fn binaries() -> Option<PathBuf> {
             std::env::var("HEADCOUNT_TEST_POSTGRES").is_err(),
             "HEADCOUNT_TEST_POSTGRES is set but initdb is not installed"
         );
-        let _ = writeln!(
-            std::io::stderr(),
-            "LEFT OUT: PostgreSQL is not installed; its half of the tests did not run (make test installs it)"
-        );
+        super::left_out("PostgreSQL is not installed, its half of the tests did not run");
     }
     found
 }
