@@ -58,13 +58,17 @@ enum Verb {
 pub fn plan(document: &Document, body: &Value, resource_type: &ResourceType) -> Result<Plan> {
     let operations = operations(body)?;
     let plan = Plan { document: document.clone(), members: Vec::new(), notes: Notes::default() };
-    let mut planner = Planner { resource_type, plan, cost: 0 };
+    let mut planner = Planner { resource_type, plan, cost: 0, removed_active: false };
     for (position, operation) in operations.iter().enumerate() {
         planner.operation(operation).map_err(|error| error.at(format!("Operations[{position}]")))?;
     }
     if resource_type.kind == Kind::User && planner.plan.document.get("active").is_none() {
-        // It is always present; without a value it stays, so that nobody is let in or locked out by a null.
-        planner.plan.document.set_active(document.get("active") != Some(&Value::Bool(false)));
+        // Without a value it stays, so that nobody is let in or locked out by a null. Only who is active
+        // can be without it for a while: an explicit remove leaves it unassigned (§3.5.2.2), which means true.
+        let active = document.get("active") != Some(&Value::Bool(false));
+        if !(active && planner.removed_active) {
+            planner.plan.document.set_active(active);
+        }
     }
     planner.plan.document.finish(resource_type, Some(document))?;
     planner.plan.document.check_immutable(document, resource_type)?;
@@ -90,6 +94,8 @@ struct Planner<'r> {
     plan: Plan,
     /// What the operations cost so far, of [`MAX_COST`].
     cost: usize,
+    /// Whether an operation removed `active` by its path.
+    removed_active: bool,
 }
 
 impl<'r> Planner<'r> {
@@ -208,6 +214,7 @@ impl<'r> Planner<'r> {
             }
             return self.members(verb, filter, value);
         }
+        self.removed_active |= verb == Verb::Remove && target.extension.is_none() && target.attribute.name == "active";
         let unassigns = verb == Verb::Replace && value.as_ref().is_none_or(Value::is_null);
         if verb == Verb::Remove || unassigns {
             let removed = self.remove(&target, filter.as_ref(), value);
