@@ -63,11 +63,10 @@ pub fn plan(document: &Document, body: &Value, resource_type: &ResourceType) -> 
         planner.operation(operation).map_err(|error| error.at(format!("Operations[{position}]")))?;
     }
     if resource_type.kind == Kind::User && planner.plan.document.get("active").is_none() {
-        // Without a value it stays, so that nobody is let in or locked out by a null. Only who is active
-        // can be without it for a while: an explicit remove leaves it unassigned (§3.5.2.2), which means true.
-        let active = document.get("active") != Some(&Value::Bool(false));
-        if !(active && planner.removed_active) {
-            planner.plan.document.set_active(active);
+        // Without a value it stays, so that nobody is let in or locked out by a null. Only an explicit
+        // remove leaves it unassigned (§3.5.2.2), which means true.
+        if !planner.removed_active {
+            planner.plan.document.set_active(document.get("active") != Some(&Value::Bool(false)));
         }
     }
     planner.plan.document.finish(resource_type, Some(document))?;
