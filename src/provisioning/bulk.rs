@@ -1,6 +1,7 @@
 //! Bulk (RFC 7644 §3.7) as a use case: operations run in slices, a transaction each, every operation
 //! in a savepoint of its own, so that one that is refused leaves the others alone.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::users::not_found;
 use super::{Call, Caller, Service, record};
 use crate::error::{Code, Error, Result};
 use crate::id::ResourceId;
-use crate::scim::bulk::{BulkOperation, BulkRequest, Ids, Turn};
+use crate::scim::bulk::{BulkOperation, BulkRequest, Ids, Turn, Unread};
 use crate::scim::registry::Kind;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
@@ -24,7 +25,8 @@ const SLICE: usize = 100;
 /// What came of an operation.
 #[derive(Clone, Debug)]
 pub struct Answered {
-    pub method: &'static str,
+    /// As the request has it, where it is none of ours; empty where it has none.
+    pub method: Cow<'static, str>,
     pub bulk_id: Option<String>,
     pub location: Option<String>,
     /// The entity tag of what was written.
@@ -40,8 +42,8 @@ struct Progress {
     ids: Ids,
     answers: Vec<Option<Answered>>,
     errors: u64,
-    /// Members of circles: the group that was made without them, and their bulkIds.
-    circles: Vec<(ResourceId, Vec<String>)>,
+    /// Members of circles: the turn of the group that was made without them, the group, their bulkIds.
+    circles: Vec<(usize, ResourceId, Vec<String>)>,
 }
 
 /// Runs a Bulk request; what came of each operation that ran, in the order of the request.
@@ -71,25 +73,30 @@ pub async fn run(store: &Store, service: &Arc<Service>, call: &Call, request: Bu
             break;
         }
     }
-    close_circles(store, service, call, &progress).await;
+    close_circles(store, service, call, &mut progress).await;
     Ok(progress.answers.into_iter().flatten().collect())
 }
 
-/// Adds the members that did not exist yet when their group was made.
-async fn close_circles(store: &Store, service: &Arc<Service>, call: &Call, progress: &Progress) {
-    for (group, bulk_ids) in &progress.circles {
+/// Adds the members that did not exist yet when their group was made; its answer names the version after that.
+async fn close_circles(store: &Store, service: &Arc<Service>, call: &Call, progress: &mut Progress) {
+    for (position, group, bulk_ids) in std::mem::take(&mut progress.circles) {
         let members: Vec<_> =
             bulk_ids.iter().filter_map(|id| progress.ids.get(id)).map(|id| json!({"value": id.to_string()})).collect();
         let body = json!({"Operations": [{"op": "add", "path": "members", "value": members}]});
-        let patch = Operation::Patch(*group, body.into());
+        let patch = Operation::Patch(group, body.into());
         let service = Arc::clone(service);
         let call = Call { method: "PATCH", path: format!("/Groups/{group}"), ..call.clone() };
         let closed = store.write(move |connection| {
             let caller = authenticate(connection, &service, &call)?;
             operation::plan(connection, &service, &call, &caller, Kind::Group, &patch, None)
         });
-        if let Err(error) = closed.await {
-            tracing::warn!(error = ?error, "the members of a circle were not added");
+        match closed.await {
+            Ok(shown) => {
+                if let (Some(shown), Some(answered)) = (shown, &mut progress.answers[position]) {
+                    answered.version = Some(shown.etag());
+                }
+            }
+            Err(error) => tracing::warn!(error = ?error, "the members of a circle were not added"),
         }
     }
 }
@@ -105,8 +112,11 @@ fn slice(
     let caller = authenticate(connection, service, call)?;
     for turn in turns {
         let answered = match &request.operations[turn.position] {
-            Ok(wanted) => progress.one(connection, service, call, &caller, wanted, turn.circular)?,
-            Err(error) => Answered::refused("", None, None, Arc::new(Error::new(error.code, error.detail.clone()))),
+            Ok(wanted) => progress.one(connection, service, call, &caller, wanted, *turn)?,
+            Err(unread) => {
+                log(connection, service, call, &caller, None, &unread.error)?;
+                Answered::unread(call, unread)
+            }
         };
         progress.errors += u64::from(answered.error.is_some());
         progress.answers[turn.position] = Some(answered);
@@ -126,12 +136,13 @@ impl Progress {
         call: &Call,
         caller: &Caller,
         wanted: &BulkOperation,
-        circular: bool,
+        turn: Turn,
     ) -> Result<Answered> {
         let path = wanted.resolved_path(&self.ids);
         let call = Call { method: wanted.method, path: path.clone(), started: service.clock.now(), ..call.clone() };
         let mut without = None;
-        let later = if circular { without.insert(wanted.clone()).take_unknown_members(&self.ids) } else { Vec::new() };
+        let later =
+            if turn.circular { without.insert(wanted.clone()).take_unknown_members(&self.ids) } else { Vec::new() };
         let wanted = without.as_ref().unwrap_or(wanted);
         let (kind, operation, status) = match read(wanted, &path, &self.ids) {
             Ok(read) => read,
@@ -142,7 +153,7 @@ impl Progress {
             operation::plan(connection, service, &call, caller, kind, &operation, version)
         });
         match done {
-            Ok(shown) => Ok(self.succeeded(&call, wanted, status, shown, later)),
+            Ok(shown) => Ok(self.succeeded(&call, wanted, status, shown, (turn.position, later))),
             Err(error) if error.status() >= 500 => Err(error),
             Err(error) => refuse(connection, service, &call, caller, wanted, Some((kind, &operation)), error),
         }
@@ -154,7 +165,7 @@ impl Progress {
         wanted: &BulkOperation,
         status: u16,
         shown: Option<Shown>,
-        later: Vec<String>,
+        (position, later): (usize, Vec<String>),
     ) -> Answered {
         let location = match &shown {
             Some(shown) => shown.location(&call.base),
@@ -163,14 +174,14 @@ impl Progress {
         let version = shown.as_ref().map(Shown::etag);
         if let Some(shown) = shown {
             if !later.is_empty() {
-                self.circles.push((shown.resource.id, later));
+                self.circles.push((position, shown.resource.id, later));
             }
             if let ("POST", Some(bulk_id)) = (wanted.method, &wanted.bulk_id) {
                 self.ids.insert(bulk_id.clone(), shown.resource.id);
             }
         }
         Answered {
-            method: wanted.method,
+            method: wanted.method.into(),
             bulk_id: wanted.bulk_id.clone(),
             location: Some(location),
             version,
@@ -184,29 +195,46 @@ impl Progress {
         let error = Arc::new(error);
         for (answer, wanted) in self.answers.iter_mut().zip(&request.operations) {
             if let (None, Ok(wanted)) = (&answer, wanted) {
-                *answer = Some(Answered::refused(wanted.method, wanted.bulk_id.clone(), None, Arc::clone(&error)));
+                let (method, bulk_id) = (wanted.method.into(), wanted.bulk_id.clone());
+                *answer = Some(Answered::refused(method, bulk_id, None, Arc::clone(&error)));
             }
         }
     }
 }
 
 impl Answered {
-    fn refused(method: &'static str, bulk_id: Option<String>, location: Option<String>, error: Arc<Error>) -> Self {
+    fn refused(
+        method: Cow<'static, str>,
+        bulk_id: Option<String>,
+        location: Option<String>,
+        error: Arc<Error>,
+    ) -> Self {
         Self { method, bulk_id, location, version: None, status: error.status(), error: Some(error) }
+    }
+
+    /// Even so it names its method, its bulkId and, but for a POST, its location (RFC 7644 §3.7.3).
+    fn unread(call: &Call, unread: &Unread) -> Self {
+        let method = unread.method.clone().unwrap_or_default();
+        let path = unread.path.as_ref().filter(|_| !method.eq_ignore_ascii_case("POST"));
+        let location = path.map(|path| format!("{}{path}", call.base));
+        Self::refused(method.into(), unread.bulk_id.clone(), location, Arc::clone(&unread.error))
     }
 }
 
 /// What an operation asks for, and the status of its success.
 fn read(wanted: &BulkOperation, path: &str, ids: &Ids) -> Result<(Kind, Operation, u16)> {
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    let kind = |name: &str| Kind::ALL.into_iter().find(|kind| kind.endpoint().trim_start_matches('/') == name);
+    let (name, id) = segments.split_first().map_or(("", &[][..]), |(name, id)| (*name, id));
+    let known = Kind::ALL.into_iter().find(|kind| kind.endpoint().trim_start_matches('/') == name);
+    // What a request of its own would be answered (RFC 7644 §3.7.3).
+    let kind = known
+        .ok_or_else(|| Error::new(Code::NotFound, format!("There is no endpoint /{name}; use /Users or /Groups.")))?;
     let invalid =
         || Error::new(Code::InvalidPath, format!("The path \"{}\" does not fit {}.", wanted.path, wanted.method));
     let data = wanted.resolved_data(ids)?;
-    match (wanted.method, segments.as_slice()) {
-        ("POST", [name]) => Ok((kind(name).ok_or_else(invalid)?, Operation::Create(data.into()), 201)),
-        (method, [name, id]) if method != "POST" => {
-            let kind = kind(name).ok_or_else(invalid)?;
+    match (wanted.method, id) {
+        ("POST", []) => Ok((kind, Operation::Create(data.into()), 201)),
+        (method, [id]) if method != "POST" => {
             let id: ResourceId = id.parse().map_err(|_| not_found(id))?;
             Ok(match method {
                 "PUT" => (kind, Operation::Replace(id, data.into()), 200),
@@ -218,7 +246,6 @@ fn read(wanted: &BulkOperation, path: &str, ids: &Ids) -> Result<(Kind, Operatio
     }
 }
 
-/// A refused operation is logged in the slice's transaction like one that succeeded.
 fn refuse(
     connection: &mut Connection,
     service: &Service,
@@ -228,12 +255,24 @@ fn refuse(
     operation: Option<(Kind, &Operation)>,
     error: Error,
 ) -> Result<Answered> {
+    log(connection, service, call, caller, operation, &error)?;
+    let location = (wanted.method != "POST").then(|| format!("{}{}", call.base, call.path));
+    Ok(Answered::refused(wanted.method.into(), wanted.bulk_id.clone(), location, Arc::new(error)))
+}
+
+/// A refused operation is logged in the slice's transaction like one that succeeded.
+fn log(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    caller: &Caller,
+    operation: Option<(Kind, &Operation)>,
+    error: &Error,
+) -> Result<()> {
     let (kind, target) = operation.map_or((None, None), |(kind, operation)| (Some(kind), operation.target()));
     store::run(connection, |_| {
         let mut batch = Batch::default();
-        record::refusal(&mut batch, service, call, caller, kind, target, &error);
+        record::refusal(&mut batch, service, call, caller, kind, target, error);
         Ok(Planned { batch, answer: () })
-    })?;
-    let location = (wanted.method != "POST").then(|| format!("{}{}", call.base, call.path));
-    Ok(Answered::refused(wanted.method, wanted.bulk_id.clone(), location, Arc::new(error)))
+    })
 }

@@ -2,6 +2,7 @@
 //! run, and putting ids in the place of `bulkId:…`.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -21,10 +22,19 @@ pub struct BulkOperation {
     pub data: Value,
 }
 
+/// An operation that cannot be read: what its answer has to name (§3.7.3), as far as it is there.
+#[derive(Debug)]
+pub struct Unread {
+    pub method: Option<String>,
+    pub bulk_id: Option<String>,
+    pub path: Option<String>,
+    pub error: Arc<Error>,
+}
+
 /// A request: each operation, or why it cannot be read.
 #[derive(Debug)]
 pub struct BulkRequest {
-    pub operations: Vec<Result<BulkOperation>>,
+    pub operations: Vec<Result<BulkOperation, Unread>>,
     /// After so many errors the rest is left undone; `None`: never.
     pub fail_on_errors: Option<u64>,
 }
@@ -62,7 +72,11 @@ impl BulkRequest {
                 format!("A bulk request may have {limit} operations; this one has {}. Split it.", operations.len()),
             ));
         }
-        Ok(Self { operations: operations.iter().map(BulkOperation::read).collect(), fail_on_errors })
+        let read = |(position, operation)| {
+            BulkOperation::read(operation)
+                .map_err(|error| Unread::new(operation, error.at(format_args!("Operations[{position}]"))))
+        };
+        Ok(Self { operations: operations.iter().enumerate().map(read).collect(), fail_on_errors })
     }
 
     /// The order in which everything that is referred to exists before it is referred to. A circle
@@ -111,6 +125,16 @@ impl BulkRequest {
     }
 }
 
+impl Unread {
+    fn new(operation: &Value, error: Error) -> Self {
+        let text = |name: &str| {
+            let value = operation.as_object().and_then(|operation| lenient::any_case(operation, name));
+            value.and_then(Value::as_str).map(str::to_owned)
+        };
+        Self { method: text("method"), bulk_id: text("bulkId"), path: text("path"), error: Arc::new(error) }
+    }
+}
+
 impl BulkOperation {
     fn read(operation: &Value) -> Result<Self> {
         let Value::Object(operation) = operation else {
@@ -128,7 +152,7 @@ impl BulkOperation {
         if method == "POST" && bulk_id.as_deref().is_none_or(str::is_empty) {
             return Err(Error::new(Code::InvalidValue, "bulkId is required with POST (RFC 7644 §3.7)."));
         }
-        let path = text("path").ok_or_else(|| Error::new(Code::InvalidPath, "path is required."))?.to_owned();
+        let path = text("path").ok_or_else(|| Error::new(Code::InvalidSyntax, "path is required."))?.to_owned();
         let data = lenient::any_case(operation, "data").cloned().unwrap_or(Value::Null);
         if method != "DELETE" && !data.is_object() {
             return Err(Error::new(Code::InvalidSyntax, format!("data is required with {method}.")));

@@ -34,7 +34,7 @@ fn json_of(answered: Answered) -> Value {
             json.insert(name.into(), value.into());
         }
     };
-    put("method", Some(answered.method.to_owned()));
+    put("method", Some(answered.method.into_owned()));
     put("bulkId", answered.bulk_id);
     put("version", answered.version);
     put("location", answered.location);

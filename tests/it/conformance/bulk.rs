@@ -1,12 +1,14 @@
 //! Bulk (RFC 7644 §3.7).
 
+use diesel::sql_types::BigInt;
+use headcount::store::sql::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{ENTERPRISE, created, refused};
 use crate::support::{Server, on_each_database, user};
 
-on_each_database!(operations, references, errors_and_limits);
+on_each_database!(operations, references, circles, unreadable, errors_and_limits);
 
 const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 
@@ -79,22 +81,66 @@ async fn references(server: Server) {
     expected.sort_by_key(ToString::to_string);
     assert_eq!(members, expected);
     assert_eq!(server.get(&format!("/Users/{a}")).await.1[ENTERPRISE]["manager"]["value"], b);
-    // "MUST try to resolve circular cross-references".
-    let circle = |name: &str, other: &str| json!({"method": "POST", "path": "/Groups", "bulkId": name, "data": {"displayName": name, "members": [{"value": format!("bulkId:{other}")}]}});
-    let results = bulk(&server, json!({"schemas": [SCHEMA], "Operations": [circle("x", "y"), circle("y", "x")]})).await;
-    assert_eq!(statuses(&results), ["201", "201"]);
-    for (one, other) in [(0, 1), (1, 0)] {
-        assert_eq!(
-            server.get(&format!("/Groups/{}", id(&results[one]))).await.1["members"][0]["value"],
-            id(&results[other])
-        );
-    }
     // What names nothing is a conflict, and only of its own operation.
     let results = bulk(&server, json!({"schemas": [SCHEMA], "Operations": [
         {"method": "POST", "path": "/Users", "bulkId": "c", "data": {"userName": "c", ENTERPRISE: {"manager": {"value": "bulkId:nobody"}}}},
         {"method": "POST", "path": "/Users", "bulkId": "d", "data": {"userName": "d"}}
     ]})).await;
     assert_eq!(statuses(&results), ["409", "201"]);
+}
+
+/// §3.7.1: "MUST try to resolve circular cross-references".
+async fn circles(server: Server) {
+    let id = |result: &Value| result["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let circle = |name: &str, other: &str| json!({"method": "POST", "path": "/Groups", "bulkId": name, "data": {"displayName": name, "members": [{"value": format!("bulkId:{other}")}]}});
+    let results = bulk(&server, json!({"schemas": [SCHEMA], "Operations": [circle("x", "y"), circle("y", "x")]})).await;
+    assert_eq!(statuses(&results), ["201", "201"]);
+    for (one, other) in [(0, 1), (1, 0)] {
+        let group = server.get(&format!("/Groups/{}", id(&results[one]))).await.1;
+        assert_eq!(group["members"][0]["value"], id(&results[other]));
+        assert_eq!(group["meta"]["version"], results[one]["version"], "§3.7.3: the current version");
+    }
+}
+
+/// §3.7.3: each result names the method, the bulkId and, but for a POST, the location.
+async fn unreadable(server: Server) {
+    let path = "/Users/0190a7d2-0000-7000-8000-000000000000";
+    for (operation, method, scim_type) in [
+        (json!({"bulkId": "q", "path": "/Users", "data": user("q")}), None, "invalidSyntax"),
+        (json!({"method": "GET", "bulkId": "q", "path": path}), Some("GET"), "invalidSyntax"),
+        (json!({"method": "POST", "bulkId": "q", "data": user("q")}), Some("POST"), "invalidSyntax"),
+        (json!({"method": "POST", "bulkId": "q", "path": "/Users"}), Some("POST"), "invalidSyntax"),
+        (json!({"method": "PUT", "bulkId": "q", "path": path}), Some("PUT"), "invalidSyntax"),
+        (json!({"method": "DELETE", "bulkId": "q"}), Some("DELETE"), "invalidSyntax"),
+        (json!({"method": "POST", "path": "/Users", "data": user("q")}), Some("POST"), "invalidValue"),
+        (json!("x"), None, "invalidSyntax"),
+    ] {
+        let request = json!({"schemas": [SCHEMA], "Operations": [operation, {"method": "POST", "path": "/Foos", "bulkId": "f", "data": {}}]});
+        let results = bulk(&server, request).await;
+        let (result, unknown) = (&results[0], &results[1]);
+        assert_eq!(result["status"], "400", "{operation}: {result}");
+        assert_eq!(result["response"]["scimType"], scim_type, "{operation}: {result}");
+        assert!(result["response"]["detail"].as_str().unwrap().starts_with("Operations[0]: "), "{result}");
+        assert_eq!(result.get("method").and_then(Value::as_str), method, "{operation}: {result}");
+        assert_eq!(result.get("bulkId"), operation.get("bulkId"), "{operation}: {result}");
+        let path = operation["path"].as_str().filter(|_| method != Some("POST"));
+        let location = path.map(|path| json!(format!("{}{path}", server.base)));
+        assert_eq!(result.get("location"), location.as_ref(), "{operation}: {result}");
+        assert_eq!((&unknown["status"], unknown["response"].get("scimType")), (&json!("404"), None), "{unknown}");
+    }
+    for operation in [
+        json!({"method": "DELETE", "path": "/Foos/1"}),
+        json!({"method": "POST", "path": "/Foos/1", "bulkId": "q", "data": {}}),
+        json!({"method": "PATCH", "path": "/Foos", "data": {}}),
+    ] {
+        let results = bulk(&server, json!({"schemas": [SCHEMA], "Operations": [operation]})).await;
+        assert_eq!(statuses(&results), ["404"], "{operation}");
+    }
+    let mut connection = server.database();
+    let logged = Sql::new("SELECT count(*) FROM provisioning_log WHERE status >= 400")
+        .first::<BigInt, i64>(&mut connection)
+        .unwrap();
+    assert_eq!(logged, Some(8 * 2 + 3), "each refusal is in the log");
 }
 
 /// §3.7.3, §3.7.4
