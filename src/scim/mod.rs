@@ -5,6 +5,7 @@ pub mod document;
 pub mod filter;
 pub mod immutable;
 pub mod index;
+pub mod json;
 pub mod lenient;
 pub mod message;
 pub mod patch;

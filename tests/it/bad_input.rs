@@ -188,6 +188,10 @@ async fn bodies_as_bytes(server: Server) {
         ("POST", "/Users", r#"{"userName":"a","active":"perhaps"}"#, 400),
         ("POST", "/Users", r#"{"userName":["a"]}"#, 400),
         ("POST", "/Users", "null", 400),
+        ("POST", "/Users", r#"{"userName":"a","userName":"b"}"#, 400),
+        ("POST", "/Users", r#"{"userName":"a","USERNAME":"b"}"#, 400),
+        ("POST", "/Groups", r#"{"displayName":"a","members":[],"Members":[]}"#, 400),
+        ("POST", "/.search", r#"{"filter":"userName pr","FILTER":"id pr"}"#, 400),
         ("POST", "/Users", "", 400),
         ("POST", "/Groups", r#"{"displayName":{}}"#, 400),
         ("POST", "/Groups", r#"{"displayName":"a\u0000"}"#, 400),
@@ -203,6 +207,8 @@ async fn bodies_as_bytes(server: Server) {
         ("PATCH", "OWNER", r#"{"Operations":[{"op":"replace","path":"title","value":{"a":1}}]}"#, 400),
         ("PATCH", "OWNER", r#"{"Operations":[{"op":"replace","path":"no.such","value":"a"}]}"#, 400),
         ("PATCH", "OWNER", r#"{"Operations":[{"op":"replace","path":"title","value":"a\u0000"}]}"#, 400),
+        ("PATCH", "OWNER", r#"{"Operations":[{"op":"replace","Op":"remove","path":"title","value":"a"}]}"#, 400),
+        ("PUT", "OWNER", r#"{"userName":"olga@acme.example","title":"a","Title":"b"}"#, 400),
         ("PUT", "OWNER", "[]", 400),
     ] {
         let owner = server.find("/Users", "userName eq \"olga@acme.example\"").await.remove(0);

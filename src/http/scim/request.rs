@@ -19,7 +19,7 @@ use crate::http::operations::Operation;
 use crate::provisioning::authenticate::authenticate;
 use crate::provisioning::signature::Signed;
 use crate::provisioning::{Call, Caller};
-use crate::scim::lenient;
+use crate::scim::{json, lenient};
 use crate::secret::SecretHash;
 
 /// Of Descope's outbound connector.
@@ -118,12 +118,7 @@ impl<'r> Request<'r> {
         let text =
             std::str::from_utf8(&bytes).map_err(|_| Error::new(Code::InvalidSyntax, "The body is not UTF-8."))?;
         // A byte order mark may be ignored (RFC 8259 §8.1).
-        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|source| {
-            Error::new(
-                Code::InvalidSyntax,
-                format!("The body is not JSON: line {}, column {}.", source.line(), source.column()),
-            )
-        })
+        json::read(text.trim_start_matches('\u{feff}'))
     }
 
     /// Reads the body, within the limits of size and time.

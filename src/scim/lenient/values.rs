@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Notes, boolean_text};
+use crate::scim::json;
 use crate::scim::schema::{Attribute, Mutability};
 
 /// Entra ID sends booleans as `"True"` and `"False"` (its default, without `aadOptscim062020`):
@@ -49,7 +50,7 @@ pub fn bare_value(attribute: &Attribute, value: Value, path: &str, notes: &mut N
 /// Entra ID's `AppRoleAssignmentsComplex` puts a JSON object inside a string: `entra.json`.
 pub fn json_in_string(value: Value, path: &str, notes: &mut Notes) -> Value {
     match &value {
-        Value::String(text) if text.trim_start().starts_with(['{', '[']) => match serde_json::from_str::<Value>(text) {
+        Value::String(text) if text.trim_start().starts_with(['{', '[']) => match json::read(text) {
             Ok(parsed @ (Value::Object(_) | Value::Array(_))) => {
                 notes.rewrote(path, "JSON in a text");
                 parsed
