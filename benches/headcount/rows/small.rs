@@ -221,5 +221,11 @@ fn neighbours(bed: &Bed<'_>, ids: &[String]) {
         beside(&server.address, &hot, &other)
     };
     let bare = |_: usize| b"GET /f0 HTTP/1.1\r\nHost: x\r\n\r\n".to_vec();
-    print(&name, "≤ 2", bed.pairs(ours, || beside(&floor.address, &bare, &bare)), "");
+    let (last, floor_last) = (Cell::new(0.0), Cell::new(0.0));
+    let kept = |cell: &Cell<f64>, seconds: f64| {
+        cell.set(seconds * 1e6);
+        seconds
+    };
+    let ratios = bed.pairs(|| kept(&last, ours()), || kept(&floor_last, beside(&floor.address, &bare, &bare)));
+    print(&name, "≤ 2", ratios, &format!("{:.0} µs over {:.0} µs", last.get(), floor_last.get()));
 }

@@ -7,6 +7,7 @@ mod lanes;
 mod query;
 mod request;
 mod respond;
+mod turns;
 mod write;
 
 use std::panic::AssertUnwindSafe;
@@ -150,7 +151,9 @@ async fn route(http: &HttpRequest, request: &mut Request<'_>, state: &web::Data<
     }
     let mut call = request.call(state)?;
     let lane = state.provisioning.bearers.organization(call.credential);
-    let _running = state.lanes.enter(lane.map_or(Lane::Bearer(call.credential), Lane::Organization))?;
+    let lane = lane.map_or(Lane::Bearer(call.credential), Lane::Organization);
+    let _running = state.lanes.enter(lane)?;
+    turns::take(lane).await;
     request.sign(state, &mut call).await;
     let Some(endpoint) = endpoint else {
         request.authenticate(state, &call).await?;
