@@ -40,7 +40,6 @@ pub struct Answered {
 #[derive(Clone, Debug, Default)]
 struct Progress {
     ids: Ids,
-    answers: Vec<Option<Answered>>,
     errors: u64,
     /// Members of circles: the turn of the group that was made without them, the group, their bulkIds.
     circles: Vec<(usize, ResourceId, Vec<String>)>,
@@ -53,18 +52,23 @@ struct Progress {
 pub async fn run(store: &Store, service: &Arc<Service>, call: &Call, request: BulkRequest) -> Result<Vec<Answered>> {
     let turns = request.turns();
     let request = Arc::new(request);
-    let mut progress = Progress { answers: vec![None; request.operations.len()], ..Progress::default() };
+    let mut answers = vec![None; request.operations.len()];
+    let mut progress = Arc::new(Progress::default());
     for turns in turns.chunks(SLICE) {
         let (service, call, wanted) = (Arc::clone(service), call.clone(), Arc::clone(&request));
-        let (turns, before) = (turns.to_vec(), progress.clone());
-        let outcome = store
-            .transaction(move |connection| slice(connection, &service, &call, &wanted, &turns, before.clone()))
-            .await;
+        let (turns, before) = (turns.to_vec(), Arc::clone(&progress));
+        let outcome =
+            store.transaction(move |connection| slice(connection, &service, &call, &wanted, &turns, &before)).await;
         match outcome {
-            Ok(after) => progress = after,
+            Ok((after, answered)) => {
+                progress = Arc::new(after);
+                for (position, answered) in answered {
+                    answers[position] = Some(answered);
+                }
+            }
             // What earlier slices did is committed, so the client has to learn of it.
-            Err(error) if progress.answers.iter().any(Option::is_some) => {
-                progress.stop(&request, error);
+            Err(error) if answers.iter().any(Option::is_some) => {
+                stop(&request, &mut answers, error);
                 break;
             }
             Err(error) => return Err(error),
@@ -73,17 +77,23 @@ pub async fn run(store: &Store, service: &Arc<Service>, call: &Call, request: Bu
             break;
         }
     }
-    close_circles(store, service, call, &mut progress).await;
-    Ok(progress.answers.into_iter().flatten().collect())
+    close_circles(store, service, call, &progress, &mut answers).await;
+    Ok(answers.into_iter().flatten().collect())
 }
 
 /// Adds the members that did not exist yet when their group was made; its answer names the version after that.
-async fn close_circles(store: &Store, service: &Arc<Service>, call: &Call, progress: &mut Progress) {
-    for (position, group, bulk_ids) in std::mem::take(&mut progress.circles) {
+async fn close_circles(
+    store: &Store,
+    service: &Arc<Service>,
+    call: &Call,
+    progress: &Progress,
+    answers: &mut [Option<Answered>],
+) {
+    for (position, group, bulk_ids) in &progress.circles {
         let members: Vec<_> =
             bulk_ids.iter().filter_map(|id| progress.ids.get(id)).map(|id| json!({"value": id.to_string()})).collect();
         let body = json!({"Operations": [{"op": "add", "path": "members", "value": members}]});
-        let patch = Operation::Patch(group, body.into());
+        let patch = Operation::Patch(*group, body.into());
         let service = Arc::clone(service);
         let call = Call { method: "PATCH", path: format!("/Groups/{group}"), ..call.clone() };
         let closed = store.write(move |connection| {
@@ -92,7 +102,7 @@ async fn close_circles(store: &Store, service: &Arc<Service>, call: &Call, progr
         });
         match closed.await {
             Ok(shown) => {
-                if let (Some(shown), Some(answered)) = (shown, &mut progress.answers[position]) {
+                if let (Some(shown), Some(answered)) = (shown, &mut answers[*position]) {
                     answered.version = Some(shown.etag());
                 }
             }
@@ -101,15 +111,17 @@ async fn close_circles(store: &Store, service: &Arc<Service>, call: &Call, progr
     }
 }
 
+/// Runs the operations of one transaction; how far the request has come with them, and their answers.
 fn slice(
     connection: &mut Connection,
     service: &Service,
     call: &Call,
     request: &BulkRequest,
     turns: &[Turn],
-    mut progress: Progress,
-) -> Result<Progress> {
+    before: &Progress,
+) -> Result<(Progress, Vec<(usize, Answered)>)> {
     let caller = authenticate(connection, service, call)?;
+    let (mut progress, mut answers) = (before.clone(), Vec::with_capacity(turns.len()));
     for turn in turns {
         let answered = match &request.operations[turn.position] {
             Ok(wanted) => progress.one(connection, service, call, &caller, wanted, *turn)?,
@@ -119,12 +131,23 @@ fn slice(
             }
         };
         progress.errors += u64::from(answered.error.is_some());
-        progress.answers[turn.position] = Some(answered);
+        answers.push((turn.position, answered));
         if request.fail_on_errors.is_some_and(|limit| progress.errors >= limit) {
             break;
         }
     }
-    Ok(progress)
+    Ok((progress, answers))
+}
+
+/// Answers what has not run with what stood in its way.
+fn stop(request: &BulkRequest, answers: &mut [Option<Answered>], error: Error) {
+    let error = Arc::new(error);
+    for (answer, wanted) in answers.iter_mut().zip(&request.operations) {
+        if let (None, Ok(wanted)) = (&answer, wanted) {
+            let (method, bulk_id) = (wanted.method.into(), wanted.bulk_id.clone());
+            *answer = Some(Answered::refused(method, bulk_id, None, Arc::clone(&error)));
+        }
+    }
 }
 
 impl Progress {
@@ -176,7 +199,7 @@ impl Progress {
             if !later.is_empty() {
                 self.circles.push((position, shown.resource.id, later));
             }
-            if let ("POST", Some(bulk_id)) = (wanted.method, &wanted.bulk_id) {
+            if let ("POST", true, Some(bulk_id)) = (wanted.method, wanted.is_referred_to, &wanted.bulk_id) {
                 self.ids.insert(bulk_id.clone(), shown.resource.id);
             }
         }
@@ -187,17 +210,6 @@ impl Progress {
             version,
             status,
             error: None,
-        }
-    }
-
-    /// Answers what has not run with what stood in its way.
-    fn stop(&mut self, request: &BulkRequest, error: Error) {
-        let error = Arc::new(error);
-        for (answer, wanted) in self.answers.iter_mut().zip(&request.operations) {
-            if let (None, Ok(wanted)) = (&answer, wanted) {
-                let (method, bulk_id) = (wanted.method.into(), wanted.bulk_id.clone());
-                *answer = Some(Answered::refused(method, bulk_id, None, Arc::clone(&error)));
-            }
         }
     }
 }
@@ -233,12 +245,12 @@ fn read(wanted: &BulkOperation, path: &str, ids: &Ids) -> Result<(Kind, Operatio
         || Error::new(Code::InvalidPath, format!("The path \"{}\" does not fit {}.", wanted.path, wanted.method));
     let data = wanted.resolved_data(ids)?;
     match (wanted.method, id) {
-        ("POST", []) => Ok((kind, Operation::Create(data.into()), 201)),
+        ("POST", []) => Ok((kind, Operation::Create(data), 201)),
         (method, [id]) if method != "POST" => {
             let id: ResourceId = id.parse().map_err(|_| not_found(id))?;
             Ok(match method {
-                "PUT" => (kind, Operation::Replace(id, data.into()), 200),
-                "PATCH" => (kind, Operation::Patch(id, data.into()), 200),
+                "PUT" => (kind, Operation::Replace(id, data), 200),
+                "PATCH" => (kind, Operation::Patch(id, data), 200),
                 _ => (kind, Operation::Delete(id), 204),
             })
         }

@@ -19,7 +19,11 @@ pub struct BulkOperation {
     pub path: String,
     /// Entity tag the resource must have, as `If-Match` has it.
     pub version: Option<String>,
-    pub data: Value,
+    pub data: Arc<Value>,
+    /// Whether others of the request need to know what it made.
+    pub is_referred_to: bool,
+    /// The bulkIds its path and data refer to.
+    references: Vec<String>,
 }
 
 /// An operation that cannot be read: what its answer has to name (§3.7.3), as far as it is there.
@@ -48,7 +52,7 @@ pub struct Turn {
     pub circular: bool,
 }
 
-/// What each bulkId came to.
+/// What the bulkIds that are referred to came to.
 pub type Ids = HashMap<String, ResourceId>;
 
 impl BulkRequest {
@@ -56,14 +60,14 @@ impl BulkRequest {
     ///
     /// # Errors
     /// `invalidSyntax`; `payload_too_large` above `limit` operations (§3.7.4).
-    pub fn read(body: &Value, limit: usize) -> Result<Self> {
-        let Value::Object(body) = body else {
+    pub fn read(body: Value, limit: usize) -> Result<Self> {
+        let Value::Object(mut body) = body else {
             return Err(Error::new(Code::InvalidSyntax, "The body must be a JSON object."));
         };
-        lenient::names_message(body, BULK_REQUEST)?;
+        lenient::names_message(&body, BULK_REQUEST)?;
         let fail_on_errors =
-            lenient::any_case(body, "failOnErrors").and_then(Value::as_u64).filter(|errors| *errors > 0);
-        let Some(Value::Array(operations)) = lenient::any_case(body, "Operations") else {
+            lenient::any_case(&body, "failOnErrors").and_then(Value::as_u64).filter(|errors| *errors > 0);
+        let Some(Value::Array(mut operations)) = lenient::take_any_case(&mut body, "Operations") else {
             return Err(Error::new(Code::InvalidSyntax, "Operations must be an array."));
         };
         if operations.len() > limit {
@@ -72,11 +76,13 @@ impl BulkRequest {
                 format!("A bulk request may have {limit} operations; this one has {}. Split it.", operations.len()),
             ));
         }
-        let read = |(position, operation)| {
+        let read = |(position, operation): (usize, &mut Value)| {
             BulkOperation::read(operation)
                 .map_err(|error| Unread::new(operation, error.at(format_args!("Operations[{position}]"))))
         };
-        Ok(Self { operations: operations.iter().enumerate().map(read).collect(), fail_on_errors })
+        let mut operations: Vec<_> = operations.iter_mut().enumerate().map(read).collect();
+        mark_referred_to(&mut operations);
+        Ok(Self { operations, fail_on_errors })
     }
 
     /// The order in which everything that is referred to exists before it is referred to. A circle
@@ -90,19 +96,14 @@ impl BulkRequest {
             .filter(|operation| operation.method == "POST")
             .filter_map(|operation| operation.bulk_id.as_deref())
             .collect();
-        let references: Vec<Vec<String>> = self
-            .operations
-            .iter()
-            .map(|operation| operation.as_ref().map_or_else(|_| Vec::new(), references))
-            .collect();
         let mut done: HashSet<&str> = HashSet::new();
         let mut open: Vec<usize> = (0..self.operations.len()).collect();
         let mut turns = Vec::with_capacity(open.len());
         while !open.is_empty() {
             let mut left = Vec::new();
             for position in &open {
-                let ready =
-                    references[*position].iter().all(|id| !made.contains(id.as_str()) || done.contains(id.as_str()));
+                let references = self.operations[*position].as_ref().map_or(&[][..], |operation| &operation.references);
+                let ready = references.iter().all(|id| !made.contains(id.as_str()) || done.contains(id.as_str()));
                 if ready {
                     turns.push(Turn { position: *position, circular: false });
                     done.extend(self.bulk_id(*position));
@@ -125,6 +126,14 @@ impl BulkRequest {
     }
 }
 
+fn mark_referred_to(operations: &mut [Result<BulkOperation, Unread>]) {
+    let referred_to: HashSet<String> =
+        operations.iter().flatten().flat_map(|operation| operation.references.iter().cloned()).collect();
+    for operation in operations.iter_mut().flatten() {
+        operation.is_referred_to = operation.bulk_id.as_ref().is_some_and(|id| referred_to.contains(id));
+    }
+}
+
 impl Unread {
     fn new(operation: &Value, error: Error) -> Self {
         let text = |name: &str| {
@@ -136,10 +145,11 @@ impl Unread {
 }
 
 impl BulkOperation {
-    fn read(operation: &Value) -> Result<Self> {
+    fn read(operation: &mut Value) -> Result<Self> {
         let Value::Object(operation) = operation else {
             return Err(Error::new(Code::InvalidSyntax, "An operation must be a JSON object."));
         };
+        let data = lenient::take_any_case(operation, "data").unwrap_or(Value::Null);
         let text = |name: &str| lenient::any_case(operation, name).and_then(Value::as_str);
         let method = match text("method").map(str::to_ascii_uppercase).as_deref() {
             Some("POST") => "POST",
@@ -153,11 +163,14 @@ impl BulkOperation {
             return Err(Error::new(Code::InvalidValue, "bulkId is required with POST (RFC 7644 §3.7)."));
         }
         let path = text("path").ok_or_else(|| Error::new(Code::InvalidSyntax, "path is required."))?.to_owned();
-        let data = lenient::any_case(operation, "data").cloned().unwrap_or(Value::Null);
         if method != "DELETE" && !data.is_object() {
             return Err(Error::new(Code::InvalidSyntax, format!("data is required with {method}.")));
         }
-        Ok(Self { method, bulk_id, path, version: text("version").map(str::to_owned), data })
+        let mut references = Vec::new();
+        collect(&data, &mut references);
+        references.extend(path.rsplit('/').next().and_then(|id| id.strip_prefix("bulkId:")).map(str::to_owned));
+        let version = text("version").map(str::to_owned);
+        Ok(Self { method, bulk_id, path, version, data: data.into(), is_referred_to: false, references })
     }
 
     /// The path with the id in the place of a reference.
@@ -176,9 +189,12 @@ impl BulkOperation {
     ///
     /// # Errors
     /// `conflict` when a reference names nothing that was made (§3.7.2).
-    pub fn resolved_data(&self, ids: &Ids) -> Result<Value> {
-        let mut data = self.data.clone();
-        match replace(&mut data, ids) {
+    pub fn resolved_data(&self, ids: &Ids) -> Result<Arc<Value>> {
+        let mut data = Arc::clone(&self.data);
+        if self.references.is_empty() {
+            return Ok(data);
+        }
+        match replace(Arc::make_mut(&mut data), ids) {
             Some(id) => Err(Error::new(
                 Code::Conflict,
                 format!("bulkId:{id} names no operation of this request that succeeded (RFC 7644 §3.7.2)."),
@@ -189,7 +205,9 @@ impl BulkOperation {
 
     /// Takes the members out of a group that refer to operations yet to run; their bulkIds.
     pub fn take_unknown_members(&mut self, ids: &Ids) -> Vec<String> {
-        let Some(members) = self.data.get_mut("members").and_then(Value::as_array_mut) else { return Vec::new() };
+        let Some(members) = Arc::make_mut(&mut self.data).get_mut("members").and_then(Value::as_array_mut) else {
+            return Vec::new();
+        };
         let unknown = |member: &Value| {
             let id = member["value"].as_str()?.strip_prefix("bulkId:")?;
             (!ids.contains_key(id)).then(|| id.to_owned())
@@ -200,14 +218,7 @@ impl BulkOperation {
     }
 }
 
-/// The bulkIds an operation refers to.
-fn references(operation: &BulkOperation) -> Vec<String> {
-    let mut found = Vec::new();
-    collect(&operation.data, &mut found);
-    found.extend(operation.path.rsplit('/').next().and_then(|id| id.strip_prefix("bulkId:")).map(str::to_owned));
-    found
-}
-
+/// The bulkIds a value refers to.
 fn collect(value: &Value, out: &mut Vec<String>) {
     match value {
         Value::String(text) => out.extend(text.strip_prefix("bulkId:").map(str::to_owned)),
@@ -243,7 +254,7 @@ mod tests {
     use super::*;
 
     fn turns(operations: Value) -> Vec<(usize, bool)> {
-        let request = BulkRequest::read(&json!({"Operations": operations}), 100).unwrap();
+        let request = BulkRequest::read(json!({"Operations": operations}), 100).unwrap();
         request.turns().into_iter().map(|turn| (turn.position, turn.circular)).collect()
     }
 

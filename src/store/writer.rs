@@ -1,6 +1,6 @@
 //! The one `SQLite` writer (floor 2): a thread that groups waiting writes into one commit.
 //!
-//! Each job runs in a savepoint and fails alone. Replies leave after the commit, so an acknowledged
+//! Each job but the first runs in a savepoint: each fails alone. Replies leave after the commit, so an acknowledged
 //! write is on the disk. While one commit waits for the disk the queue fills by itself: no delay is
 //! needed to get groups. Writers through a pool starve each other for seconds; one thread does not.
 
@@ -22,7 +22,7 @@ const GROUP: usize = 128;
 
 /// Tells a job's caller how the commit went.
 type Acknowledge = Box<dyn FnOnce(std::result::Result<(), Arc<str>>) + Send>;
-/// Does the work; whether its savepoint is kept, and whom to tell.
+/// Does the work; whether it is kept, and whom to tell.
 type Job = Box<dyn FnOnce(&mut Connection) -> (bool, Acknowledge) + Send>;
 
 /// The handle to the writer thread; the thread ends when the last handle is gone.
@@ -43,7 +43,7 @@ impl Writer {
         Ok(Self { queue })
     }
 
-    /// Runs `work` in a savepoint of the next commit. The inner error is the work's own: nothing of
+    /// Runs `work` as a part of the next commit. The inner error is the work's own: nothing of
     /// it is kept then. The outer one is the writer's.
     pub(super) async fn submit<T: Send + 'static, E: Send + 'static>(
         &self,
@@ -87,9 +87,9 @@ fn serve(mut connection: Connection, jobs: &Receiver<Job>, url: &DatabaseUrl) {
     while let Ok(first) = jobs.recv() {
         let mut acknowledgements = Vec::new();
         let outcome = commit_group(&mut connection, first, jobs, &mut acknowledgements);
-        let outcome = outcome.map_err(|why| {
-            tracing::error!(error = %why, "a group of writes was not committed");
-            Arc::<str>::from(why)
+        let outcome = outcome.map_err(|error| {
+            tracing::error!(error = %error, "a group of writes was not committed");
+            Arc::<str>::from(error.to_string())
         });
         for acknowledge in acknowledgements {
             acknowledge(outcome.clone());
@@ -110,32 +110,22 @@ fn commit_group(
     first: Job,
     jobs: &Receiver<Job>,
     acknowledgements: &mut Vec<Acknowledge>,
-) -> std::result::Result<(), String> {
-    let began = connection.begin();
-    let mut failed = began.err().map(|error| error.to_string());
-    let mut next = Some(first);
+) -> std::result::Result<(), DieselError> {
+    let (mut next, mut has_writes) = (Some(first), false);
     while let Some(job) = next.take() {
-        match run_job(connection, job, failed.is_none()) {
-            Ok(acknowledge) => acknowledgements.push(acknowledge),
-            Err(why) => failed = Some(why),
+        // A transaction as long as it holds nothing, for the job that is alone; else a savepoint.
+        connection.begin()?;
+        let (keep, acknowledge) = job(connection);
+        acknowledgements.push(acknowledge);
+        if !keep {
+            connection.rollback()?;
+        } else if has_writes {
+            connection.commit()?;
         }
-        if acknowledgements.len() < GROUP && failed.is_none() {
+        has_writes |= keep;
+        if acknowledgements.len() < GROUP {
             next = jobs.try_recv().ok();
         }
     }
-    match failed {
-        Some(why) => Err(why),
-        None => connection.commit().map_err(|error| error.to_string()),
-    }
-}
-
-fn run_job(connection: &mut Connection, job: Job, healthy: bool) -> std::result::Result<Acknowledge, String> {
-    if !healthy {
-        return Err("the database does not begin a transaction".into());
-    }
-    connection.begin().map_err(|error| error.to_string())?;
-    let (keep, acknowledge) = job(connection);
-    let ended = if keep { connection.commit() } else { connection.rollback() };
-    ended.map_err(|error| error.to_string())?;
-    Ok(acknowledge)
+    if has_writes { connection.commit() } else { Ok(()) }
 }

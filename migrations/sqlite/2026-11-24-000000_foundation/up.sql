@@ -147,7 +147,7 @@ CREATE TABLE members (
     address_key TEXT,
     waiting_since BIGINT,
     PRIMARY KEY (organization_id, id)
-);
+) WITHOUT ROWID;
 CREATE INDEX members_address ON members (organization_id, address_key) WHERE address_key IS NOT NULL;
 CREATE INDEX members_waiting ON members (organization_id, waiting_since, id) WHERE waiting_since IS NOT NULL;
 

@@ -21,7 +21,7 @@ pub(super) async fn handle(
     request.authenticate(state, &call).await?;
     call.ignored_parameters = Parameters::from_query(request.query())?.ignored;
     let body = request.json(state).await?;
-    let wanted = BulkRequest::read(&body, state.provisioning.options.bulk_max_operations)?;
+    let wanted = BulkRequest::read(body, state.provisioning.options.bulk_max_operations)?;
     let answers = bulk::run(&state.store, &state.provisioning, &call, wanted).await?;
     let operations: Vec<Value> = answers.into_iter().map(json_of).collect();
     Ok(respond::json(200, &json!({"schemas": [BULK_RESPONSE], "Operations": operations})))

@@ -16,7 +16,7 @@ pub use filters::{boolean_text, is_unquoted_text, misnamed_attribute, test_behin
 pub use notes::Notes;
 pub use operations::{key_as_path, member_id, names_element, no_path, one_in_array, operation_name, typed_element};
 pub use requests::{is_json, path_segments, unknown_parameter};
-pub use schemas::{any_case, draft_urn, names_message, schemas};
+pub use schemas::{any_case, draft_urn, names_message, schemas, take_any_case};
 pub use values::{
     bare_value, empty_text, is_empty_object, json_in_string, manager_id, one_for_many, read_only, string_boolean,
     string_number,

@@ -75,3 +75,11 @@ pub fn names_message(body: &Map<String, Value>, message: &str) -> Result<()> {
 pub fn any_case<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
     object.get(name).or_else(|| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
+
+/// Like [`any_case`], taking the value out. `ping.json`.
+pub fn take_any_case(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    object.remove(name).or_else(|| {
+        let key = object.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
+        object.remove(&key)
+    })
+}
