@@ -1,15 +1,17 @@
-//! Groups: create, get, replace, patch, delete. Membership changes are rows and cost what they change.
+//! Groups: create, get, replace, patch, delete (RFC 7644 §3.3–3.6).
+//! Membership changes are rows and cost what they change.
 
-use std::collections::BTreeSet;
+mod membership;
 
 use serde_json::Value;
 
-use super::answer::{Members, Relations, Shown, member_value};
+use self::membership::{known, plan_members};
+use super::answer::{Members, Relations, Shown};
 use super::record::{Outcome, record};
 use super::users::{check_version, not_found};
 use super::{Call, Caller, Planned, Service};
 use crate::error::Result;
-use crate::id::{OrganizationId, ResourceId};
+use crate::id::ResourceId;
 use crate::organization::seats::Change;
 use crate::scim::document::Document;
 use crate::scim::index::Derived;
@@ -21,44 +23,7 @@ use crate::store::connection::Connection;
 use crate::store::resources::{self, Resource, Written};
 use crate::store::{group_members, organizations};
 
-/// Members that are read with the group; longer lists are streamed.
-pub const FIRST_MEMBERS: i64 = 500;
-
-/// What a write does to the memberships of a group.
-#[derive(Debug, Default)]
-struct MemberPlan {
-    add: Vec<(ResourceId, Kind)>,
-    remove: Vec<ResourceId>,
-    /// Ids that are no resource of the organization: skipped, and named in the log.
-    unknown: Vec<String>,
-}
-
-impl MemberPlan {
-    fn is_empty(&self) -> bool {
-        self.add.is_empty() && self.remove.is_empty()
-    }
-
-    fn apply(&self, batch: &mut Batch, organization: OrganizationId, group: ResourceId) {
-        group_members::insert(batch, organization, group, &self.add);
-        group_members::delete(batch, organization, group, &self.remove);
-    }
-
-    fn explain(&self, what: &str, warning: &str, notes: &Notes) -> String {
-        let mut text = format!("{what}{warning} Members added: {}, removed: {}.", self.add.len(), self.remove.len());
-        if !self.unknown.is_empty() {
-            text.push_str(" Unknown members skipped: ");
-            text.push_str(&self.unknown.join(", "));
-            text.push('.');
-        }
-        notes.after(&text)
-    }
-
-    fn delta(&self) -> String {
-        let ids =
-            |ids: &mut dyn Iterator<Item = ResourceId>| Value::from(ids.map(|id| id.to_string()).collect::<Vec<_>>());
-        serde_json::json!({"added": ids(&mut self.add.iter().map(|(id, _)| *id)), "removed": ids(&mut self.remove.iter().copied())}).to_string()
-    }
-}
+pub use self::membership::{FIRST_MEMBERS, first_members};
 
 /// Creates a Group. displayName is not unique: a second one is created too.
 ///
@@ -97,15 +62,9 @@ pub fn create(
         after: Some(&text),
     };
     record(&mut batch, service, call, caller, outcome);
-    let mut shown_members = members.add.clone();
-    shown_members.sort_unstable();
-    let shown_members =
-        shown_members.into_iter().map(|(id, kind)| group_members::Member { id, kind, display: None }).collect();
     let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text, in_groups: false };
-    Ok(Planned {
-        batch,
-        answer: Shown { kind: Kind::Group, resource, groups: Vec::new(), members: Members::All(shown_members) },
-    })
+    let answer = Shown { kind: Kind::Group, resource, groups: Vec::new(), members: members.shown() };
+    Ok(Planned { batch, answer })
 }
 
 /// displayName is not unique, but who looks a group up by it should know of the other one.
@@ -129,28 +88,6 @@ pub fn get(connection: &mut Connection, caller: &Caller, id: ResourceId, relatio
         resources::get(connection, caller.organization, Kind::Group, id)?.ok_or_else(|| not_found(&id.to_string()))?;
     let members = first_members(connection, caller.organization, id, relations)?;
     Ok(Shown { kind: Kind::Group, resource, groups: Vec::new(), members })
-}
-
-/// The first page of a group's members, and whether it is all of them.
-///
-/// # Errors
-/// The database's.
-pub fn first_members(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    group: ResourceId,
-    relations: Relations,
-) -> Result<Members> {
-    if relations == Relations::None {
-        return Ok(Members::Left);
-    }
-    let with_names = relations == Relations::Named;
-    let mut members = group_members::page(connection, organization, group, None, FIRST_MEMBERS + 1, with_names)?;
-    if i64::try_from(members.len()).unwrap_or(i64::MAX) > FIRST_MEMBERS {
-        members.pop();
-        return Ok(Members::More(members));
-    }
-    Ok(Members::All(members))
 }
 
 /// Replaces a Group (PUT): the document, and the members as a set.
@@ -206,16 +143,20 @@ pub fn patch(
     rewrite(connection, service, call, caller, resource, change)
 }
 
+/// A change as its operation planned it.
 struct Rewrite<'a> {
     document: Document,
     changes: &'a [MemberChange],
+    /// The status the answer will have, for the log.
     status: u16,
+    /// What the log calls it.
     action: &'a str,
     notes: Notes,
     /// Whether the client insists on the version it read.
     guarded: bool,
 }
 
+/// The one way a Group changes: document, memberships, log.
 fn rewrite(
     connection: &mut Connection,
     service: &Service,
@@ -249,25 +190,16 @@ fn rewrite(
     members.apply(&mut batch, organization, resource.id);
     let explanation = members.explain("Changed.", warning, &change.notes);
     let delta = members.delta();
-    let (before, after) = (
-        document_changed.then_some(resource.document.as_str()),
-        if document_changed { text.as_str() } else { delta.as_str() },
-    );
-    record(
-        &mut batch,
-        service,
-        call,
-        caller,
-        Outcome {
-            status: change.status,
-            action: change.action,
-            kind: Some(Kind::Group),
-            resource: Some(resource.id),
-            explanation: &explanation,
-            before,
-            after: Some(after),
-        },
-    );
+    let outcome = Outcome {
+        status: change.status,
+        action: change.action,
+        kind: Some(Kind::Group),
+        resource: Some(resource.id),
+        explanation: &explanation,
+        before: document_changed.then_some(resource.document.as_str()),
+        after: Some(if document_changed { &text } else { &delta }),
+    };
+    record(&mut batch, service, call, caller, outcome);
     let changed = document_changed || !members.is_empty();
     let resource = Resource {
         version: resource.version + i64::from(changed),
@@ -307,85 +239,6 @@ pub fn delete(
     };
     record(&mut batch, service, call, caller, outcome);
     Ok(Planned { batch, answer: () })
-}
-
-/// Composes the membership operations, in their order, into rows to add and rows to remove.
-fn plan_members(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    group: ResourceId,
-    changes: &[MemberChange],
-    base: &str,
-) -> Result<MemberPlan> {
-    let mut plan = MemberPlan::default();
-    let mut add: BTreeSet<(ResourceId, Kind)> = BTreeSet::new();
-    let mut remove: BTreeSet<ResourceId> = BTreeSet::new();
-    for change in changes {
-        match change {
-            MemberChange::Add(values) => {
-                let wanted = known(connection, organization, values)?;
-                for member in wanted.add {
-                    remove.remove(&member.0);
-                    add.insert(member);
-                }
-                plan.unknown.extend(wanted.unknown);
-            }
-            MemberChange::Remove(values) => {
-                for id in values.iter().filter_map(|value| value.parse::<ResourceId>().ok()) {
-                    add.retain(|(other, _)| *other != id);
-                    remove.insert(id);
-                }
-            }
-            MemberChange::ReplaceAll(values) => {
-                let wanted = known(connection, organization, values)?;
-                add = wanted.add.into_iter().collect();
-                remove = group_members::all(connection, organization, group)?
-                    .into_iter()
-                    .map(|(id, _)| id)
-                    .filter(|id| !add.iter().any(|(other, _)| other == id))
-                    .collect();
-                plan.unknown.extend(wanted.unknown);
-            }
-            MemberChange::RemoveAll => {
-                add.clear();
-                remove = group_members::all(connection, organization, group)?.into_iter().map(|(id, _)| id).collect();
-            }
-            MemberChange::RemoveWhere(filter) => {
-                for member in group_members::all_named(connection, organization, group)? {
-                    if filter.matches_element(&member_value(base, &member)) {
-                        add.retain(|(other, _)| *other != member.id);
-                        remove.insert(member.id);
-                    }
-                }
-            }
-        }
-    }
-    // Only what really changes is written, so that repeating an operation changes nothing.
-    let ids: Vec<ResourceId> = add.iter().map(|(id, _)| *id).chain(remove.iter().copied()).collect();
-    let present: BTreeSet<ResourceId> =
-        group_members::among(connection, organization, group, &ids)?.into_iter().collect();
-    plan.add = add.into_iter().filter(|(id, _)| !present.contains(id)).collect();
-    plan.remove = remove.into_iter().filter(|id| present.contains(id)).collect();
-    Ok(plan)
-}
-
-/// Which of the values are resources of the organization, deduplicated.
-fn known(connection: &mut Connection, organization: OrganizationId, values: &[String]) -> Result<MemberPlan> {
-    let mut plan = MemberPlan::default();
-    let mut ids = BTreeSet::new();
-    for value in values {
-        match value.parse::<ResourceId>() {
-            Ok(id) => {
-                ids.insert(id);
-            }
-            Err(_) => plan.unknown.push(value.clone()),
-        }
-    }
-    let ids: Vec<ResourceId> = ids.into_iter().collect();
-    plan.add = group_members::existing(connection, organization, &ids)?;
-    let found: BTreeSet<ResourceId> = plan.add.iter().map(|(id, _)| *id).collect();
-    plan.unknown.extend(ids.iter().filter(|id| !found.contains(id)).map(ToString::to_string));
-    Ok(plan)
 }
 
 fn load(connection: &mut Connection, caller: &Caller, id: ResourceId, if_match: Option<&str>) -> Result<Resource> {
