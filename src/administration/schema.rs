@@ -1,15 +1,24 @@
 //! Extension schemas of an organization's own (RFC 7643 §7).
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{Administration, named};
 use crate::error::{Code, Error, Result};
-use crate::scim::registry::Registry;
+use crate::id::{OrganizationId, ResourceId};
+use crate::provisioning::Service;
+use crate::scim::document::Document;
+use crate::scim::registry::Kind;
 use crate::scim::schema::Schema;
-use crate::store::Planned;
+use crate::scim::unique::unique_attributes;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
-use crate::store::organizations;
+use crate::store::resources::{self, Written};
+use crate::store::{Planned, Store, organizations, unique_values};
+
+/// Users in one transaction.
+const SLICE: i64 = 500;
 
 /// Adds an extension schema of the organization's own (RFC 7643 §7).
 ///
@@ -25,11 +34,7 @@ pub fn add(
     let organization = named(connection, slug)?;
     let schema = Schema::from_json(resource.clone())?;
     check(&schema)?;
-    let mut registry: Registry = administration.provisioning.registries.standard().as_ref().clone();
-    for (text, required) in organizations::extensions(connection, organization.id)? {
-        registry = registry
-            .with_extension(Schema::from_json(serde_json::from_str(&text).map_err(Error::internal)?)?, required)?;
-    }
+    let registry = administration.provisioning.registries.current(connection, organization.id)?;
     let id = schema.id.clone();
     registry.with_extension(schema, required)?;
     resource["schemas"] = json!(["urn:ietf:params:scim:schemas:core:2.0:Schema"]);
@@ -61,26 +66,67 @@ pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
         .map(Value::from)
 }
 
-/// Removes an extension schema; values stored under it are no longer shown.
+/// Removes an extension schema and then, in slices, the values stored under it: added again, it starts
+/// clean. `reindex` goes on where this was interrupted.
 ///
 /// # Errors
 /// `not_found`.
-pub fn remove(
+pub async fn remove(store: &Store, administration: &Administration, slug: &str, schema_id: &str) -> Result<Value> {
+    let (shared, slug, id) = (administration.clone(), slug.to_owned(), schema_id.to_owned());
+    let organization = store.write(move |connection| forget(connection, &shared, &slug, &id)).await?;
+    let mut after = None;
+    loop {
+        let service = Arc::clone(&administration.provisioning);
+        after = store.write(move |connection| strip(connection, &service, organization, after)).await?;
+        if after.is_none() {
+            return Ok(json!({"schema": schema_id, "removed": true}));
+        }
+    }
+}
+
+/// From here on nobody writes values of the schema.
+fn forget(
     connection: &mut Connection,
     administration: &Administration,
     slug: &str,
     schema_id: &str,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<OrganizationId>> {
     let organization = named(connection, slug)?;
-    let known = organizations::extensions(connection, organization.id)?;
-    if !known.iter().any(|(text, _)| serde_json::from_str::<Value>(text).is_ok_and(|schema| schema["id"] == schema_id))
-    {
+    let registry = administration.provisioning.registries.current(connection, organization.id)?;
+    let standard = administration.provisioning.registries.standard().resource_type(Kind::User);
+    let extension =
+        registry.resource_type(Kind::User).extension(schema_id).filter(|found| found.schema.id == schema_id);
+    let Some(extension) = extension.filter(|_| standard.extension(schema_id).is_none()) else {
         return Err(Error::new(Code::NotFound, format!("The organization has no schema {schema_id}.")));
-    }
+    };
     let mut batch = Batch::default();
     organizations::delete_extension(&mut batch, organization.id, schema_id);
+    unique_values::remove_attributes(&mut batch, organization.id, &unique_attributes(&extension.schema));
     administration.audit(&mut batch, organization.id, "schema.removed", &json!({"schema": schema_id}));
-    Ok(Planned { batch, answer: json!({"schema": schema_id, "removed": true}) })
+    Ok(Planned { batch, answer: organization.id })
+}
+
+/// Takes the values of removed schemas out of some Users; the last of them.
+fn strip(
+    connection: &mut Connection,
+    service: &Service,
+    organization: OrganizationId,
+    after: Option<ResourceId>,
+) -> Result<Planned<Option<ResourceId>>> {
+    let registry = service.registries.current(connection, organization)?;
+    let users = resources::following(connection, organization, Kind::User, after, SLICE)?;
+    let mut batch = Batch::default();
+    for user in &users {
+        let mut document = Document::from_stored(&user.document)?;
+        if document.forget_removed(registry.resource_type(Kind::User)) {
+            let derived = service.storage.derive(&document, Kind::User)?;
+            let (now, text) = (service.clock.now().to_millisecond().0, document.to_text());
+            let written = Written { id: user.id, kind: Kind::User, now, document: &text, derived: &derived };
+            // No attribute of an organization's own extension has index rows.
+            resources::update(&mut batch, organization, user.version, written, &derived);
+        }
+    }
+    Ok(Planned { batch, answer: users.last().map(|user| user.id) })
 }
 
 fn check(schema: &Schema) -> Result<()> {

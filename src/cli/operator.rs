@@ -3,7 +3,7 @@
 use actix_web::rt::SystemRunner;
 use serde_json::{Value, json};
 
-use crate::administration::{Administration, reindex};
+use crate::administration::{Administration, reindex, schema};
 use crate::assembly::keys::Keys;
 use crate::assembly::{Assembly, explain};
 use crate::config::Config;
@@ -65,6 +65,11 @@ impl Operator {
 
     pub(super) fn migrate(&self) -> Value {
         json!({"applied": self.applied})
+    }
+
+    pub(super) fn remove_schema(&self, slug: &str, urn: &str) -> Result<Value, String> {
+        let work = schema::remove(&self.assembly.store, &self.assembly.administration, slug, urn);
+        self.runtime.block_on(work).map_err(|error| explain(&error))
     }
 
     pub(super) fn reindex(&self) -> Result<Value, String> {

@@ -55,7 +55,7 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
                     .ok_or_else(|| format!("{} has no \"id\", the URN of the schema", file.display()))?,
                 None => urn.unwrap_or_default(),
             };
-            operator.write(move |connection, administration| schema::remove(connection, administration, &slug, &urn))
+            operator.remove_schema(&slug, &urn)
         }
     }
 }

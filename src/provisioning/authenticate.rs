@@ -38,6 +38,14 @@ impl Registries {
         &self.standard
     }
 
+    /// An organization's registry as the database has it now.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn current(&self, connection: &mut Connection, organization: OrganizationId) -> Result<Registry> {
+        extend(&self.standard, &organizations::extensions(connection, organization)?)
+    }
+
     fn of(&self, connection: &mut Connection, organization: OrganizationId, version: i64) -> Result<Arc<Registry>> {
         if version == 0 {
             return Ok(Arc::clone(&self.standard));
@@ -47,7 +55,7 @@ impl Registries {
         {
             return Ok(Arc::clone(registry));
         }
-        let registry = Arc::new(extend(&self.standard, &organizations::extensions(connection, organization)?)?);
+        let registry = Arc::new(self.current(connection, organization)?);
         let mut extended = self.lock();
         if extended.len() >= KEPT {
             extended.clear();

@@ -87,6 +87,19 @@ impl Document {
         }
     }
 
+    /// Takes out the values of extensions that the resource type no longer has; whether there were any.
+    pub fn forget_removed(&mut self, resource_type: &ResourceType) -> bool {
+        // Only a URN has a colon in it (RFC 7643 §2.1).
+        let stays = |name: &str| !name.contains(':') || resource_type.schema_ids().any(|id| id == name);
+        let before = self.0.len();
+        self.0.retain(|name, _| stays(name));
+        let forgotten = self.0.len() < before;
+        if let (true, Some(Value::Array(schemas))) = (forgotten, self.0.get_mut("schemas")) {
+            schemas.retain(|urn| urn.as_str().is_some_and(stays));
+        }
+        forgotten
+    }
+
     /// Keeps the immutable attributes of `old` that a PUT leaves out, and refuses one that changes them
     /// (RFC 7644 §3.5.1).
     ///

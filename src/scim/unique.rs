@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::registry::ResourceType;
-use super::schema::{Attribute, Uniqueness};
+use super::schema::{Attribute, Schema, Uniqueness};
 use crate::text::scim_key;
 
 /// A value that no other resource of the organization may have.
@@ -30,6 +30,21 @@ pub fn unique_values(document: &Document, resource_type: &ResourceType) -> Vec<U
     }
     found.sort_unstable();
     found.dedup();
+    found
+}
+
+/// The attributes of a schema whose values must be unique, with its URN.
+#[must_use]
+pub fn unique_attributes(schema: &Schema) -> Vec<String> {
+    let mut found = Vec::new();
+    for attribute in &schema.attributes {
+        let path = format!("{}:{}", schema.id, attribute.name);
+        let subs = attribute.sub_attributes.iter().filter(|sub| sub.uniqueness != Uniqueness::None);
+        found.extend(subs.map(|sub| format!("{path}.{}", sub.name)));
+        if attribute.uniqueness != Uniqueness::None {
+            found.push(path);
+        }
+    }
     found
 }
 

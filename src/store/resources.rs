@@ -90,6 +90,28 @@ pub fn get(
     Ok(row.map(from_row))
 }
 
+/// The resources that follow `after`, in the order of ids.
+///
+/// # Errors
+/// The database's.
+pub fn following(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    kind: Kind,
+    after: Option<ResourceId>,
+    count: i64,
+) -> Result<Vec<Resource>> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM resources r WHERE r.organization_id = ").push_bind(organization);
+    sql.push(" AND r.kind = ").push_bind(kind_number(kind));
+    if let Some(after) = after {
+        sql.push(" AND r.id > ").push_bind(after);
+    }
+    sql.push(" ORDER BY r.id LIMIT ").push_bind(count);
+    let rows = sql.load::<ResourceColumns, ResourceRow>(connection).map_err(database_error)?;
+    Ok(rows.into_iter().map(from_row).collect())
+}
+
 /// Whether a resource other than `except` has this displayName.
 ///
 /// # Errors
@@ -213,24 +235,26 @@ pub fn elements_of(connection: &mut Connection, organization: OrganizationId, id
         .collect())
 }
 
-/// Writes what is derived anew, without a new version: the document is the same.
+/// Writes what is derived anew, without a new version: the document is the same. It must still be the
+/// one of `version`; else the batch is stale.
 pub fn rederive(
     batch: &mut Batch,
     organization: OrganizationId,
     kind: Kind,
-    id: ResourceId,
+    (id, version): (ResourceId, i64),
     derived: &Derived,
     present: &[Element],
 ) {
-    batch.run(
-        Sql::new("UPDATE resources SET active = ?, user_name_key = ?, external_id = ?, display_name_key = ? WHERE organization_id = ? AND kind = ? AND id = ?")
+    batch.run_once(
+        Sql::new("UPDATE resources SET active = ?, user_name_key = ?, external_id = ?, display_name_key = ? WHERE organization_id = ? AND kind = ? AND id = ? AND version = ?")
             .bind(derived.active)
             .bind(derived.user_name_key.as_deref())
             .bind(derived.external_id.as_deref())
             .bind(derived.display_name_key.as_deref())
             .bind(organization)
             .bind(kind_number(kind))
-            .bind(id),
+            .bind(id)
+            .bind(version),
     );
     change_elements(batch, organization, id, present, &derived.elements);
 }

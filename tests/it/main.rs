@@ -10,6 +10,7 @@ mod concurrency;
 mod conformance;
 mod counted_work;
 mod demo;
+mod extensions;
 mod faults;
 mod filter_property;
 mod floors;
