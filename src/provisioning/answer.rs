@@ -5,6 +5,7 @@ use ring::digest;
 
 use crate::clock::Timestamp;
 use crate::id::ResourceId;
+use crate::scim::manager;
 use crate::scim::registry::Kind;
 use crate::store::group_members::{Member, Membership};
 use crate::store::resources::Resource;
@@ -94,7 +95,14 @@ impl Shown {
         let document = &self.resource.document;
         let mut head = String::with_capacity(document.len() + 512);
         // The document is an object that begins with "schemas", so it is never empty.
-        head.push_str(document.strip_suffix('}').unwrap_or(document));
+        let mut rest = document.strip_suffix('}').unwrap_or(document);
+        if let Some((at, manager)) = manager::find(document) {
+            head.push_str(&rest[..at]);
+            head.push_str(",\"$ref\":");
+            write_json(&mut head, &location(base, Kind::User, manager));
+            rest = &rest[at..];
+        }
+        head.push_str(rest);
         head.push_str(",\"id\":\"");
         self.resource.id.write_to(&mut head);
         head.push('"');

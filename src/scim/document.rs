@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::immutable;
 use super::lenient::{self, Notes};
+use super::manager;
 use super::registry::{Kind, Named, ResourceType};
 use super::schema::{Attribute, Mutability, Schema};
 use super::validate::{canonical, refuse};
@@ -140,6 +141,7 @@ impl Document {
             !matches!(value, Value::Object(object) if object.is_empty())
                 && !matches!(value, Value::Array(values) if values.is_empty())
         });
+        manager::forget_reference(&mut self.0);
         require(&resource_type.core, Some(&self.0), before.map(|before| &before.0))?;
         let mut schemas = vec![Value::from(resource_type.core.id.as_str())];
         for extension in &resource_type.extensions {

@@ -7,6 +7,7 @@ pub mod immutable;
 pub mod index;
 pub mod json;
 pub mod lenient;
+pub mod manager;
 pub mod message;
 pub mod patch;
 pub mod path;

@@ -89,6 +89,8 @@ fn rows<'v>(
     }
 }
 
+type Row = (OrganizationId, String, String, ResourceId, Option<String>);
+
 /// The values that follow `after` in the order of the table, of every organization, each with the
 /// document of the User that has it.
 ///
@@ -105,7 +107,6 @@ pub fn following(connection: &mut Connection, after: Option<&Held>, count: i64) 
         sql.push(", ").push_bind(value.attribute.as_str()).push(", ").push_bind(value.key.as_str()).push(")");
     }
     sql.push(" ORDER BY u.organization_id, u.attribute, u.value_key LIMIT ").push_bind(count);
-    type Row = (OrganizationId, String, String, ResourceId, Option<String>);
     let rows = sql.load::<(SqlId, Text, Text, SqlId, Nullable<Text>), Row>(connection).map_err(database_error)?;
     let held = |(organization, attribute, key, resource, document): Row| {
         ((organization, resource, UniqueValue { attribute, key }), document)

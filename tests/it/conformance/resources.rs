@@ -6,7 +6,16 @@ use serde_json::{Value, json};
 use super::{BADGE, ENTERPRISE, GROUP, USER, add_badge, created, patched, refused};
 use crate::support::{Server, on_each_database, user};
 
-on_each_database!(creation, replacement, deletion, returned, members_and_groups, required_extension, uniqueness);
+on_each_database!(
+    creation,
+    replacement,
+    deletion,
+    returned,
+    members_and_groups,
+    required_extension,
+    manager,
+    uniqueness
+);
 
 /// RFC 7644 §3.3, RFC 7643 §3
 async fn creation(server: Server) {
@@ -288,6 +297,30 @@ async fn required_extension(server: Server) {
         patched(&server, &before, json!([{"op": "replace", "path": "active", "value": false}])).await["active"],
         false
     );
+}
+
+/// RFC 7643 §4.3: "$ref" is "the URI of the SCIM resource representing the User's manager. RECOMMENDED."
+async fn manager(server: Server) {
+    let (boss, boss_path) = created(&server, "/Users", &json!({"userName": "boss"})).await;
+    let (chief, chief_path) = created(&server, "/Users", &json!({"userName": "chief"})).await;
+    let manager = |of: &Value, path: &str| json!({"value": of["id"], "$ref": format!("{}{path}", server.base)});
+    let body = json!({"userName": "ann", ENTERPRISE: {"department": "R&D", "manager": {"value": boss["id"]}}});
+    let (mut ann, path) = created(&server, "/Users", &body).await;
+    assert_eq!(ann[ENTERPRISE]["manager"], manager(&boss, &boss_path));
+    assert_eq!(server.get(&path).await.1, ann);
+    assert_eq!(server.find("/Users", "userName eq \"ann\"").await[0], ann);
+    let filter = format!("{ENTERPRISE}:manager.$ref eq \"{}{boss_path}\"", server.base);
+    assert_eq!(server.find("/Users", &filter).await[0], ann);
+    let (_, only) = server.get(&format!("{path}?attributes={ENTERPRISE}:manager.$ref")).await;
+    assert_eq!(only[ENTERPRISE], json!({"manager": {"$ref": format!("{}{boss_path}", server.base)}}));
+    // What was answered is put back, and then the manager changes: the reference with it.
+    assert_eq!(server.send(Method::PUT, &path, Some(&ann)).await.0, 200);
+    let other = json!([{"op": "replace", "path": format!("{ENTERPRISE}:manager.value"), "value": chief["id"]}]);
+    ann = patched(&server, &path, other).await;
+    assert_eq!(ann[ENTERPRISE]["manager"], manager(&chief, &chief_path));
+    // What is no id of ours refers to nothing here.
+    let elsewhere = json!([{"op": "replace", "path": format!("{ENTERPRISE}:manager"), "value": {"value": "m1"}}]);
+    assert_eq!(patched(&server, &path, elsewhere).await[ENTERPRISE]["manager"], json!({"value": "m1"}));
 }
 
 /// RFC 7643 §7 "uniqueness", RFC 7644 table 9
