@@ -102,13 +102,17 @@ impl ResourceType {
     /// Resolves `[URN:]attribute[.sub]` or a bare extension URN.
     #[must_use]
     pub fn resolve(&self, path: &str) -> Option<Named<'_>> {
-        // A URN holds dots and colons itself ("…:2.0:User"), so the longest schema that is a prefix wins.
+        // A URN holds dots and colons itself ("…:2.0:User") and can begin another, but no attribute's name
+        // has a colon: only behind the right URN is there one.
         if let Some(extension) = self.extension(path) {
             return Some(Named::Extension(&extension.schema));
         }
         for extension in &self.extensions {
-            if let Some(rest) = after_urn(path, &extension.schema.id) {
-                return target(Some(&extension.schema), |name| extension.schema.attribute(name), rest);
+            let rest = after_urn(path, &extension.schema.id);
+            let named =
+                rest.and_then(|rest| target(Some(&extension.schema), |name| extension.schema.attribute(name), rest));
+            if named.is_some() {
+                return named;
             }
         }
         let rest = after_urn(path, &self.core.id).unwrap_or(path);
@@ -223,5 +227,30 @@ impl Registry {
             Kind::User => &self.user,
             Kind::Group => &self.group,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_urn_that_begins_another_hides_none_of_its_attributes() {
+        let schema = |urn: &str, name: &str| {
+            Schema::from_json(json!({"id": urn, "attributes": [{"name": name, "type": "string"}]})).unwrap()
+        };
+        let registry = Registry::standard().unwrap().with_extension(schema("urn:acme:staff", "badge"), false).unwrap();
+        let registry = registry.with_extension(schema("urn:acme:staff:local", "desk"), false).unwrap();
+        for (path, urn) in [
+            ("urn:acme:staff:badge", "urn:acme:staff"),
+            ("urn:acme:staff:local:desk", "urn:acme:staff:local"),
+            ("URN:ACME:Staff:Local:DESK", "urn:acme:staff:local"),
+        ] {
+            let Some(Named::Attribute(target)) = registry.user.resolve(path) else { panic!("{path} names nothing") };
+            assert_eq!(target.extension.map(|schema| schema.id.as_str()), Some(urn), "{path}");
+        }
+        assert!(registry.user.resolve("urn:acme:staff:desk").is_none());
     }
 }
