@@ -1,4 +1,4 @@
-//! Headcount: SCIM 2.0 provisioning and single sign-on for the organizations of a `SaaS` vendor.
+//! Headcount: SCIM 2.0 provisioning and single sign-on for the organizations of a SaaS vendor.
 //!
 //! The modules stand on floors; each imports only from floors below its own
 //! (`tests/it/floors.rs` guards it):

@@ -9,6 +9,7 @@ use crate::id::OrganizationId;
 use crate::organization::plan::Plan;
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, SeatPolicy, Standing};
+use crate::provisioning::users;
 use crate::scim::document::Document;
 use crate::scim::registry::Kind;
 use crate::store::Planned;
@@ -113,7 +114,7 @@ fn insert_owner(
 /// Changes seats and seat policy; more seats admit who waits.
 ///
 /// # Errors
-/// `seat_limit_reached` when fewer seats than used are wanted.
+/// `not_found`; `conflict` when fewer seats than used are wanted.
 pub fn set(
     connection: &mut Connection,
     administration: &Administration,
@@ -138,13 +139,7 @@ pub fn set(
         }
         let free = seats - usage.used - usage.pending;
         for found in members::waiting(connection, organization.id, None, free.min(usage.waiting))? {
-            crate::provisioning::users::admit(
-                &administration.provisioning,
-                organization.id,
-                found,
-                &mut batch,
-                &mut ledger,
-            )?;
+            users::admit(&administration.provisioning, organization.id, found, &mut batch, &mut ledger)?;
         }
     }
     organizations::update_settings(&mut batch, organization.id, seats, &ledger, policy.map(SeatPolicy::name), now);

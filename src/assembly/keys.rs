@@ -103,7 +103,7 @@ impl std::fmt::Debug for Keys {
     }
 }
 
-/// `keys.directory`, else where the `SQLite` file is, else `data`.
+/// `keys.directory`, else where the SQLite file is, else `data`.
 fn path(config: &Config) -> Result<PathBuf, String> {
     let directory = match (config.text("keys.directory"), config.database_url()?) {
         ("", DatabaseUrl::Sqlite(database)) => database.parent().map(Path::to_owned).unwrap_or_default(),

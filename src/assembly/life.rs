@@ -16,7 +16,7 @@ use crate::store::Store;
 /// How long to wait before a database that is away is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Brings the schema up to this binary and lets SCIM be answered; keeps trying while `PostgreSQL` is away.
+/// Brings the schema up to this binary and lets SCIM be answered; keeps trying while PostgreSQL is away.
 ///
 /// # Errors
 /// When the database is not one for this binary, or is a file that cannot be used.

@@ -36,7 +36,7 @@ impl Prepared {
         self.state.life.serve();
     }
 
-    /// Answers until SIGTERM or SIGINT, then drains. A `PostgreSQL` that is away is waited for while
+    /// Answers until SIGTERM or SIGINT, then drains. A PostgreSQL that is away is waited for while
     /// SCIM is answered 503; one that is not for this binary ends it.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use crate::assembly::keys::Keys;
 use crate::config::Config;
 use crate::demo;
 
-/// SCIM 2.0 provisioning and single sign-on for the organizations of a `SaaS` vendor.
+/// SCIM 2.0 provisioning and single sign-on for the organizations of a SaaS vendor.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Cli {

@@ -3,3 +3,9 @@
 pub mod plan;
 pub mod role;
 pub mod seats;
+
+/// Whether identity providers may provision an organization in this state (product.md §2).
+#[must_use]
+pub fn takes_provisioning(state: &str) -> bool {
+    matches!(state, "active" | "past_due")
+}

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
 use crate::organization::seats::SeatPolicy;
+use crate::organization::takes_provisioning;
 use crate::scim::registry::Registry;
 use crate::scim::schema::Schema;
 use crate::store::connection::Connection;
@@ -113,7 +114,7 @@ fn refuse_ended(credential: &Credential, now: Timestamp) -> Result<()> {
             format!("The bearer token expired on {}. Create a new one.", Timestamp(at)),
         ));
     }
-    if credential.state != "active" && credential.state != "past_due" {
+    if !takes_provisioning(&credential.state) {
         return Err(Error::new(
             Code::Forbidden,
             format!("The organization is {} and takes no provisioning.", credential.state),

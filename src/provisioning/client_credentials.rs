@@ -13,6 +13,7 @@ use super::{Planned, Service};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{ClientId, EventId, OrganizationId};
+use crate::organization::takes_provisioning;
 use crate::secret::{SecretHash, SecretToken};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
@@ -93,7 +94,7 @@ pub fn issue(
         .ok_or_else(refused)?;
     let mut batch = Batch::default();
     prove(connection, request, &client, now, &mut batch)?;
-    if state != "active" && state != "past_due" {
+    if !takes_provisioning(&state) {
         let why = format!("The organization is {state} and takes no provisioning.");
         return Err(Error::new(Code::UnauthorizedClient, why));
     }

@@ -1,5 +1,7 @@
 //! The canonical document of a resource (RFC 7643 §3): what is stored and what answers are made of.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::immutable;
@@ -248,7 +250,7 @@ impl Accepted {
 /// # Errors
 /// `invalidValue` for an element without an id.
 pub fn member_ids(value: &Value, notes: &mut Notes) -> Result<Vec<String>> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let mut ids = Vec::new();
     let one = [value.clone()];
     let elements = value.as_array().map_or(&one[..], Vec::as_slice);

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::registry::Kind;
+use super::validate::is_primary;
 use crate::error::{Code, Error, Result};
 use crate::text::{address_key, scim_key};
 
@@ -150,7 +151,7 @@ fn address(document: &Document) -> Option<String> {
     };
     let chosen = emails
         .iter()
-        .find(|email| email.get("primary") == Some(&Value::Bool(true)))
+        .find(|email| is_primary(email))
         .or_else(|| emails.iter().find(is_work))
         .or_else(|| emails.first());
     match chosen {

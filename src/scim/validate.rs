@@ -49,10 +49,16 @@ pub fn canonical(attribute: &Attribute, value: Value, path: &str, notes: &mut No
 /// # Errors
 /// `invalidValue`.
 pub fn one_primary(values: &[Value], path: &str) -> Result<()> {
-    if values.iter().filter(|value| value.get("primary") == Some(&Value::Bool(true))).count() > 1 {
+    if values.iter().filter(|value| is_primary(value)).count() > 1 {
         return Err(refuse(path, "has more than one value with primary true; mark one"));
     }
     Ok(())
+}
+
+/// Whether a value is marked as the primary one (RFC 7643 §2.4).
+#[must_use]
+pub fn is_primary(value: &Value) -> bool {
+    value.get("primary") == Some(&Value::Bool(true))
 }
 
 fn single(attribute: &Attribute, value: Value, path: &str, notes: &mut Notes) -> Result<Option<Value>> {

@@ -1,7 +1,7 @@
 //! A write as data (floor 2): the statements of one use case, applied in one round trip.
 //!
-//! A use case plans on a read and hands over a [`Batch`]. `SQLite` runs its statements one by one
-//! inside the writer's savepoint; `PostgreSQL` runs all of them as one statement with data-modifying
+//! A use case plans on a read and hands over a [`Batch`]. SQLite runs its statements one by one
+//! inside the writer's savepoint; PostgreSQL runs all of them as one statement with data-modifying
 //! CTEs, which is its own transaction. A statement that must touch an exact number of rows and
 //! does not makes the whole batch fail as [`Failure::Stale`], so nothing is half done.
 
@@ -16,7 +16,7 @@ use super::sql::{Rows, Sql};
 pub enum Failure {
     /// What was planned on has changed: plan again.
     Stale,
-    /// A constraint refused it, by name or by the columns `SQLite` tells.
+    /// A constraint refused it, by name or by the columns SQLite tells.
     Constraint(String),
     /// Serialization failure, deadlock, lock time-out: the same again may work.
     Retry(DieselError),
@@ -54,7 +54,7 @@ enum Step {
 }
 
 /// The statements of one write. They must not depend on each other's effects and must not touch
-/// the same row twice: in `PostgreSQL` all see the state before the batch.
+/// the same row twice: in PostgreSQL all see the state before the batch.
 #[derive(Default)]
 pub struct Batch {
     steps: Vec<Step>,
@@ -84,7 +84,7 @@ impl Batch {
         self.steps.is_empty()
     }
 
-    /// Applies all of it or nothing. On `SQLite` the caller's transaction makes it atomic.
+    /// Applies all of it or nothing. On SQLite the caller's transaction makes it atomic.
     ///
     /// # Errors
     /// See [`Failure`].

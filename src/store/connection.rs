@@ -57,7 +57,7 @@ impl Connection {
         }
     }
 
-    /// Whether this is `SQLite`.
+    /// Whether this is SQLite.
     #[must_use]
     pub const fn is_sqlite(&self) -> bool {
         matches!(self, Self::Sqlite(_))
@@ -74,7 +74,7 @@ impl Connection {
         }
     }
 
-    /// Begins a transaction, or a savepoint inside one. On `SQLite` the write lock is taken at once.
+    /// Begins a transaction, or a savepoint inside one. On SQLite the write lock is taken at once.
     ///
     /// # Errors
     /// What the database says.
@@ -157,8 +157,8 @@ fn open_sqlite(path: &Path) -> ConnectionResult<SqliteConnection> {
     Ok(sqlite)
 }
 
-// Every statement here has its index, and is prepared once, often while the tables are still empty and
-// nothing is known of them. What the planner then guesses must not decide how a million rows are read.
+/// Every statement here has its index, and is prepared once, often while the tables are still empty and
+/// nothing is known of them. What the planner then guesses must not decide how a million rows are read.
 fn open_postgres(url: &str) -> ConnectionResult<PgConnection> {
     let mut postgres = PgConnection::establish(url)?;
     postgres

@@ -1,6 +1,6 @@
-//! Storage (floor 2): Diesel on `SQLite` and `PostgreSQL` behind one [`Store`]. It stores; it decides nothing.
+//! Storage (floor 2): Diesel on SQLite and PostgreSQL behind one [`Store`]. It stores; it decides nothing.
 //!
-//! `read` answers a bounded read where it is called (`SQLite`) or on the blocking pool (`PostgreSQL`).
+//! `read` answers a bounded read where it is called (SQLite) or on the blocking pool (PostgreSQL).
 //! `write` takes a plan: a function from a connection to a [`Batch`] and an answer. It is planned on
 //! a read and applied in one go; when what it saw has changed, it is planned again under the lock.
 
@@ -43,7 +43,7 @@ pub use self::failure::database_error;
 #[derive(Clone, Debug)]
 pub struct Options {
     pub url: DatabaseUrl,
-    /// `PostgreSQL` connections; 0 = twice the cores.
+    /// PostgreSQL connections; 0 = twice the cores.
     pub pool_size: u32,
     /// How long a request waits for a connection before it is answered 503.
     pub timeout: Duration,
@@ -74,7 +74,7 @@ thread_local! {
 }
 
 impl Store {
-    /// Opens the database. `SQLite`'s directory is created when it is missing.
+    /// Opens the database. SQLite's directory is created when it is missing.
     ///
     /// # Errors
     /// `unavailable` when the database cannot be opened.
@@ -173,7 +173,7 @@ impl Store {
         }
     }
 
-    /// Runs `work` in one transaction that holds the write lock (`SQLite`) or an ordinary one (`PostgreSQL`).
+    /// Runs `work` in one transaction that holds the write lock (SQLite) or an ordinary one (PostgreSQL).
     ///
     /// # Errors
     /// Those of `work`; nothing is kept then.

@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::connection::Connection;
 use super::database_error;
 use super::sql::{Sql, SqlId};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::OrganizationId;
 use crate::organization::seats::{Change, Usage};
 
@@ -127,7 +127,7 @@ pub fn usage(connection: &mut Connection, organization: OrganizationId) -> Resul
     let mut sql = Sql::new("SELECT ");
     sql.push(USAGE).push(" FROM organization_usage u WHERE u.organization_id = ").push_bind(organization);
     let row = sql.first::<UsageColumns, UsageRow>(connection).map_err(database_error)?;
-    row.map(usage_from_row).ok_or_else(|| crate::error::Error::internal("an organization has no usage row"))
+    row.map(usage_from_row).ok_or_else(|| Error::internal("an organization has no usage row"))
 }
 
 /// Adds a change to the ledger. The table's constraints refuse what a race would break.

@@ -1,4 +1,4 @@
-//! `PostgreSQL` connections (floor 2): an r2d2 pool, a semaphore in front so that no thread waits
+//! PostgreSQL connections (floor 2): an r2d2 pool, a semaphore in front so that no thread waits
 //! for a connection, and the blocking pool for the round trips.
 
 use std::sync::Arc;

@@ -30,9 +30,14 @@ pub struct Credential {
 /// # Errors
 /// The database's.
 pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Credential>> {
-    type Columns =
-        (SqlId, SqlId, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>, Text, Text, BigInt, Nullable<Binary>);
-    type Row = (OrganizationId, TokenId, Option<i64>, Option<i64>, Option<i64>, String, String, i64, Option<Vec<u8>>);
+    type Columns = (
+        (SqlId, SqlId),
+        (Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>),
+        (Text, Text, BigInt),
+        Nullable<Binary>,
+    );
+    type Row =
+        ((OrganizationId, TokenId), (Option<i64>, Option<i64>, Option<i64>), (String, String, i64), Option<Vec<u8>>);
     let row = Sql::new(
         "SELECT t.organization_id, t.id, t.expires_at, t.revoked_at, t.last_used_at, o.state, o.seat_policy, o.extensions_version, t.signing_secret \
          FROM provisioning_tokens t JOIN organizations o ON o.id = t.organization_id WHERE t.hash = ?",
@@ -40,8 +45,9 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Cred
     .bind(hash)
     .first::<Columns, Row>(connection)
     .map_err(database_error)?;
-    Ok(row.map(
-        |(
+    Ok(row.map(|((organization, token), times, (state, seat_policy, extensions_version), signing_secret)| {
+        let (expires_at, revoked_at, last_used_at) = times;
+        Credential {
             organization,
             token,
             expires_at,
@@ -51,20 +57,8 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Cred
             seat_policy,
             extensions_version,
             signing_secret,
-        )| {
-            Credential {
-                organization,
-                token,
-                expires_at,
-                revoked_at,
-                last_used_at,
-                state,
-                seat_policy,
-                extensions_version,
-                signing_secret,
-            }
-        },
-    ))
+        }
+    }))
 }
 
 /// A token as it is listed.

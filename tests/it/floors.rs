@@ -20,7 +20,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("telemetry", 7),
     ("assembly", 7),
     ("demo", 7),
-    ("demo", 7),
     ("cli", 7),
 ];
 

@@ -1,6 +1,6 @@
 //! Integration tests: the real binary on real databases, over real HTTP.
 //!
-//! Each case runs on `SQLite` and, where its server binaries are installed, on `PostgreSQL`.
+//! Each case runs on SQLite and, where its server binaries are installed, on PostgreSQL.
 
 mod adoption_and_seats;
 mod bad_input;

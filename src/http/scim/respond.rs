@@ -18,7 +18,7 @@ use crate::provisioning::answer::{MemberFields, Members, Shown, write_json, writ
 use crate::provisioning::list::Page;
 use crate::scim::message::{self, LIST_RESPONSE};
 use crate::scim::project::Projection;
-use crate::scim::registry::{Registry, ResourceType};
+use crate::scim::registry::{Kind, Registry, ResourceType};
 use crate::store::group_members;
 
 const MEDIA_TYPE: &str = "application/scim+json";
@@ -124,7 +124,7 @@ pub(super) fn page(
     organization: OrganizationId,
     registry: &Registry,
     page: &Page,
-    projections: &[(crate::scim::registry::Kind, Projection)],
+    projections: &[(Kind, Projection)],
 ) -> Result<HttpResponse> {
     let mut head = format!(
         "{{\"schemas\":[\"{LIST_RESPONSE}\"],\"totalResults\":{},\"itemsPerPage\":{}",

@@ -8,6 +8,7 @@ use super::Query;
 use crate::clock::Timestamp;
 use crate::scim::registry::{Named, ResourceType};
 use crate::scim::schema::{AttributeType, Returned};
+use crate::scim::validate::is_primary;
 use crate::text;
 
 /// The order that a query asks for.
@@ -69,8 +70,7 @@ pub(in crate::provisioning) fn sort_key(resource: &Value, path: &str, resource_t
     };
     let mut value = holder.get(&target.attribute.name)?;
     if let Value::Array(values) = value {
-        value =
-            values.iter().find(|value| value.get("primary") == Some(&Value::Bool(true))).or_else(|| values.first())?;
+        value = values.iter().find(|value| is_primary(value)).or_else(|| values.first())?;
     }
     // `sortBy=emails` means `emails.value`, as in filters.
     let sub = target.sub_attribute.or_else(|| target.attribute.sub_attribute("value"));

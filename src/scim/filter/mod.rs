@@ -24,7 +24,7 @@ pub(super) use resolve::suggestion;
 
 /// The longest text of a filter or a path, in bytes.
 pub const MAX_LENGTH: usize = 8 * 1024;
-/// How deep parentheses and brackets may nest. `SQLite` refuses expression trees that are much deeper.
+/// How deep parentheses and brackets may nest. SQLite refuses expression trees that are much deeper.
 pub const MAX_DEPTH: usize = 50;
 /// How many comparisons and presence tests one filter may hold.
 pub const MAX_COMPARISONS: usize = 100;
@@ -64,9 +64,7 @@ impl AttributeRef {
             foreign: false,
         }
     }
-}
 
-impl AttributeRef {
     fn mark_foreign(&mut self, resource_type: &ResourceType) {
         self.foreign = match &self.extension {
             Some(urn) => resource_type.extension(urn).is_none(),

@@ -18,7 +18,7 @@ pub fn unknown_parameter(name: &str, unknown: &mut Vec<String>) {
     }
 }
 
-/// Google Workspace and `OneLogin` send `application/json` where RFC 7644 §3.1 wants
+/// Google Workspace and OneLogin send `application/json` where RFC 7644 §3.1 wants
 /// `application/scim+json`: `google.json`, `onelogin.json`.
 #[must_use]
 pub fn is_json(essence: &str) -> bool {

@@ -6,7 +6,7 @@ use super::Notes;
 use crate::error::{Code, Error, Result};
 use crate::scim::registry::{ENTERPRISE_USER, GROUP, ResourceType, USER};
 
-/// `OneLogin` sends the URNs of the drafts of SCIM; their meaning did not change. `onelogin.json`.
+/// OneLogin sends the URNs of the drafts of SCIM; their meaning did not change. `onelogin.json`.
 #[must_use]
 pub fn draft_urn(urn: &str) -> &str {
     let known = [

@@ -61,7 +61,7 @@ pub fn json_in_string(value: Value, path: &str, notes: &mut Notes) -> Value {
     }
 }
 
-/// `OneLogin`'s template sends `manager: {managerId, displayName}`: `onelogin.json`.
+/// OneLogin's template sends `manager: {managerId, displayName}`: `onelogin.json`.
 pub fn manager_id(attribute: &Attribute, object: &mut Map<String, Value>, path: &str, notes: &mut Notes) {
     if attribute.name == "manager"
         && !object.contains_key("value")
@@ -72,7 +72,7 @@ pub fn manager_id(attribute: &Attribute, object: &mut Map<String, Value>, path: 
     }
 }
 
-/// One value where the RFC wants an array, as in `OneLogin`'s `emails`: `onelogin.json`.
+/// One value where the RFC wants an array, as in OneLogin's `emails`: `onelogin.json`.
 pub fn one_for_many(value: Value, path: &str, notes: &mut Notes) -> Vec<Value> {
     match value {
         Value::Array(values) => values,

@@ -7,7 +7,7 @@ use crate::scim::filter::Filter;
 use crate::scim::lenient::{self, Notes};
 use crate::scim::registry::Target;
 use crate::scim::schema::{Attribute, Mutability};
-use crate::scim::validate::{MAX_VALUES, canonical, one_primary, refuse, unique};
+use crate::scim::validate::{MAX_VALUES, canonical, is_primary, one_primary, refuse, unique};
 
 /// `add` and `replace` (RFC 7644 §3.5.2.1, §3.5.2.3).
 pub(super) fn set(
@@ -300,10 +300,6 @@ fn tidy(holder: &mut Map<String, Value>, attribute: &Attribute) {
     if empty {
         holder.shift_remove(&attribute.name);
     }
-}
-
-fn is_primary(element: &Value) -> bool {
-    element.get("primary") == Some(&Value::Bool(true))
 }
 
 fn clear_primary(element: &mut Value) {

@@ -2,7 +2,7 @@
 //! the same number of statements, walk no table from end to end, and visit about as many rows.
 //!
 //! What is counted is what the database itself reports of every statement it runs, whoever sent it:
-//! `SQLite`'s statement status (`sqlite.rs`) and `PostgreSQL`'s plans by `auto_explain` (`postgres.rs`).
+//! SQLite's statement status (`sqlite.rs`) and PostgreSQL's plans by `auto_explain` (`postgres.rs`).
 
 mod postgres;
 mod sqlite;

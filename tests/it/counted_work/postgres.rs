@@ -1,4 +1,4 @@
-//! `PostgreSQL`: `auto_explain` writes the plan of every statement that is run, with the rows it
+//! PostgreSQL: `auto_explain` writes the plan of every statement that is run, with the rows it
 //! visited, to the server's log, whoever sent it.
 
 use serde_json::Value;

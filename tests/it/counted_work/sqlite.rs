@@ -1,4 +1,4 @@
-//! `SQLite`: every connection this process opens is traced, and each statement tells when it ends how
+//! SQLite: every connection this process opens is traced, and each statement tells when it ends how
 //! far it walked tables without an index and how many steps its program took.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! `PostgreSQL` away and back, under a running server and at its start; a database from the future.
+//! PostgreSQL away and back, under a running server and at its start; a database from the future.
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The storage of `SQLite`: full, read-only, broken, not there.
+//! The storage of SQLite: full, read-only, broken, not there.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -177,7 +177,7 @@ fn a_file_that_is_no_database_is_left_alone() {
 
 on_each_database!(a_broken_database_is_an_error_not_an_end);
 
-/// A page of the file is overwritten (`SQLite`); a table is gone (`PostgreSQL`).
+/// A page of the file is overwritten (SQLite); a table is gone (PostgreSQL).
 async fn a_broken_database_is_an_error_not_an_end(mut server: Server) {
     use std::io::{Seek as _, Write as _};
     for number in 0..50 {

@@ -16,7 +16,7 @@ use headcount::http::{State, routes};
 use headcount::secret::SystemRandom;
 use serde_json::Value;
 
-use super::{Database, directory, headcount};
+use super::{Database, create_organization, directory};
 
 /// The parts of a Headcount with one organization, `acme`, and a token.
 pub struct House {
@@ -30,31 +30,8 @@ pub struct House {
 impl House {
     pub fn new(database: Database, seats: u32, clock: Arc<dyn Clock>) -> Self {
         let directory = directory();
-        let url = match database {
-            Database::Sqlite => format!("sqlite:{}/headcount.db", directory.display()),
-            Database::Postgres(url) => url,
-        };
-        let seats = seats.to_string();
-        let owner = "olga@acme.example";
-        run(
-            &url,
-            &[
-                "organization",
-                "create",
-                "--name",
-                "Acme",
-                "--slug",
-                "acme",
-                "--owner-email",
-                owner,
-                "--seats",
-                &seats,
-                "--json",
-            ],
-        );
-        let created =
-            run(&url, &["provisioning-token", "create", "--organization", "acme", "--name", "test", "--json"]);
-        let token = created["token"].as_str().unwrap().to_owned();
+        let url = database.url(&directory);
+        let token = create_organization(&url, seats);
         let (config, assembly) = Self::assemble(&url, clock);
         Self { assembly, url, token, config, directory }
     }
@@ -110,11 +87,4 @@ pub async fn ask(
     let status = response.status().as_u16();
     let text = actix_web::test::read_body(response).await;
     (status, if text.is_empty() { Value::Null } else { serde_json::from_slice(&text).unwrap() })
-}
-
-/// Runs an operator's command; its one JSON document.
-fn run(url: &str, arguments: &[&str]) -> Value {
-    let output = headcount().args(arguments).args(["--database-url", url]).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
 }

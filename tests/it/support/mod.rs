@@ -39,6 +39,16 @@ pub enum Database {
     Postgres(String),
 }
 
+impl Database {
+    /// Its URL; SQLite's file is in the directory.
+    fn url(self, directory: &Path) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite:{}/headcount.db", directory.display()),
+            Self::Postgres(url) => url,
+        }
+    }
+}
+
 /// How a server is started.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -127,10 +137,7 @@ impl Server {
 
     /// Starts a server and waits for nothing.
     pub fn launch(database: Database, setup: Setup, directory: PathBuf) -> Self {
-        let url = match database {
-            Database::Sqlite => format!("sqlite:{}/headcount.db", directory.display()),
-            Database::Postgres(url) => url,
-        };
+        let url = database.url(&directory);
         let listen = free_address();
         let child = setup.serve(&url, &listen, &directory).spawn().unwrap();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
@@ -140,27 +147,7 @@ impl Server {
 
     /// Creates the organization and its token.
     pub fn create_organization(&mut self) {
-        let seats = self.setup.seats.to_string();
-        self.command(&[
-            "organization",
-            "create",
-            "--name",
-            "Acme",
-            "--slug",
-            "acme",
-            "--owner-email",
-            "olga@acme.example",
-            "--owner-given-name",
-            "Olga",
-            "--owner-family-name",
-            "Owner",
-            "--seats",
-            &seats,
-            "--json",
-        ]);
-        let created =
-            self.command(&["provisioning-token", "create", "--organization", "acme", "--name", "test", "--json"]);
-        created["token"].as_str().unwrap().clone_into(&mut self.token);
+        self.token = create_organization(&self.url, self.setup.seats);
     }
 
     /// Kills the process without warning and starts it again on the same data.
@@ -214,14 +201,12 @@ impl Server {
 
     /// Runs an operator's command beside the server; its one JSON document.
     pub fn command(&self, arguments: &[&str]) -> Value {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+        command(&self.url, arguments)
     }
 
     /// Runs an operator's command beside the server.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        headcount().args(arguments).args(["--database-url", &self.url]).output().unwrap()
+        run(&self.url, arguments)
     }
 
     /// A connection of the test's own to the server's database.
@@ -303,6 +288,29 @@ impl Drop for Server {
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Creates the organization `acme`, whose owner is Olga Owner; a token for it.
+fn create_organization(url: &str, seats: u32) -> String {
+    let seats = seats.to_string();
+    let organization = ["organization", "create", "--name", "Acme", "--slug", "acme", "--seats", &seats];
+    let owner =
+        ["--owner-email", "olga@acme.example", "--owner-given-name", "Olga", "--owner-family-name", "Owner", "--json"];
+    command(url, &[organization.as_slice(), &owner].concat());
+    let created = command(url, &["provisioning-token", "create", "--organization", "acme", "--name", "test", "--json"]);
+    created["token"].as_str().unwrap().to_owned()
+}
+
+/// Runs an operator's command; its one JSON document.
+fn command(url: &str, arguments: &[&str]) -> Value {
+    let output = run(url, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+}
+
+/// Runs an operator's command.
+fn run(url: &str, arguments: &[&str]) -> Output {
+    headcount().args(arguments).args(["--database-url", url]).output().unwrap()
 }
 
 /// A user's body.

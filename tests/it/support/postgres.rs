@@ -1,4 +1,4 @@
-//! A throw-away `PostgreSQL` for this test process, from the installed binaries; also as root.
+//! A throw-away PostgreSQL for this test process, from the installed binaries; also as root.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,14 +18,14 @@ pub struct Cluster {
     _watch: Child,
 }
 
-/// The URL of a fresh database, or `None`, said loudly, where `PostgreSQL` is not installed.
+/// The URL of a fresh database, or `None`, said loudly, where PostgreSQL is not installed.
 pub fn database() -> Option<String> {
     static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
     CLUSTER.get_or_init(|| Cluster::start("")).as_ref().map(Cluster::database)
 }
 
 impl Cluster {
-    /// Starts a server with further options, or says loudly that `PostgreSQL` is not installed.
+    /// Starts a server with further options, or says loudly that PostgreSQL is not installed.
     pub fn start(options: &str) -> Option<Self> {
         let binaries = binaries()?;
         let directory = std::env::temp_dir().join(format!("headcount-pg-{}-{}", std::process::id(), super::unique()));
