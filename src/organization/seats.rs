@@ -113,6 +113,12 @@ impl Change {
 }
 
 impl Usage {
+    /// Whether a seat is free; a pending invitation holds one.
+    #[must_use]
+    pub const fn has_a_seat(&self) -> bool {
+        self.used + self.pending < self.seats
+    }
+
     /// The standing a member gets when the provider says `active`.
     ///
     /// # Errors
@@ -124,7 +130,7 @@ impl Usage {
         match from {
             // Who waits keeps the place; a free seat is given out when it becomes free.
             Some(standing @ (Standing::Active | Standing::Waiting)) => Ok(standing),
-            _ if self.used + self.pending < self.seats => Ok(Standing::Active),
+            _ if self.has_a_seat() => Ok(Standing::Active),
             _ if policy == SeatPolicy::Waitlist => Ok(Standing::Waiting),
             _ => Err(self.no_seat()),
         }

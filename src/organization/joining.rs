@@ -1,0 +1,336 @@
+//! Who enters an organization when somebody has signed in (product.md §6): recognised, linked to the
+//! member provisioning made, joined by the domain of the address, or refused with what to do.
+
+use std::str::FromStr;
+
+use super::associated_domain::{Joining, State};
+use super::role::Role;
+use super::seats::{Standing, Usage};
+
+/// Whether an organization's own Descope tenant is the way into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sso {
+    /// Its tenant is not used.
+    Off,
+    /// Its tenant is used; other ways stay open.
+    Optional,
+    /// Only its tenant opens it.
+    Required,
+}
+
+impl Sso {
+    /// The name in the API and the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+    }
+}
+
+impl FromStr for Sso {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Off, Self::Optional, Self::Required]
+            .into_iter()
+            .find(|sso| sso.name() == text)
+            .ok_or_else(|| format!("unknown sso \"{text}\": use off, optional or required"))
+    }
+}
+
+/// What a sign-in has proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// The address is the person's: `email_verified` is JSON `true`, and it is an address.
+    pub address: bool,
+    /// The organization's own tenant let the person in.
+    pub tenant: bool,
+}
+
+/// The organization as a sign-in meets it.
+#[derive(Clone, Copy, Debug)]
+pub struct Door<'a> {
+    pub sso: Sso,
+    pub has_tenant: bool,
+    pub usage: &'a Usage,
+    /// The organization's own entry for the domain of the address.
+    pub domain: Option<Domain>,
+}
+
+/// An associated domain as a sign-in meets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Domain {
+    pub state: State,
+    pub joining: Joining,
+    pub role: Role,
+}
+
+/// A member the person may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    pub standing: Standing,
+    /// By an admin; access needs this to be off, whatever provisioning says.
+    pub suspended: bool,
+    /// Managed by provisioning.
+    pub provisioned: bool,
+    /// Whether another identity is linked to it already.
+    pub taken: bool,
+}
+
+/// Whom the organization knows of the person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The member this identity is linked to.
+    pub linked: Option<Candidate>,
+    /// The members with this address that are linked to others or to nobody.
+    pub by_address: Vec<Candidate>,
+    /// Whether somebody with this identity or address was removed, and nobody brought them back.
+    pub removed: bool,
+}
+
+/// What a sign-in comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// The member the identity is linked to.
+    Enter,
+    /// The one member with this address is linked to the identity from now on.
+    Link,
+    /// A new member.
+    Join(Role),
+    /// A request that an admin decides.
+    Ask,
+}
+
+/// Why somebody is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The organization's tenant has to prove the person, and nothing proves it.
+    TenantNotProven,
+    AddressNotVerified,
+    Suspended,
+    Deactivated,
+    Waiting,
+    Removed,
+    /// Two members have the address.
+    AddressShared,
+    /// Another identity is linked to the member with this address.
+    LinkedToAnother,
+    /// Nothing proves that the member with this address is the person.
+    NothingLinks,
+    NoSeat,
+    InviteOnly,
+    /// Nothing connects the person with the organization.
+    NotAMember,
+}
+
+impl Refusal {
+    /// The reason in the audit trail.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TenantNotProven => "tenant_not_proven",
+            Self::AddressNotVerified => "address_not_verified",
+            Self::Suspended => "suspended",
+            Self::Deactivated => "deactivated",
+            Self::Waiting => "waiting_for_a_seat",
+            Self::Removed => "removed",
+            Self::AddressShared => "address_shared",
+            Self::LinkedToAnother => "linked_to_another_identity",
+            Self::NothingLinks => "nothing_links",
+            Self::NoSeat => "no_seat",
+            Self::InviteOnly => "invite_only",
+            Self::NotAMember => "not_a_member",
+        }
+    }
+
+    /// What the person reads: why, and what to do next. Never says what the organization knows of others.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::TenantNotProven => {
+                "This organization lets people in through its own sign-in only, and this sign-in did not come through it. \
+                 Sign in with your work account."
+            }
+            Self::AddressNotVerified => {
+                "Your e-mail address is not verified at your identity provider. Verify it there, then sign in again."
+            }
+            Self::Suspended => {
+                "Your access to this organization is suspended. Ask one of its admins to lift the suspension."
+            }
+            Self::Deactivated => {
+                "Your company has switched this account off. If that is wrong, ask your IT department."
+            }
+            Self::Waiting => {
+                "There is no free seat for you yet. You come in by yourself as soon as one is free; an admin can add seats."
+            }
+            Self::Removed => "You were removed from this organization. An admin can invite you again.",
+            Self::AddressShared => {
+                "Two members of this organization have your e-mail address. An admin has to correct one of them first."
+            }
+            Self::LinkedToAnother => {
+                "Another account is linked to the member with your e-mail address. Sign in with the account you used \
+                 before, or ask an admin to unlink it."
+            }
+            Self::NothingLinks => {
+                "The organization knows your e-mail address, but this sign-in does not prove that you belong to it. \
+                 Ask an admin to invite you or to verify the company's domain."
+            }
+            Self::NoSeat => "All seats of this organization are taken. Ask an admin to add seats, then sign in again.",
+            Self::InviteOnly => "This organization takes new members by invitation only. Ask an admin to invite you.",
+            Self::NotAMember => {
+                "You are not a member of this organization. Ask an admin to invite you, or sign in with your work address."
+            }
+        }
+    }
+}
+
+/// Decides whether and how the person enters.
+///
+/// # Errors
+/// The [`Refusal`].
+pub fn admit(door: &Door<'_>, proven: Proven, known: &Known) -> Result<Admission, Refusal> {
+    let by_tenant = door.has_tenant && door.sso != Sso::Off;
+    if by_tenant && door.sso == Sso::Required && !proven.tenant {
+        return Err(Refusal::TenantNotProven);
+    }
+    if let Some(member) = &known.linked {
+        return member.may_enter().map(|()| Admission::Enter);
+    }
+    match known.by_address.as_slice() {
+        [] if known.removed => Err(Refusal::Removed),
+        [] => join(door, proven, by_tenant),
+        // A member is told apart by a proven address only: an unproven one is anybody's.
+        _ if !proven.address => Err(Refusal::AddressNotVerified),
+        [member] => link(door, proven, by_tenant, member),
+        _ => Err(Refusal::AddressShared),
+    }
+}
+
+fn link(door: &Door<'_>, proven: Proven, by_tenant: bool, member: &Candidate) -> Result<Admission, Refusal> {
+    if member.taken {
+        return Err(Refusal::LinkedToAnother);
+    }
+    member.may_enter()?;
+    let owns_domain = door.domain.is_some_and(|domain| domain.state.is_proven());
+    let vouched_for = by_tenant && proven.tenant && member.provisioned;
+    if owns_domain || vouched_for { Ok(Admission::Link) } else { Err(Refusal::NothingLinks) }
+}
+
+fn join(door: &Door<'_>, proven: Proven, by_tenant: bool) -> Result<Admission, Refusal> {
+    let Some(domain) = door.domain.filter(|domain| domain.state.is_proven()) else { return Err(Refusal::NotAMember) };
+    if !proven.address {
+        return Err(Refusal::AddressNotVerified);
+    }
+    if by_tenant && !proven.tenant {
+        return Err(Refusal::TenantNotProven);
+    }
+    match domain.joining {
+        Joining::InviteOnly => Err(Refusal::InviteOnly),
+        Joining::AskAdmin => Ok(Admission::Ask),
+        Joining::Automatic if !door.usage.has_a_seat() => Err(Refusal::NoSeat),
+        Joining::Automatic => Ok(Admission::Join(domain.role)),
+    }
+}
+
+impl Candidate {
+    fn may_enter(&self) -> Result<(), Refusal> {
+        match self.standing {
+            Standing::Deactivated => Err(Refusal::Deactivated),
+            Standing::Waiting => Err(Refusal::Waiting),
+            Standing::Active if self.suspended => Err(Refusal::Suspended),
+            Standing::Active => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USAGE: Usage = Usage { seats: 2, used: 1, pending: 0, waiting: 0, active_owners: 1, users: 1, groups: 0 };
+    const FULL: Usage = Usage { pending: 1, ..USAGE };
+    const ALL: Proven = Proven { address: true, tenant: true };
+    const DOMAIN: Domain = Domain { state: State::Verified, joining: Joining::Automatic, role: Role::Write };
+    const DOOR: Door<'static> = Door { sso: Sso::Optional, has_tenant: true, usage: &USAGE, domain: Some(DOMAIN) };
+    const MEMBER: Candidate =
+        Candidate { standing: Standing::Active, suspended: false, provisioned: true, taken: false };
+
+    fn stranger() -> Known {
+        Known::default()
+    }
+
+    fn linked(member: Candidate) -> Known {
+        Known { linked: Some(member), ..Known::default() }
+    }
+
+    fn known(members: &[Candidate]) -> Known {
+        Known { by_address: members.to_vec(), ..Known::default() }
+    }
+
+    #[test]
+    fn joining_by_domain_needs_every_proof() {
+        assert_eq!(admit(&DOOR, ALL, &stranger()), Ok(Admission::Join(Role::Write)));
+        let refused = |door: Door<'_>, proven, why| assert_eq!(admit(&door, proven, &stranger()), Err(why));
+        refused(DOOR, Proven { address: false, ..ALL }, Refusal::AddressNotVerified);
+        refused(DOOR, Proven { tenant: false, ..ALL }, Refusal::TenantNotProven);
+        refused(Door { usage: &FULL, ..DOOR }, ALL, Refusal::NoSeat);
+        refused(Door { domain: None, ..DOOR }, ALL, Refusal::NotAMember);
+        for state in [State::Pending, State::Lapsed] {
+            refused(Door { domain: Some(Domain { state, ..DOMAIN }), ..DOOR }, ALL, Refusal::NotAMember);
+        }
+        let policy = |joining| Door { domain: Some(Domain { joining, ..DOMAIN }), ..DOOR };
+        refused(policy(Joining::InviteOnly), ALL, Refusal::InviteOnly);
+        assert_eq!(admit(&policy(Joining::AskAdmin), ALL, &stranger()), Ok(Admission::Ask));
+    }
+
+    #[test]
+    fn without_a_tenant_a_verified_domain_and_address_are_enough() {
+        let by_domain = Proven { tenant: false, ..ALL };
+        for door in [Door { has_tenant: false, ..DOOR }, Door { sso: Sso::Off, ..DOOR }] {
+            assert_eq!(admit(&door, by_domain, &stranger()), Ok(Admission::Join(Role::Write)));
+        }
+    }
+
+    #[test]
+    fn where_the_tenant_is_required_nothing_else_opens() {
+        let door = Door { sso: Sso::Required, ..DOOR };
+        let by_link = Proven { tenant: false, ..ALL };
+        assert_eq!(admit(&door, by_link, &linked(MEMBER)), Err(Refusal::TenantNotProven));
+        assert_eq!(admit(&DOOR, by_link, &linked(MEMBER)), Ok(Admission::Enter), "optional: other ways stay open");
+        assert_eq!(admit(&door, ALL, &linked(MEMBER)), Ok(Admission::Enter));
+    }
+
+    #[test]
+    fn a_member_enters_only_while_provisioning_and_admins_let_them() {
+        for (member, why) in [
+            (Candidate { suspended: true, ..MEMBER }, Refusal::Suspended),
+            (Candidate { standing: Standing::Deactivated, ..MEMBER }, Refusal::Deactivated),
+            (Candidate { standing: Standing::Waiting, ..MEMBER }, Refusal::Waiting),
+        ] {
+            assert_eq!(admit(&DOOR, ALL, &linked(member)), Err(why));
+            assert_eq!(admit(&DOOR, ALL, &known(&[member])), Err(why), "nor by the address");
+        }
+        assert_eq!(admit(&DOOR, ALL, &Known { removed: true, ..stranger() }), Err(Refusal::Removed));
+        let back = Known { removed: true, ..known(&[MEMBER]) };
+        assert_eq!(admit(&DOOR, ALL, &back), Ok(Admission::Link), "provisioning has brought them back");
+    }
+
+    #[test]
+    fn an_address_links_only_what_is_proven_to_be_theirs() {
+        let nobody_owns = Door { domain: None, ..DOOR };
+        assert_eq!(admit(&DOOR, ALL, &known(&[MEMBER])), Ok(Admission::Link));
+        assert_eq!(admit(&nobody_owns, ALL, &known(&[MEMBER])), Ok(Admission::Link), "the tenant and provisioning");
+        let by_hand = Candidate { provisioned: false, ..MEMBER };
+        assert_eq!(admit(&nobody_owns, ALL, &known(&[by_hand])), Err(Refusal::NothingLinks));
+        let elsewhere = Proven { tenant: false, ..ALL };
+        assert_eq!(admit(&nobody_owns, elsewhere, &known(&[MEMBER])), Err(Refusal::NothingLinks));
+        let unproven = Proven { address: false, ..ALL };
+        assert_eq!(admit(&DOOR, unproven, &known(&[MEMBER])), Err(Refusal::AddressNotVerified));
+        let taken = Candidate { taken: true, ..MEMBER };
+        assert_eq!(admit(&DOOR, ALL, &known(&[taken])), Err(Refusal::LinkedToAnother));
+        assert_eq!(admit(&DOOR, ALL, &known(&[MEMBER, taken])), Err(Refusal::AddressShared));
+    }
+}
