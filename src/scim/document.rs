@@ -73,6 +73,17 @@ impl Document {
         self.get("userName").and_then(Value::as_str)
     }
 
+    /// A User's `active`; `None` where a client has removed it.
+    #[must_use]
+    pub fn active(&self) -> Option<bool> {
+        self.get("active").and_then(Value::as_bool)
+    }
+
+    /// Takes `active` out.
+    pub(super) fn take_active(&mut self) -> Option<bool> {
+        self.0.shift_remove("active").and_then(|active| active.as_bool())
+    }
+
     /// Sets `active`.
     pub fn set_active(&mut self, active: bool) {
         self.0.insert("active".into(), Value::Bool(active));

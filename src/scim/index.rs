@@ -80,7 +80,8 @@ impl Storage {
     pub fn derive(&self, document: &Document, kind: Kind) -> Result<Derived> {
         let text = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let mut derived = Derived {
-            active: document.get("active").and_then(Value::as_bool).unwrap_or(true),
+            // Unassigned is not true: a filter finds nobody as active who may not be.
+            active: document.active().unwrap_or(false),
             external_id: text("externalId").map(str::to_owned),
             display_name_key: text("displayName").map(scim_key),
             ..Derived::default()

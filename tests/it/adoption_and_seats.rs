@@ -1,11 +1,11 @@
 //! Members who were there before, seats, the waitlist, the owner who stays.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Server, on_each_database, user};
 
-on_each_database!(adoption, restore, seats_and_waitlist, the_owner_stays);
+on_each_database!(adoption, restore, seats_and_waitlist, removed_active, waits_on, the_owner_stays);
 
 async fn adoption(server: Server) {
     let owner = server.find("/Users", "userName eq \"olga@acme.example\"").await.remove(0);
@@ -58,6 +58,73 @@ async fn seats_and_waitlist(server: Server) {
         (ledger["seats_used"].as_i64(), ledger["waiting"].as_i64(), ledger["users"].as_i64()),
         (Some(3), Some(0), Some(4))
     );
+}
+
+/// RFC 7644 §3.5.2.2: `active` is unassigned then; who may enter is another matter and stays as it was.
+async fn removed_active(server: Server) {
+    let ledger = async || {
+        let shown = server.command(&["organization", "show", "--organization", "acme", "--json"]);
+        shown["seats_used"].as_i64().unwrap()
+    };
+    let path = format!("/Users/{}", server.user("ann").await);
+    let set = |active: Value| json!([{"op": "replace", "path": "active", "value": active}]);
+    let remove = json!([{"op": "remove", "path": "active"}]);
+    let title = |title: &str| json!([{"op": "replace", "path": "title", "value": title}]);
+    for (active, seats) in [(true, 2), (false, 1)] {
+        server.patch(&path, set(json!(active))).await;
+        let (status, without) = server.patch(&path, remove.clone()).await;
+        assert_eq!((status.as_u16(), without.get("active")), (200, None));
+        assert_eq!(server.get(&path).await.1.get("active"), None);
+        assert_eq!(ledger().await, seats, "the standing stays");
+        for operations in [title("Boss"), set(Value::Null), remove.clone(), title("Chief")] {
+            assert_eq!(server.patch(&path, operations.clone()).await.0, 200);
+            assert_eq!(ledger().await, seats, "{operations}");
+        }
+        server.command(&["reindex", "--json"]);
+        if !active {
+            let both = json!([{"op": "replace", "path": "active", "value": true}, {"op": "remove", "path": "active"}]);
+            server.patch(&path, both).await;
+            assert_eq!(ledger().await, seats, "nobody becomes active by a remove");
+            assert!(
+                !server
+                    .find("/Users", "active eq true")
+                    .await
+                    .iter()
+                    .any(|user| user["userName"] == "ann@acme.example")
+            );
+        }
+        // Who is deactivated is restored by a POST, who is active is there already.
+        let (status, answer) = server.post("/Users", &user("ann")).await;
+        assert_eq!(status, if active { 409 } else { 201 }, "{answer}");
+    }
+    let owner = server.find("/Users", "userName eq \"olga@acme.example\"").await.remove(0);
+    let path = format!("/Users/{}", owner["id"].as_str().unwrap());
+    assert_eq!(server.patch(&path, remove).await.0, 200, "an owner remains");
+    assert_eq!(ledger().await, 2);
+}
+
+/// Who waits for a seat keeps the place until the provider says otherwise.
+async fn waits_on(server: Server) {
+    let set = |setting: &str, value: &str| {
+        server.command(&["organization", "set", "--organization", "acme", setting, value, "--json"]);
+    };
+    set("--seats", "1");
+    set("--seat-policy", "waitlist");
+    let bob = format!("/Users/{}", server.user("bob").await);
+    let cid = format!("/Users/{}", server.user("cid").await);
+    let dan = format!("/Users/{}", server.user("dan").await);
+    let (_, still) = server.patch(&bob, json!([{"op": "replace", "path": "title", "value": "Boss"}])).await;
+    assert_eq!((&still["active"], &still["title"]), (&json!(false), &json!("Boss")));
+    server.patch(&cid, json!([{"op": "replace", "value": {"active": false}}])).await;
+    set("--seats", "2");
+    for (path, active) in [(&bob, true), (&cid, false), (&dan, false)] {
+        assert_eq!(server.get(path).await.1["active"], active, "{path}");
+    }
+    server.patch(&dan, json!([{"op": "remove", "path": "active"}])).await;
+    set("--seats", "3");
+    for (path, active) in [(&cid, false), (&dan, true)] {
+        assert_eq!(server.get(path).await.1["active"], active, "{path}");
+    }
 }
 
 async fn the_owner_stays(server: Server) {

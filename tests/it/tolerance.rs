@@ -145,9 +145,6 @@ async fn active_is_always_there(server: Server) {
             assert_eq!((status.as_u16(), &user["active"]), (200, &json!(wanted)), "{operation}");
         }
     }
-    let remove = json!([{"op": "remove", "path": "active"}]);
-    let (_, without) = server.patch(&path, remove).await;
-    assert_eq!(without["active"], Value::Null, "removed as RFC 7644 §3.5.2.2 has it; it means true");
     let (_, put) = server.send(Method::PUT, &path, Some(&json!({"userName": "ann"}))).await;
     assert_eq!(put["active"], true, "the default of a whole resource");
 }

@@ -140,5 +140,5 @@ fn take_over(usage: Usage, stored: &Stored, accepted: Accepted, derived: &Derive
         ("user.adopted", "Adopted: this member is managed by provisioning from now on.")
     };
     let Accepted { document, notes, .. } = accepted;
-    Ok(Rewrite { usage, document, status: 201, action, explanation, notes })
+    Ok(Rewrite { usage, active: document.active(), document, status: 201, action, explanation, notes })
 }

@@ -84,6 +84,7 @@ pub fn replace(
     accepted.document.keep_immutable(&stored.document, user_type(caller))?;
     let change = Rewrite {
         usage,
+        active: accepted.document.active(),
         document: accepted.document,
         status: 200,
         action: "user.replaced",
@@ -110,6 +111,7 @@ pub fn patch(
     let plan = patch::plan(&stored.document, body, user_type(caller))?;
     let change = Rewrite {
         usage,
+        active: plan.active,
         document: plan.document,
         status: 200,
         action: "user.patched",

@@ -23,6 +23,8 @@ pub(super) struct Rewrite {
     /// The ledger as it was read with the User.
     pub(super) usage: Usage,
     pub(super) document: Document,
+    /// What the request says of `active`; `None`: the standing stays.
+    pub(super) active: Option<bool>,
     /// The status the answer will have, for the log.
     pub(super) status: u16,
     /// What the log calls it.
@@ -44,7 +46,7 @@ pub(super) fn rewrite(
     stored: &Stored,
     change: Rewrite,
 ) -> Result<Planned<Shown>> {
-    let Rewrite { usage, mut document, status, action, explanation, mut notes } = change;
+    let Rewrite { usage, mut document, active, status, action, explanation, mut notes } = change;
     if !stored.member.provisioned && document.get("emails") != stored.document.get("emails") {
         // First contact with a member who came another way: nobody's address changes by it (product.md §7).
         document.keep_emails_of(&stored.document);
@@ -54,7 +56,10 @@ pub(super) fn rewrite(
     if derived.user_name_key != stored.derived.user_name_key {
         refuse_taken(connection, caller, stored.resource.id, &derived, &document)?;
     }
-    let standing = usage.admit(caller.seat_policy, Some(stored.standing()), derived.active)?;
+    let standing = match active {
+        Some(active) => usage.admit(caller.seat_policy, Some(stored.standing()), active)?,
+        None => stored.standing(),
+    };
     let derived = hold_back(&mut document, derived, standing);
     let mut ledger = Change::default();
     ledger.moves(stored.role(), Some(stored.standing()), Some(standing));
@@ -114,7 +119,7 @@ fn write_document(
 
 /// While a member waits for a seat, SCIM shows it inactive.
 pub(super) fn hold_back(document: &mut Document, mut derived: Derived, standing: Standing) -> Derived {
-    if standing == Standing::Waiting {
+    if standing == Standing::Waiting && document.active().is_some() {
         document.set_active(false);
         derived.active = false;
     }

@@ -38,6 +38,8 @@ pub enum MemberChange {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub document: Document,
+    /// What the operations say of a User's `active`; `None` where they leave it as it is or remove it.
+    pub active: Option<bool>,
     pub members: Vec<MemberChange>,
     /// What was ignored and what rewritten; for the log.
     pub notes: Notes,
@@ -57,17 +59,20 @@ enum Verb {
 /// Those of RFC 7644 §3.5.2, naming the operation by its index.
 pub fn plan(document: &Document, body: &Value, resource_type: &ResourceType) -> Result<Plan> {
     let operations = operations(body)?;
-    let plan = Plan { document: document.clone(), members: Vec::new(), notes: Notes::default() };
+    let plan = Plan { document: document.clone(), active: None, members: Vec::new(), notes: Notes::default() };
     let mut planner = Planner { resource_type, plan, cost: 0, removed_active: false };
+    let kept = planner.plan.document.take_active();
     for (position, operation) in operations.iter().enumerate() {
         planner.operation(operation).map_err(|error| error.at(format!("Operations[{position}]")))?;
     }
-    if resource_type.kind == Kind::User && planner.plan.document.get("active").is_none() {
-        // Without a value it stays, so that nobody is let in or locked out by a null. Only an explicit
-        // remove leaves it unassigned (§3.5.2.2), which means true.
-        if !planner.removed_active {
-            planner.plan.document.set_active(document.get("active") != Some(&Value::Bool(false)));
-        }
+    planner.plan.active = planner.plan.document.active();
+    // Without a value it stays, so that nobody is let in or locked out by a null. Only an explicit remove
+    // leaves it unassigned (§3.5.2.2), and even that leaves nobody in or out who was not.
+    if planner.plan.active.is_none()
+        && !planner.removed_active
+        && let Some(kept) = kept
+    {
+        planner.plan.document.set_active(kept);
     }
     planner.plan.document.finish(resource_type, Some(document))?;
     planner.plan.document.check_immutable(document, resource_type)?;
