@@ -36,6 +36,12 @@ pub mod of {
     /// An audit event or an entry of the provisioning log.
     #[derive(Debug)]
     pub enum Event {}
+    /// Who signs in: a subject of an issuer.
+    #[derive(Debug)]
+    pub enum Identity {}
+    /// A signed-in browser.
+    #[derive(Debug)]
+    pub enum Session {}
 }
 
 /// The id of an organization.
@@ -48,6 +54,10 @@ pub type TokenId = Id<of::Token>;
 pub type ClientId = Id<of::Client>;
 /// The id of an audit event or provisioning-log entry.
 pub type EventId = Id<of::Event>;
+/// The id of an identity.
+pub type IdentityId = Id<of::Identity>;
+/// The id of a session, by which it is listed and revoked; its secret is another thing.
+pub type SessionId = Id<of::Session>;
 
 impl<T> Id<T> {
     /// Wraps the 16 bytes of a UUID.

@@ -7,9 +7,9 @@
 //! 0  clock  id  secret  sealing  text  error
 //! 1  scim  organization  jwt
 //! 2  store
-//! 4  audit  membership
-//! 5  provisioning  administration
-//! 6  http  jobs
+//! 4  membership
+//! 5  provisioning  administration  sign_in
+//! 6  http
 //! 7  config  telemetry  assembly  demo  cli
 //! ```
 pub mod administration;
@@ -22,11 +22,13 @@ pub mod error;
 pub mod http;
 pub mod id;
 pub mod jwt;
+pub mod membership;
 pub mod organization;
 pub mod provisioning;
 pub mod scim;
 pub mod sealing;
 pub mod secret;
+pub mod sign_in;
 pub mod store;
 pub mod telemetry;
 pub mod text;

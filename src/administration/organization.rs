@@ -6,18 +6,17 @@ use super::{Administration, check_name, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
+use crate::membership::Newcomer;
 use crate::organization::plan::Plan;
 use crate::organization::role::Role;
-use crate::organization::seats::{Change, SeatPolicy, Standing};
+use crate::organization::seats::{Change, SeatPolicy};
 use crate::provisioning::users;
-use crate::scim::document::Document;
 use crate::scim::registry::Kind;
 use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
-use crate::store::members::{self, NewMember};
+use crate::store::members;
 use crate::store::organizations::{self, Organization};
-use crate::store::resources::{self, Written};
 
 /// A new organization.
 #[derive(Clone, Debug)]
@@ -79,35 +78,24 @@ fn insert_owner(
     new: &NewOrganization,
     now: i64,
 ) -> Result<String> {
-    let mut body = json!({"userName": new.owner_email, "emails": [{"value": new.owner_email, "type": "work", "primary": true}], "active": true});
-    let names = [("givenName", &new.owner_given_name), ("familyName", &new.owner_family_name)];
-    for (key, name) in names {
-        if let Some(name) = name {
-            body["name"][key] = name.as_str().into();
-        }
-    }
-    let whole: Vec<&str> = names.iter().filter_map(|(_, name)| name.as_deref()).collect();
-    if !whole.is_empty() {
-        body["displayName"] = whole.join(" ").into();
-    }
+    let owner = Newcomer {
+        address: &new.owner_email,
+        given_name: new.owner_given_name.as_deref(),
+        family_name: new.owner_family_name.as_deref(),
+        display_name: None,
+        role: Role::Owner,
+        role_source: "manual",
+        source: "operator",
+        identity: None,
+    };
     let registry = administration.provisioning.registries.standard();
-    let document = Document::from_request(&body, registry.resource_type(Kind::User))?.document;
-    let derived = administration.provisioning.storage.derive(&document, Kind::User)?;
+    let (document, derived) =
+        owner.document(&administration.provisioning.storage, registry.resource_type(Kind::User))?;
     if derived.address_key.is_none() {
         return Err(Error::new(Code::InvalidValue, format!("\"{}\" is not an e-mail address.", new.owner_email)));
     }
-    let (id, text) = (administration.ids.next(), document.to_text());
-    resources::insert(batch, organization, Written { id, kind: Kind::User, now, document: &text, derived: &derived });
-    let member = NewMember {
-        role: Role::Owner.name(),
-        role_source: "manual",
-        status: Standing::Active.name(),
-        source: "operator",
-        provisioned: false,
-        address_key: derived.address_key.as_deref(),
-        waiting_since: None,
-    };
-    members::insert_member(batch, organization, id, member);
+    let id = administration.ids.next();
+    owner.insert(batch, organization, id, (&document, &derived), now);
     Ok(id.to_string())
 }
 

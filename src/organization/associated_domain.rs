@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_lost_proof_puts_a_domain_at_risk_and_then_off() {
         const DAY: i64 = 86_400_000_000;
-        let grace = Duration::from_secs(7 * 86_400);
+        let grace = Duration::from_hours(7 * 24);
         let at = |day: i64| Timestamp(day * DAY);
         let after = |state: State, seen, lost, day| state.after(seen, lost, at(day), grace);
         assert_eq!(after(State::Pending, Seen::Nothing, None, 1), (State::Pending, None));

@@ -196,7 +196,7 @@ pub fn admit(door: &Door<'_>, proven: Proven, known: &Known) -> Result<Admission
     if by_tenant && door.sso == Sso::Required && !proven.tenant {
         return Err(Refusal::TenantNotProven);
     }
-    if let Some(member) = &known.linked {
+    if let Some(member) = known.linked {
         return member.may_enter().map(|()| Admission::Enter);
     }
     match known.by_address.as_slice() {
@@ -204,12 +204,12 @@ pub fn admit(door: &Door<'_>, proven: Proven, known: &Known) -> Result<Admission
         [] => join(door, proven, by_tenant),
         // A member is told apart by a proven address only: an unproven one is anybody's.
         _ if !proven.address => Err(Refusal::AddressNotVerified),
-        [member] => link(door, proven, by_tenant, member),
+        &[member] => link(door, proven, by_tenant, member),
         _ => Err(Refusal::AddressShared),
     }
 }
 
-fn link(door: &Door<'_>, proven: Proven, by_tenant: bool, member: &Candidate) -> Result<Admission, Refusal> {
+fn link(door: &Door<'_>, proven: Proven, by_tenant: bool, member: Candidate) -> Result<Admission, Refusal> {
     if member.taken {
         return Err(Refusal::LinkedToAnother);
     }
@@ -236,7 +236,7 @@ fn join(door: &Door<'_>, proven: Proven, by_tenant: bool) -> Result<Admission, R
 }
 
 impl Candidate {
-    fn may_enter(&self) -> Result<(), Refusal> {
+    const fn may_enter(self) -> Result<(), Refusal> {
         match self.standing {
             Standing::Deactivated => Err(Refusal::Deactivated),
             Standing::Waiting => Err(Refusal::Waiting),

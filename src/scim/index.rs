@@ -88,7 +88,7 @@ impl Storage {
         };
         if kind == Kind::User {
             derived.user_name_key = text("userName").map(scim_key);
-            derived.address_key = address(document);
+            derived.address_key = address(document).and_then(address_key);
             for indexed in &self.indexed {
                 push_elements(&mut derived.elements, indexed, document);
             }
@@ -144,8 +144,10 @@ fn push_elements(out: &mut Vec<Element>, indexed: &Indexed, document: &Document)
     }
 }
 
-/// The primary e-mail, else the first of type work, else the first, else a userName that is an address.
-fn address(document: &Document) -> Option<String> {
+/// The member's address as it is written: the primary e-mail, else the first of type work, else the
+/// first, else a userName that is an address (product.md §3).
+#[must_use]
+pub fn address(document: &Document) -> Option<&str> {
     let emails = document.get("emails").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let is_work = |email: &&Value| {
         email.get("type").and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("work"))
@@ -156,7 +158,8 @@ fn address(document: &Document) -> Option<String> {
         .or_else(|| emails.iter().find(is_work))
         .or_else(|| emails.first());
     match chosen {
-        Some(email) => email.get("value").and_then(Value::as_str).and_then(address_key),
-        None => document.user_name().and_then(address_key),
+        Some(email) => email.get("value").and_then(Value::as_str),
+        None => document.user_name(),
     }
+    .filter(|address| address_key(address).is_some())
 }

@@ -7,9 +7,9 @@ use super::connection::Connection;
 use super::database_error;
 use super::organizations::{USAGE, UsageColumns, UsageRow, usage_from_row};
 use super::resources::{COLUMNS, Resource, ResourceColumns, ResourceRow, from_row};
-use super::sql::Sql;
+use super::sql::{Sql, SqlId};
 use crate::error::{Error, Result};
-use crate::id::{OrganizationId, ResourceId};
+use crate::id::{IdentityId, OrganizationId, ResourceId};
 use crate::organization::seats::Usage;
 
 /// The member row of a User.
@@ -17,27 +17,35 @@ use crate::organization::seats::Usage;
 pub struct Member {
     pub role: String,
     pub status: String,
+    /// By an admin; separate from what provisioning says.
+    pub suspended: bool,
     pub provisioned: bool,
     pub address_key: Option<String>,
+    /// Who signs in as this member.
+    pub identity: Option<IdentityId>,
 }
 
 /// A User with its member row.
 pub type User = (Resource, Member);
 
-type MemberColumns = (Text, Text, Bool, Nullable<Text>);
-type MemberRow = (String, String, bool, Option<String>);
+type MemberColumns = (Text, Text, Bool, Bool, Nullable<Text>, Nullable<SqlId>);
+type MemberRow = (String, String, bool, bool, Option<String>, Option<IdentityId>);
 type UserColumns = (BigInt, ResourceColumns, MemberColumns);
 type UserRow = (i64, ResourceRow, MemberRow);
 
-fn user_from_row((way, resource, (role, status, provisioned, address_key)): UserRow) -> (i64, User) {
-    (way, (from_row(resource), Member { role, status, provisioned, address_key }))
+fn user_from_row((way, resource, member): UserRow) -> (i64, User) {
+    let (role, status, suspended, provisioned, address_key, identity) = member;
+    (way, (from_row(resource), Member { role, status, suspended, provisioned, address_key, identity }))
 }
 
 /// `SELECT` of Users under a condition; `way` says which condition found a row.
 // No ORDER BY: it would make the planner walk the primary key instead of the index of the condition.
 fn users(way: &str, organization: OrganizationId, condition: Sql, limit: i64) -> Sql {
     let mut sql = Sql::new("SELECT ");
-    sql.push(way).push(" AS way, ").push(COLUMNS).push(" AS in_groups, m.role, m.status, m.provisioned, m.address_key");
+    sql.push(way)
+        .push(" AS way, ")
+        .push(COLUMNS)
+        .push(" AS in_groups, m.role, m.status, m.suspended, m.provisioned, m.address_key, m.identity_id");
     sql.push(" FROM resources r JOIN members m ON m.organization_id = r.organization_id AND m.id = r.id WHERE r.kind = 1 AND r.organization_id = ");
     sql.push_bind(organization).append(condition).push(" LIMIT ").push_bind(limit);
     sql
@@ -156,6 +164,99 @@ pub fn user_name_is_taken(
     Ok(found.is_some())
 }
 
+/// Whom an organization knows of somebody who has signed in.
+#[derive(Debug, Default)]
+pub struct Acquaintance {
+    /// The member the identity is linked to.
+    pub linked: Option<User>,
+    /// Other members with the address; two tell that it is shared.
+    pub by_address: Vec<User>,
+    /// Whether somebody with this identity or address was removed.
+    pub removed: bool,
+}
+
+/// Whom the organization knows by an identity or an address, and the ledger.
+///
+/// # Errors
+/// The database's.
+pub fn acquaintance(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    identity: Option<IdentityId>,
+    address_key: Option<&str>,
+) -> Result<(Usage, Acquaintance)> {
+    let linked = by_member(organization, Sql::new("w.identity_id = ").bind_here(identity));
+    let address = by_member(organization, Sql::new("w.address_key = ").bind_here(address_key));
+    let selections =
+        vec![users("CAST(1 AS BIGINT)", organization, linked, 1), users("CAST(2 AS BIGINT)", organization, address, 3)];
+    let (usage, found) = with_usage(connection, organization, selections)?;
+    let mut known = Acquaintance::default();
+    for (way, user) in found {
+        match way {
+            1 => known.linked = Some(user),
+            _ if identity.is_some() && user.1.identity == identity => {}
+            _ => known.by_address.push(user),
+        }
+    }
+    known.removed = was_removed(connection, organization, identity, address_key)?;
+    Ok((usage, known))
+}
+
+fn was_removed(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    identity: Option<IdentityId>,
+    address_key: Option<&str>,
+) -> Result<bool> {
+    let found = Sql::new(
+        "SELECT CAST(1 AS BIGINT) FROM removed_members WHERE organization_id = ? AND identity_id = ? \
+         UNION ALL SELECT CAST(1 AS BIGINT) FROM removed_members WHERE organization_id = ? AND address_key = ? LIMIT 1",
+    )
+    .bind(organization)
+    .bind(identity)
+    .bind(organization)
+    .bind(address_key)
+    .first::<BigInt, i64>(connection)
+    .map_err(database_error)?;
+    Ok(found.is_some())
+}
+
+/// Links a member to whoever signs in as it, unless somebody else is meanwhile.
+pub fn link(batch: &mut Batch, organization: OrganizationId, id: ResourceId, identity: IdentityId) {
+    batch.run_once(
+        Sql::new("UPDATE members SET identity_id = ? WHERE organization_id = ? AND id = ? AND identity_id IS NULL")
+            .bind(identity)
+            .bind(organization)
+            .bind(id),
+    );
+}
+
+/// Remembers somebody who was removed, so that no door opens to them by itself.
+pub fn remember_removed(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    (resource, member): (&Resource, &Member),
+    address: Option<&str>,
+    removed_by: &str,
+    now: i64,
+) {
+    batch.run(
+        Sql::new(
+            "INSERT INTO removed_members (organization_id, id, role, source, address, address_key, identity_id, removed_by, removed_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(organization)
+        .bind(resource.id)
+        .bind(member.role.as_str())
+        .bind(if member.provisioned { "scim" } else { "other" })
+        .bind(address)
+        .bind(member.address_key.as_deref())
+        .bind(member.identity)
+        .bind(removed_by)
+        .bind(now),
+    );
+}
+
 /// The Users that have waited longest for a seat, but for one that is being changed.
 ///
 /// # Errors
@@ -188,14 +289,15 @@ pub struct NewMember<'a> {
     pub provisioned: bool,
     pub address_key: Option<&'a str>,
     pub waiting_since: Option<i64>,
+    pub identity: Option<IdentityId>,
 }
 
 /// Inserts the member row of a new User.
 pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: ResourceId, member: NewMember<'_>) {
     batch.run(
         Sql::new(
-            "INSERT INTO members (organization_id, id, role, role_source, status, suspended, source, provisioned, address_key, waiting_since) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO members (organization_id, id, role, role_source, status, suspended, source, provisioned, address_key, waiting_since, identity_id) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(organization)
         .bind(id)
@@ -206,7 +308,8 @@ pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: Resour
         .bind(member.source)
         .bind(member.provisioned)
         .bind(member.address_key)
-        .bind(member.waiting_since),
+        .bind(member.waiting_since)
+        .bind(member.identity),
     );
 }
 

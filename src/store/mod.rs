@@ -15,12 +15,15 @@ mod writer;
 pub mod associated_domains;
 pub mod filter_sql;
 pub mod group_members;
+pub mod identities;
 pub mod members;
 pub mod organizations;
 pub mod provisioning_clients;
 pub mod provisioning_log;
 pub mod provisioning_tokens;
 pub mod resources;
+pub mod sessions;
+pub mod sign_ins;
 pub mod unique_values;
 
 use std::cell::RefCell;

@@ -101,6 +101,7 @@ fn create_new(
             provisioned: true,
             address_key: derived.address_key.as_deref(),
             waiting_since: (standing == Standing::Waiting).then_some(now),
+            identity: None,
         },
     );
     let mut change = Change::default();

@@ -12,10 +12,11 @@ use super::record::{Outcome, record};
 use super::{Call, Caller, Planned, Service};
 use crate::error::{Code, Error, Result};
 use crate::id::ResourceId;
+use crate::membership;
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, Standing, Usage};
 use crate::scim::document::Document;
-use crate::scim::index::Derived;
+use crate::scim::index::{self, Derived};
 use crate::scim::patch;
 use crate::scim::registry::{Kind, ResourceType};
 use crate::scim::unique::unique_values;
@@ -149,6 +150,9 @@ pub fn delete(
     if stored.resource.in_groups {
         group_members::delete_of(&mut batch, caller.organization, id, Kind::User);
     }
+    let address = index::address(&stored.document);
+    let now = service.clock.now().0;
+    membership::bar(&mut batch, caller.organization, (&stored.resource, &stored.member), address, "provisioning", now);
     if ledger.used < 0 {
         admit_next(connection, service, caller, &usage, id, &mut batch, &mut ledger)?;
     }

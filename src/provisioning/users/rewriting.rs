@@ -3,6 +3,7 @@
 use super::{Stored, shown, user_type};
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId};
+use crate::membership;
 use crate::organization::seats::{Change, Standing, Usage};
 use crate::provisioning::answer::Shown;
 use crate::provisioning::record::{Outcome, record};
@@ -77,6 +78,9 @@ pub(super) fn rewrite(
         let waiting_since = (standing == Standing::Waiting).then_some(now);
         let (id, address) = (resource.id, derived.address_key.as_deref());
         members::update_member(&mut batch, caller.organization, id, standing.name(), address, waiting_since);
+    }
+    if standing != Standing::Active {
+        membership::end_sessions(&mut batch, &stored.member);
     }
     if ledger.used < 0 {
         admit_next(connection, service, caller, &usage, resource.id, &mut batch, &mut ledger)?;

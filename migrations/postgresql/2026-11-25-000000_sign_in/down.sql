@@ -1,0 +1,15 @@
+DROP TABLE mails;
+DROP TABLE recovery_codes;
+DROP TABLE one_time_links;
+DROP TABLE join_requests;
+DROP TABLE logout_tokens;
+DROP TABLE sessions;
+DROP TABLE sign_ins;
+DROP TABLE removed_members;
+DROP INDEX members_identity;
+ALTER TABLE members DROP COLUMN identity_id;
+DROP TABLE identities;
+ALTER TABLE associated_domains DROP COLUMN checked_at;
+ALTER TABLE associated_domains DROP COLUMN lost_at;
+ALTER TABLE organizations DROP COLUMN sso;
+ALTER TABLE organizations DROP COLUMN tenant_id;

@@ -1,0 +1,127 @@
+-- How people sign in: the organization's tenant, identities, sessions, and what waits on the way.
+
+ALTER TABLE organizations ADD COLUMN tenant_id TEXT COLLATE "C";
+ALTER TABLE organizations ADD COLUMN sso TEXT COLLATE "C" NOT NULL DEFAULT 'off';
+
+ALTER TABLE associated_domains ADD COLUMN lost_at BIGINT;
+ALTER TABLE associated_domains ADD COLUMN checked_at BIGINT;
+
+-- Who signs in: what the issuer says of a subject. Never an address.
+CREATE TABLE identities (
+    id uuid NOT NULL PRIMARY KEY,
+    issuer TEXT COLLATE "C" NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
+    address TEXT COLLATE "C",
+    address_key TEXT COLLATE "C",
+    name TEXT COLLATE "C",
+    created_at BIGINT NOT NULL,
+    signed_in_at BIGINT NOT NULL,
+    CONSTRAINT identities_subject UNIQUE (issuer, subject)
+);
+
+ALTER TABLE members ADD COLUMN identity_id uuid;
+-- One member of an organization per identity, and the organizations of an identity.
+CREATE UNIQUE INDEX members_identity ON members (identity_id, organization_id) WHERE identity_id IS NOT NULL;
+
+-- Who was removed stays out until somebody brings them back.
+CREATE TABLE removed_members (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    role TEXT COLLATE "C" NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    address TEXT COLLATE "C",
+    address_key TEXT COLLATE "C",
+    identity_id uuid,
+    removed_by TEXT COLLATE "C" NOT NULL,
+    removed_at BIGINT NOT NULL,
+    PRIMARY KEY (organization_id, id)
+);
+CREATE INDEX removed_members_address ON removed_members (organization_id, address_key) WHERE address_key IS NOT NULL;
+CREATE INDEX removed_members_identity ON removed_members (organization_id, identity_id) WHERE identity_id IS NOT NULL;
+
+-- One pending authorization request; gone when its answer comes. memory: nonce and PKCE verifier, encrypted.
+CREATE TABLE sign_ins (
+    state_hash bytea NOT NULL PRIMARY KEY,
+    browser_hash bytea NOT NULL,
+    memory bytea NOT NULL,
+    organization_id uuid,
+    tenant_id TEXT COLLATE "C",
+    return_to TEXT COLLATE "C" NOT NULL,
+    started_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX sign_ins_expiry ON sign_ins (expires_at);
+
+-- organization_id: the one the person came in through, and whether its own tenant proved it.
+CREATE TABLE sessions (
+    hash bytea NOT NULL PRIMARY KEY,
+    id uuid NOT NULL CONSTRAINT sessions_id UNIQUE,
+    identity_id uuid NOT NULL REFERENCES identities (id) ON DELETE CASCADE,
+    organization_id uuid,
+    tenant_proven BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    provider_sid TEXT COLLATE "C",
+    -- Encrypted; named to the provider when the person signs out.
+    id_token bytea,
+    client_address TEXT COLLATE "C",
+    user_agent TEXT COLLATE "C"
+);
+CREATE INDEX sessions_identity ON sessions (identity_id, id);
+CREATE INDEX sessions_provider_sid ON sessions (provider_sid) WHERE provider_sid IS NOT NULL;
+CREATE INDEX sessions_expiry ON sessions (expires_at);
+
+-- Logout tokens that were used, until they expire (OpenID Connect Back-Channel Logout 1.0 §2.6).
+CREATE TABLE logout_tokens (
+    hash bytea NOT NULL PRIMARY KEY,
+    expires_at BIGINT NOT NULL
+);
+
+-- Who asked to be let in by the domain of their address.
+CREATE TABLE join_requests (
+    organization_id uuid NOT NULL,
+    identity_id uuid NOT NULL,
+    address TEXT COLLATE "C" NOT NULL,
+    address_key TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C",
+    role TEXT COLLATE "C" NOT NULL,
+    requested_at BIGINT NOT NULL,
+    PRIMARY KEY (organization_id, identity_id)
+);
+
+-- Links that work once: into an account whose address they were mailed to, and the founder's.
+CREATE TABLE one_time_links (
+    hash bytea NOT NULL PRIMARY KEY,
+    purpose TEXT COLLATE "C" NOT NULL,
+    address TEXT COLLATE "C",
+    address_key TEXT COLLATE "C",
+    return_to TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX one_time_links_address ON one_time_links (address_key, created_at) WHERE address_key IS NOT NULL;
+
+CREATE TABLE recovery_codes (
+    organization_id uuid NOT NULL,
+    member_id uuid NOT NULL,
+    hash bytea NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (organization_id, member_id, hash)
+);
+
+-- Mail to be sent, in the transaction of what it tells of.
+CREATE TABLE mails (
+    id uuid NOT NULL PRIMARY KEY,
+    organization_id uuid,
+    recipient TEXT COLLATE "C" NOT NULL,
+    recipient_key TEXT COLLATE "C" NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
+    body TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    due_at BIGINT,
+    sent_at BIGINT
+);
+CREATE INDEX mails_due ON mails (due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX mails_recipient ON mails (recipient_key, created_at);

@@ -1,0 +1,191 @@
+//! Sessions (floor 2): found by the hash of their secret together with who is signed in.
+
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+
+use super::batch::Batch;
+use super::connection::Connection;
+use super::database_error;
+use super::identities::{self, Identity};
+use super::sql::{Sql, SqlId, Type, Value};
+use crate::error::Result;
+use crate::id::{IdentityId, OrganizationId, ResourceId, SessionId};
+use crate::secret::SecretHash;
+
+/// A signed-in browser. Times in microseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub id: SessionId,
+    /// The organization the person came in through.
+    pub organization: Option<OrganizationId>,
+    /// Whether that organization's own tenant proved the person.
+    pub tenant_proven: bool,
+    pub created_at: i64,
+    /// The last use, exact to a minute.
+    pub seen_at: i64,
+    /// When it ends however much it is used.
+    pub expires_at: i64,
+    pub client_address: Option<String>,
+    pub user_agent: Option<String>,
+}
+
+const COLUMNS: &str =
+    "s.id, s.organization_id, s.tenant_proven, s.created_at, s.seen_at, s.expires_at, s.client_address, s.user_agent";
+type Columns = (SqlId, Nullable<SqlId>, Bool, BigInt, BigInt, BigInt, Nullable<Text>, Nullable<Text>);
+type Row = (SessionId, Option<OrganizationId>, bool, i64, i64, i64, Option<String>, Option<String>);
+
+fn from_row(row: Row) -> Session {
+    let (id, organization, tenant_proven, created_at, seen_at, expires_at, client_address, user_agent) = row;
+    Session { id, organization, tenant_proven, created_at, seen_at, expires_at, client_address, user_agent }
+}
+
+/// The session with this secret, also when it is over, and who is signed in.
+///
+/// # Errors
+/// The database's.
+pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<(Session, Identity)>> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).push(", ").push(identities::COLUMNS);
+    sql.push(" FROM sessions s JOIN identities i ON i.id = s.identity_id WHERE s.hash = ").push_bind(hash);
+    let row =
+        sql.first::<(Columns, identities::Columns), (Row, identities::Row)>(connection).map_err(database_error)?;
+    Ok(row.map(|(session, identity)| (from_row(session), identities::from_row(identity))))
+}
+
+/// The sessions of an identity, oldest first.
+///
+/// # Errors
+/// The database's.
+pub fn list(connection: &mut Connection, identity: IdentityId) -> Result<Vec<Session>> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM sessions s WHERE s.identity_id = ").push_bind(identity).push(" ORDER BY s.id");
+    Ok(sql.load::<Columns, Row>(connection).map_err(database_error)?.into_iter().map(from_row).collect())
+}
+
+/// What a session is opened with beside [`Session`].
+#[derive(Clone, Debug)]
+pub struct Opened<'a> {
+    pub hash: SecretHash,
+    pub identity: IdentityId,
+    /// The provider's own name of its session.
+    pub provider_sid: Option<&'a str>,
+    /// Sealed.
+    pub id_token: Option<Vec<u8>>,
+}
+
+/// Inserts a session.
+pub fn insert(batch: &mut Batch, session: &Session, opened: Opened<'_>) {
+    batch.run(
+        Sql::new(
+            "INSERT INTO sessions (hash, id, identity_id, organization_id, tenant_proven, created_at, seen_at, expires_at, \
+             provider_sid, id_token, client_address, user_agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(opened.hash)
+        .bind(session.id)
+        .bind(opened.identity)
+        .bind(session.organization)
+        .bind(session.tenant_proven)
+        .bind(session.created_at)
+        .bind(session.seen_at)
+        .bind(session.expires_at)
+        .bind(opened.provider_sid)
+        .bind(opened.id_token.map_or(Value::Null(Type::Bytes), Value::Bytes))
+        .bind(session.client_address.as_deref())
+        .bind(session.user_agent.as_deref()),
+    );
+}
+
+/// Writes down that a session was used.
+pub fn touch(batch: &mut Batch, hash: SecretHash, now: i64) {
+    batch.run(Sql::new("UPDATE sessions SET seen_at = ? WHERE hash = ?").bind(now).bind(hash));
+}
+
+/// The sealed ID token a session was opened with.
+///
+/// # Errors
+/// The database's.
+pub fn id_token(connection: &mut Connection, hash: SecretHash) -> Result<Option<Vec<u8>>> {
+    let row = Sql::new("SELECT id_token FROM sessions WHERE hash = ?")
+        .bind(hash)
+        .first::<Nullable<Binary>, Option<Vec<u8>>>(connection)
+        .map_err(database_error)?;
+    Ok(row.flatten())
+}
+
+/// Ends the session with this secret.
+pub fn end(batch: &mut Batch, hash: SecretHash) {
+    batch.run(Sql::new("DELETE FROM sessions WHERE hash = ?").bind(hash));
+}
+
+/// Ends one session of an identity.
+pub fn end_one(batch: &mut Batch, identity: IdentityId, id: SessionId) {
+    batch.run_once(Sql::new("DELETE FROM sessions WHERE identity_id = ? AND id = ?").bind(identity).bind(id));
+}
+
+/// Ends every session of an identity.
+pub fn end_all(batch: &mut Batch, identity: IdentityId) {
+    batch.run(Sql::new("DELETE FROM sessions WHERE identity_id = ?").bind(identity));
+}
+
+/// Ends what the provider says is over: one of its sessions, or all of a subject's.
+pub fn end_at_provider(batch: &mut Batch, issuer: &str, subject: Option<&str>, provider_sid: Option<&str>) {
+    let mut sql = Sql::new("DELETE FROM sessions WHERE identity_id IN (SELECT id FROM identities WHERE issuer = ");
+    sql.push_bind(issuer);
+    if let Some(subject) = subject {
+        sql.push(" AND subject = ").push_bind(subject);
+    }
+    sql.push(")");
+    if let Some(sid) = provider_sid {
+        sql.push(" AND provider_sid = ").push_bind(sid);
+    }
+    batch.run(sql);
+}
+
+/// Removes what has been over for a while.
+pub fn delete_expired(batch: &mut Batch, now: i64) {
+    batch.run(Sql::new("DELETE FROM sessions WHERE expires_at <= ").bind_here(now));
+}
+
+/// A place of an identity in an organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    pub organization: OrganizationId,
+    pub slug: String,
+    pub name: String,
+    pub sso: String,
+    pub has_tenant: bool,
+    pub member: ResourceId,
+    pub role: String,
+    pub status: String,
+    pub suspended: bool,
+    pub source: String,
+}
+
+/// Every place the identity is linked to, in the order of the organizations' ids.
+///
+/// # Errors
+/// The database's.
+pub fn memberships(connection: &mut Connection, identity: IdentityId) -> Result<Vec<Membership>> {
+    type Columns = ((SqlId, Text, Text, Text, Nullable<Text>), (SqlId, Text, Text, Bool, Text));
+    type Row = ((OrganizationId, String, String, String, Option<String>), (ResourceId, String, String, bool, String));
+    let rows = Sql::new(
+        "SELECT o.id, o.slug, o.name, o.sso, o.tenant_id, m.id, m.role, m.status, m.suspended, m.source \
+         FROM members m JOIN organizations o ON o.id = m.organization_id WHERE m.identity_id = ? ORDER BY o.id",
+    )
+    .bind(identity)
+    .load::<Columns, Row>(connection)
+    .map_err(database_error)?;
+    let membership =
+        |((organization, slug, name, sso, tenant), (member, role, status, suspended, source)): Row| Membership {
+            organization,
+            slug,
+            name,
+            sso,
+            has_tenant: tenant.is_some(),
+            member,
+            role,
+            status,
+            suspended,
+            source,
+        };
+    Ok(rows.into_iter().map(membership).collect())
+}
