@@ -55,6 +55,7 @@ impl Assembly {
             storage: Storage::standard().map_err(|error| error.to_string())?,
             registries: Registries::new().map_err(|error| error.to_string())?,
             bearers: provisioning::bearers::Bearers::default(),
+            refusals: provisioning::client_refusals::Refusals::default(),
             sealing: keys.sealing(),
             walks: provisioning::list::Walks::default(),
             cursor_key: keys.cursors(),

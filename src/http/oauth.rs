@@ -15,6 +15,7 @@ use super::State;
 use crate::error::{Code, Error, Result};
 use crate::jwt;
 use crate::provisioning::client_credentials::{self, LIFETIME_SECONDS, Proof, Request, TOKEN_PREFIX};
+use crate::provisioning::client_refusals;
 use crate::secret::{SecretHash, SecretToken};
 
 /// Bytes of a token request at most.
@@ -71,11 +72,18 @@ async fn grant(http: &HttpRequest, payload: web::Payload, state: &web::Data<Stat
         audience: Arc::clone(&state.audience),
     };
     let token = Arc::new(SecretToken::generate(TOKEN_PREFIX, state.random.as_ref()));
-    let (shared, issued) = (state.clone(), Arc::clone(&token));
-    state
+    let (shared, asked, issued) = (state.clone(), request.clone(), Arc::clone(&token));
+    let issue = state
         .store
-        .write(move |connection| client_credentials::issue(connection, &shared.provisioning, &request, &issued))
-        .await?;
+        .write(move |connection| client_credentials::issue(connection, &shared.provisioning, &asked, &issued));
+    if let Err(error) = issue.await {
+        if error.status() < 500
+            && let Err(error) = client_refusals::note(&state.store, &state.provisioning, &request, &error).await
+        {
+            tracing::warn!(error = ?error, "a refused token request was not noted");
+        }
+        return Err(error);
+    }
     Arc::into_inner(token).ok_or_else(|| Error::internal("the token is still being written"))
 }
 

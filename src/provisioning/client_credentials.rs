@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 
 use super::client_assertion::{self, Audience};
 use super::{Planned, Service};
@@ -114,7 +115,7 @@ pub fn issue(
         &access_token,
         now.plus_seconds(-REMEMBERED_SECONDS).0,
     );
-    audit(&mut batch, service, request, &client, now);
+    audit(&mut batch, service, request, &client, ("access_token.issued", json!({})), now);
     Ok(Planned { batch, answer: () })
 }
 
@@ -147,14 +148,24 @@ pub(super) fn refused() -> Error {
     Error::new(Code::InvalidClient, "The client is unknown or revoked, or its credentials are wrong.")
 }
 
-fn audit(batch: &mut Batch, service: &Service, request: &Request, client: &Client, now: Timestamp) {
+/// Adds an event of a client to the organization's trail.
+pub(super) fn audit(
+    batch: &mut Batch,
+    service: &Service,
+    request: &Request,
+    client: &Client,
+    (action, mut detail): (&str, Value),
+    now: Timestamp,
+) {
     let id: EventId = service.ids.next();
-    let detail = serde_json::json!({"client_id": request.client.to_string(), "name": client.name}).to_string();
+    detail["client_id"] = request.client.to_string().into();
+    detail["name"] = client.name.as_str().into();
+    let detail = detail.to_string();
     let event = Event {
         id,
         at: now.0,
         actor: "provisioning_client",
-        action: "access_token.issued",
+        action,
         target_kind: "Organization",
         target_id: None,
         request_id: Some(&request.request_id),

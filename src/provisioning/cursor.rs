@@ -87,3 +87,43 @@ pub fn read(key: &hmac::Key, text: &str, fingerprint: u64, count: Option<i64>, n
     }
     Ok(Position { after: (id != [0; 16]).then(|| ResourceId::from_bytes(id)), offset: number(16)?, total: number(24)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
+
+    #[test]
+    fn a_cursor_is_good_for_its_query_its_count_and_its_time() {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let position = Position { after: Some(ResourceId::from_bytes([1; 16])), offset: 3, total: 9 };
+        let expires = NOW.plus_seconds(60);
+        let text = write(&key, position, 5, 100, expires);
+        let read =
+            |text: &str, fingerprint, count, now| read(&key, text, fingerprint, count, now).map_err(|error| error.code);
+        assert_eq!(read(&text, 5, Some(100), NOW), Ok(position));
+        assert_eq!(read(&text, 5, None, Timestamp(expires.0 - 1)), Ok(position));
+        assert_eq!(read(&text, 5, None, expires), Err(Code::ExpiredCursor));
+        assert_eq!(read(&text, 6, None, NOW), Err(Code::InvalidCursor));
+        assert_eq!(read(&text, 5, Some(99), NOW), Err(Code::InvalidCount));
+        assert_eq!(read("", 5, None, NOW), Ok(Position::FIRST));
+    }
+
+    #[test]
+    fn what_was_not_written_here_is_refused() {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let text = write(&key, Position::FIRST, 5, 100, NOW.plus_seconds(60));
+        let bytes = URL_SAFE_NO_PAD.decode(&text).unwrap();
+        for position in 0..bytes.len() {
+            let mut forged = bytes.clone();
+            forged[position] ^= 1;
+            let refused = read(&key, &URL_SAFE_NO_PAD.encode(forged), 5, None, NOW).unwrap_err();
+            assert_eq!(refused.code, Code::InvalidCursor, "byte {position}");
+        }
+        let other = hmac::Key::new(hmac::HMAC_SHA256, &[8; 32]);
+        for refused in [text.as_str(), &text[..40], "?", "AAAA"] {
+            assert_eq!(read(&other, refused, 5, None, NOW).unwrap_err().code, Code::InvalidCursor, "{refused}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ pub mod bearers;
 pub mod bulk;
 pub mod client_assertion;
 pub mod client_credentials;
+pub mod client_refusals;
 mod cursor;
 pub mod groups;
 pub mod list;
@@ -62,6 +63,7 @@ pub struct Service {
     pub storage: Storage,
     pub registries: authenticate::Registries,
     pub bearers: bearers::Bearers,
+    pub refusals: client_refusals::Refusals,
     /// For secrets that are stored encrypted.
     pub sealing: SealingKey,
     /// Where walks by `startIndex` stand.

@@ -41,7 +41,8 @@ pub fn record(batch: &mut Batch, service: &Service, call: &Call, caller: &Caller
             method: call.method,
             path: &call.path,
             status: i64::from(outcome.status),
-            latency_us: now.0 - call.started.0,
+            // The clock may have stepped back meanwhile.
+            latency_us: (now.0 - call.started.0).max(0),
             resource_kind: outcome.kind.map(kind_number),
             resource_id: outcome.resource,
             explanation: &explanation,

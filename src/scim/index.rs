@@ -163,3 +163,49 @@ pub fn address(document: &Document) -> Option<&str> {
     }
     .filter(|address| address_key(address).is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::scim::registry::Registry;
+
+    fn derive(user: &Value) -> Result<Derived> {
+        let registry = Registry::standard().unwrap();
+        let document = Document::from_request(user, registry.resource_type(Kind::User)).unwrap().document;
+        Storage::standard().unwrap().derive(&document, Kind::User)
+    }
+
+    #[test]
+    fn the_address_is_the_primary_one_else_that_of_work_else_the_first_else_the_user_name() {
+        let [home, work] = ["home", "work"].map(|kind| json!({"value": format!("A@{kind}.example"), "type": kind}));
+        let primary = json!({"value": "a@primary.example", "primary": true});
+        for (emails, expected) in [
+            (json!([home, work, primary]), "a@primary.example"),
+            (json!([home, work]), "a@work.example"),
+            (json!([home]), "a@home.example"),
+            (json!([]), "ann@example.com"),
+        ] {
+            let derived = derive(&json!({"userName": "Ann@Example.com", "emails": emails})).unwrap();
+            assert_eq!(derived.address_key.as_deref(), Some(expected), "{emails}");
+        }
+        assert_eq!(derive(&json!({"userName": "ann"})).unwrap().address_key, None);
+    }
+
+    #[test]
+    fn a_key_that_no_index_takes_is_refused_by_its_name() {
+        let long = "x".repeat(MAX_KEY + 1);
+        for (name, user) in [
+            ("userName", json!({"userName": long})),
+            ("externalId", json!({"userName": "a", "externalId": long})),
+            ("displayName", json!({"userName": "a", "displayName": long})),
+            ("emails", json!({"userName": "a", "emails": [{"value": long}]})),
+        ] {
+            let refused = derive(&user).unwrap_err();
+            assert_eq!(refused.code, Code::InvalidValue);
+            assert!(refused.detail.starts_with(name), "{name}: {refused}");
+        }
+        assert!(derive(&json!({"userName": "x".repeat(MAX_KEY)})).is_ok());
+    }
+}

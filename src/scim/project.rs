@@ -217,3 +217,44 @@ fn keep_subs(attribute: &Attribute, value: &mut Value, keep: impl Fn(&Attribute)
         other => filter(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::scim::registry::{Kind, Registry};
+
+    const CARD: &str = "urn:example:card";
+
+    /// The attributes of the extension that are left, with or without `attributes` and `excludedAttributes`.
+    fn left(attributes: &[&str], excluded: &[&str], written: &Value) -> Vec<String> {
+        let returned = ["always", "default", "request", "never"];
+        let attribute = |returned: &str| json!({"name": returned, "type": "string", "returned": returned});
+        let schema = json!({"id": CARD, "attributes": returned.map(attribute)});
+        let registry = Registry::standard().unwrap();
+        let registry = registry.with_extension(Schema::from_json(schema).unwrap(), false).unwrap();
+        let user = registry.resource_type(Kind::User);
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let projection = Projection::parse(&names(attributes), &names(excluded), user).with_written(written, user);
+        let mut resource = json!({"id": "1", CARD: {"always": "a", "default": "d", "request": "r", "never": "n"}});
+        projection.apply(&mut resource, user);
+        resource[CARD].as_object().map(|values| values.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    #[test]
+    fn returned_decides_and_the_client_within_it() {
+        let names = |names: &[&str]| names.iter().map(|name| format!("{CARD}:{name}")).collect::<Vec<_>>();
+        let all = names(&["always", "default", "request", "never"]);
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let nothing = Value::Null;
+        assert_eq!(left(&[], &[], &nothing), ["always", "default"]);
+        assert_eq!(left(&all, &[], &nothing), ["always", "default", "request"]);
+        assert_eq!(left(&["id"], &[], &nothing), ["always"]);
+        assert_eq!(left(&[], &all, &nothing), ["always"]);
+        assert_eq!(left(&[CARD], &[], &nothing), ["always", "default", "request"], "its URN names all of them");
+        // Who writes a value may see it, but never one that is never returned.
+        let written = json!({CARD: {"request": "r", "never": "n"}});
+        assert_eq!(left(&[], &[], &written), ["always", "default", "request"]);
+    }
+}

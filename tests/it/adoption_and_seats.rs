@@ -30,6 +30,13 @@ async fn restore(server: Server) {
     assert_eq!(server.post("/Users", &ann).await.0, 409, "the same userName with another externalId");
     ann["externalId"] = "e1".into();
     ann["userName"] = "ann.new".into();
+    let activate = |active: bool| json!([{"op": "replace", "value": {"active": active}}]);
+    server.patch(&path, activate(true)).await;
+    let (status, another) = server.post("/Users", &ann).await;
+    assert_eq!(status, 201, "an externalId is not unique, and who is active is not restored: {another}");
+    assert_ne!(another["id"], first["id"]);
+    server.send(Method::DELETE, &format!("/Users/{}", another["id"].as_str().unwrap()), None).await;
+    server.patch(&path, activate(false)).await;
     let (status, again) = server.post("/Users", &ann).await;
     assert_eq!(status, 201, "{again}");
     assert_eq!((&again["id"], &again["active"]), (&first["id"], &json!(true)));
@@ -53,6 +60,10 @@ async fn seats_and_waitlist(server: Server) {
     assert_eq!(server.get(&cid).await.1["active"], false);
     server.command(&["organization", "set", "--organization", "acme", "--seats", "3", "--json"]);
     assert_eq!(server.get(&cid).await.1["active"], true, "a bought seat admits who waits");
+    let dan = format!("/Users/{}", server.user("dan").await);
+    assert_eq!(server.get(&dan).await.1["active"], false);
+    assert_eq!(server.send(Method::DELETE, &bob, None).await.0, 204);
+    assert_eq!(server.get(&dan).await.1["active"], true, "the seat of who is deleted goes to who waits");
     let ledger = server.command(&["organization", "show", "--organization", "acme", "--json"]);
     assert_eq!(
         (ledger["seats_used"].as_i64(), ledger["waiting"].as_i64(), ledger["users"].as_i64()),

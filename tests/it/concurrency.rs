@@ -1,7 +1,7 @@
 //! Many clients at once: nothing lost, nothing doubled.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Server, on_each_database, user};
 
@@ -48,17 +48,26 @@ async fn seats_hold(server: Server) {
 }
 
 async fn one_winner(server: Server) {
-    let path = format!("/Users/{}", server.user("ann").await);
-    let statuses = at_once((0..16).map(|number| {
-        let request = server
-            .request(Method::PATCH, &path)
-            .header("if-match", "W/\"1\"")
-            .header("content-type", "application/scim+json");
-        let body =
-            json!({"Operations": [{"op": "replace", "path": "title", "value": format!("t{number}")}]}).to_string();
-        async move { request.body(body).send().await.unwrap().status().as_u16() }
-    }))
-    .await;
-    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
-    assert!(statuses.iter().all(|status| matches!(status, 200 | 412)), "{statuses:?}");
+    let mut ids = Vec::new();
+    for number in 0..16 {
+        ids.push(server.user(&format!("u{number}")).await);
+    }
+    let (_, group) = server.post("/Groups", &json!({"displayName": "Staff"})).await;
+    let group = format!("/Groups/{}", group["id"].as_str().unwrap());
+    let title = |number: usize| json!({"op": "replace", "path": "title", "value": format!("t{number}")});
+    let titles: Vec<Value> = (0..16).map(title).collect();
+    let members = ids.iter().map(|id| json!({"op": "add", "path": "members", "value": [{"value": id}]})).collect();
+    for (path, operations, success) in [(format!("/Users/{}", ids[0]), titles, 200), (group, members, 204)] {
+        let statuses = at_once(operations.iter().map(|operation| {
+            let request = server
+                .request(Method::PATCH, &path)
+                .header("if-match", "W/\"1\"")
+                .header("content-type", "application/scim+json")
+                .body(json!({"Operations": [operation]}).to_string());
+            async move { request.send().await.unwrap().status().as_u16() }
+        }))
+        .await;
+        assert_eq!(statuses.iter().filter(|status| **status == success).count(), 1, "{path} {statuses:?}");
+        assert!(statuses.iter().all(|status| [success, 412].contains(status)), "{path} {statuses:?}");
+    }
 }

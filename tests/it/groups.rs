@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Server, on_each_database};
 
-on_each_database!(members, nested_groups, bulk_references);
+on_each_database!(members, streamed_members, nested_groups, bulk_references);
 
 async fn group(server: &Server, name: &str, members: &[&str]) -> String {
     let members: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
@@ -50,6 +50,49 @@ async fn members(server: Server) {
     assert_eq!(server.find("/Groups", &format!("members.value eq \"{ann}\"")).await.len(), 1);
     assert_eq!(server.send(Method::DELETE, &format!("/Users/{ann}"), None).await.0, 204);
     assert!(member_ids(&server, &id).await.is_empty());
+}
+
+/// More members than are read with the group: the rest is streamed, with the same sub-attributes.
+async fn streamed_members(server: Server) {
+    let mut ids: Vec<String> = Vec::new();
+    for half in 0..2 {
+        let users: Vec<Value> = (0..800)
+            .map(|number| {
+                let name = format!("u{half}-{number}");
+                let data = json!({"userName": name, "displayName": name.to_uppercase(), "active": false});
+                json!({"method": "POST", "path": "/Users", "bulkId": name, "data": data})
+            })
+            .collect();
+        let schema = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+        let (_, answer) = server.post("/Bulk", &json!({"schemas": [schema], "Operations": users})).await;
+        let made = answer["Operations"].as_array().unwrap().iter();
+        ids.extend(made.map(|made| made["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()));
+    }
+    let all: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let path = format!("/Groups/{}", group(&server, "Everybody", &all).await);
+    let names = |member: &Value| -> Vec<String> { member.as_object().unwrap().keys().cloned().collect() };
+    for (query, expected) in [
+        ("", vec!["value", "$ref", "type"]),
+        ("?attributes=members.value", vec!["value"]),
+        ("?attributes=members.display", vec!["display"]),
+        ("?attributes=members.$ref,members.type", vec!["$ref", "type"]),
+        ("?excludedAttributes=members.display", vec!["value", "$ref", "type"]),
+        ("?excludedAttributes=members.$ref,members.display", vec!["value", "type"]),
+    ] {
+        let one = server.get(&format!("{path}{query}")).await.1;
+        let page = server.get(&format!("/Groups{query}")).await.1["Resources"][0].clone();
+        for answer in [one, page] {
+            let members = answer["members"].as_array().unwrap();
+            assert_eq!(members.len(), 1_600, "{query}");
+            for (member, id) in members.iter().zip(&ids) {
+                assert_eq!(names(member), expected, "{query}: {member}");
+                assert!(expected.iter().all(|name| *name != "value") || member["value"] == id.as_str(), "{query}");
+            }
+        }
+    }
+    for query in ["?attributes=displayName", "?excludedAttributes=members"] {
+        assert_eq!(server.get(&format!("{path}{query}")).await.1.get("members"), None, "{query}");
+    }
 }
 
 async fn nested_groups(server: Server) {

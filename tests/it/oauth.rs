@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use headcount::clock::{Clock as _, SystemClock};
 use headcount::store::sql::Sql;
 use reqwest::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Server, on_each_database};
 
-on_each_database!(secrets, refusals, assertions, one_use, expiry, revocation, discovery);
+on_each_database!(secrets, refusals, refusals_are_audited, assertions, one_use, expiry, revocation, discovery);
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
@@ -116,6 +116,46 @@ async fn refusals(server: Server) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let response = client.get(endpoint(&server)).send().await.unwrap();
     assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"POST".parse().unwrap()));
+}
+
+/// Who was refused and why, once for many, and nothing that is secret.
+async fn refusals_are_audited(server: Server) {
+    let client = create(&server, &[]);
+    let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
+    let signer = Signer::new(7);
+    let signing = create_with_keys(&server, &signer.keys());
+    let wrong = || request(&server, &[GRANT]).basic_auth(id, Some("hcs_wrong"));
+    for _ in 0..20 {
+        assert_eq!(answer(wrong()).await.0, 401);
+    }
+    let mut late = claims(&server, &signing, "late");
+    late["exp"] = (now() - 3_600).into();
+    let assertion = signer.sign(&json!({"alg": "EdDSA"}), &late);
+    assert_eq!(answer(asserting(&server, &assertion)).await.0, 401);
+    // A client that nobody has made, in an organization that there is.
+    let mut unknown = URL_SAFE_NO_PAD.decode(id.strip_prefix("hcc_").unwrap()).unwrap();
+    unknown[31] ^= 1;
+    let unknown = format!("hcc_{}", URL_SAFE_NO_PAD.encode(unknown));
+    assert_eq!(answer(request(&server, &[GRANT]).basic_auth(unknown, Some(secret))).await.0, 401);
+    let events: Vec<(String, String, Option<String>)> =
+        Sql::new("SELECT actor, detail, address FROM audit_events WHERE action = 'access_token.refused' ORDER BY id")
+            .load::<(Text, Text, Nullable<Text>), _>(&mut server.database())
+            .unwrap();
+    let details: Vec<Value> = events.iter().map(|(_, detail, _)| serde_json::from_str(detail).unwrap()).collect();
+    assert_eq!(details.len(), 2, "one for each client in a minute: {events:?}");
+    for (detail, (client, why)) in details.iter().zip([(id, "credentials are wrong"), (&signing, "has expired")]) {
+        assert_eq!(
+            (&detail["client_id"], &detail["name"], &detail["refused"]),
+            (&json!(client), &json!("okta"), &json!(1))
+        );
+        assert!(detail["why"].as_str().unwrap().contains(why), "{detail}");
+    }
+    assert!(
+        events
+            .iter()
+            .all(|(actor, _, address)| actor == "provisioning_client" && address.as_deref() == Some("127.0.0.1"))
+    );
+    assert!(!events.iter().any(|(_, detail, _)| detail.contains("hcs_") || detail.contains(&assertion)), "{events:?}");
 }
 
 /// A client's key pair, and the JWT it signs.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Server, on_each_database};
 
-on_each_database!(filters, walks, projections);
+on_each_database!(filters, elements_without_a_value, what_no_index_answers, the_largest_page, walks, projections);
 
 async fn names(server: &Server, filter: &str) -> Vec<String> {
     let mut names: Vec<String> =
@@ -51,6 +51,53 @@ async fn filters(server: Server) {
         assert_eq!(response.status(), 400, "{filter}");
         assert_eq!(response.json::<Value>().await.unwrap()["scimType"], "invalidFilter", "{filter}");
     }
+}
+
+async fn elements_without_a_value(server: Server) {
+    let emails = json!([{"type": "work", "display": "Ann at work"}, {"value": "ann@home.example", "type": "home"}]);
+    let (status, ann) = server.post("/Users", &json!({"userName": "ann", "emails": emails})).await;
+    assert_eq!(status, 201, "{ann}");
+    for (filter, found) in [
+        ("emails[type eq \"work\" and display sw \"ann\"]", true),
+        ("emails[type eq \"work\"] and userName eq \"ann\"", true),
+        ("emails[type eq \"work\" and value eq \"ann@home.example\"]", false),
+        ("emails[type eq \"home\" and value eq \"ann@home.example\"]", true),
+    ] {
+        assert_eq!(names(&server, filter).await.iter().any(|name| name == "ann"), found, "{filter}");
+    }
+}
+
+async fn the_largest_page(mut server: Server) {
+    for number in 0..3 {
+        server.user(&format!("u{number}")).await;
+    }
+    server.restart(&[("HEADCOUNT_SCIM_MAX_PAGE_SIZE", "2")]).await;
+    for (query, length) in [("", 2), ("?count=3", 2), ("?count=1", 1), ("?count=-1", 0), ("?cursor=", 2)] {
+        let (_, page) = server.get(&format!("/Users{query}")).await;
+        assert_eq!((page["itemsPerPage"].as_u64(), page["totalResults"].as_u64()), (Some(length), Some(4)), "{query}");
+    }
+    let (status, refused) = server.get("/Users?cursor=&count=3").await;
+    assert_eq!((status.as_u16(), refused["scimType"].as_str()), (400, Some("invalidCount")));
+    assert_eq!(server.get("/ServiceProviderConfig").await.1["pagination"]["maxPageSize"], 2);
+}
+
+async fn what_no_index_answers(mut server: Server) {
+    for (name, title) in [("ann", "Boss"), ("bob", "Boss"), ("cid", "Aide")] {
+        let (status, user) = server.post("/Users", &json!({"userName": name, "title": title})).await;
+        assert_eq!(status, 201, "{user}");
+    }
+    server.restart(&[("HEADCOUNT_SCIM_UNINDEXED_LIMIT", "4")]).await;
+    assert_eq!(names(&server, "title eq \"boss\"").await, ["ann", "bob"], "all four may be looked at");
+    server.post("/Users", &json!({"userName": "dan", "title": "Boss"})).await;
+    for query in ["filter=title%20eq%20%22boss%22", "filter=userName%20ew%20%22n%22", "sortBy=title"] {
+        let (status, refused) = server.get(&format!("/Users?{query}")).await;
+        assert_eq!((status.as_u16(), refused["scimType"].as_str()), (400, Some("tooMany")), "{query}");
+    }
+    let (_, refused) = server.get("/Users?filter=title%20eq%20%22boss%22").await;
+    assert!(refused["detail"].as_str().unwrap().contains("\"title eq \"boss\"\""), "what stands in the way: {refused}");
+    assert_eq!(names(&server, "title eq \"boss\" and userName sw \"a\"").await, ["ann"], "an index narrows it first");
+    assert_eq!(names(&server, "userName eq \"dan\"").await, ["dan"]);
+    assert_eq!(server.get("/Users?sortBy=userName").await.1["totalResults"], 5);
 }
 
 async fn walks(server: Server) {

@@ -93,11 +93,10 @@ pub fn list(
 /// `invalidCount`.
 pub(super) fn page_size(service: &Service, query: &Query) -> Result<i64> {
     let largest = service.options.max_page_size;
-    let count = query.count.unwrap_or(service.options.default_page_size);
-    if query.cursor.is_some() && count > largest {
+    if query.cursor.is_some() && query.count.is_some_and(|count| count > largest) {
         return Err(Error::new(Code::InvalidCount, format!("count must be between 0 and {largest}.")));
     }
-    Ok(count.clamp(0, largest))
+    Ok(query.count.unwrap_or(service.options.default_page_size).clamp(0, largest))
 }
 
 /// A page and where the next one begins.

@@ -103,3 +103,46 @@ pub(in crate::provisioning) fn order(a: Option<&SortKey>, b: Option<&SortKey>, d
     };
     if descending { ascending.reverse() } else { ascending }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::scim::registry::{Kind, Registry};
+
+    #[test]
+    fn what_is_never_returned_gives_no_order() {
+        let registry = Registry::standard().unwrap();
+        let asked = |path: &str| {
+            let query = Query { sort_by: Some(path.to_owned()), ..Query::default() };
+            Sort::asked(&query, registry.resource_type(Kind::User)).map(|sort| sort.is_indexed())
+        };
+        assert_eq!(asked("password"), None);
+        assert_eq!(asked("nothing"), None);
+        assert_eq!((asked("USERNAME"), asked("meta.created")), (Some(true), Some(true)));
+        assert_eq!(asked("title"), Some(false));
+    }
+
+    #[test]
+    fn keys_order_as_the_values_do() {
+        let registry = Registry::standard().unwrap();
+        let key = |resource: &Value, path: &str| sort_key(resource, path, registry.resource_type(Kind::User));
+        // The primary value decides, else the first.
+        let emails = json!({"emails": [{"value": "B@x"}, {"value": "A@x", "primary": true}]});
+        assert_eq!(key(&emails, "emails").as_deref(), Some("a@x"));
+        assert_eq!(
+            key(&json!({"emails": [{"value": "B@x"}, {"value": "a@x"}]}), "emails.value").as_deref(),
+            Some("b@x")
+        );
+        assert_eq!(key(&json!({"title": ""}), "title"), None, "an empty text is no value");
+        let at = |text: &str| key(&json!({"meta": {"created": text}}), "meta.created").unwrap();
+        assert!(at("1969-12-31T23:59:59Z") < at("1970-01-01T00:00:00Z"));
+        assert_eq!(at("2026-11-24T08:15:30Z"), at("2026-11-24T09:15:30+01:00"));
+        let ascending = |a: Option<&str>, b: Option<&str>, descending| {
+            order(a.map(str::to_owned).as_ref(), b.map(str::to_owned).as_ref(), descending)
+        };
+        assert_eq!(ascending(Some("a"), None, false), Ordering::Less);
+        assert_eq!(ascending(Some("a"), None, true), Ordering::Greater, "unassigned comes first then");
+    }
+}

@@ -1,12 +1,13 @@
 //! HTTP: methods, media types, authentication, entity tags, versions (RFC 7644 §2, §3.8, §3.12 to §3.14).
 
+use headcount::store::sql::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{created, refused};
 use crate::support::{Server, on_each_database, user};
 
-on_each_database!(entity_tags, media_types, methods_and_paths, authentication);
+on_each_database!(entity_tags, media_types, methods_and_paths, authentication, states_of_the_organization);
 
 /// RFC 7644 §3.14
 async fn entity_tags(server: Server) {
@@ -14,7 +15,9 @@ async fn entity_tags(server: Server) {
     let (group, group_path) =
         created(&server, "/Groups", &json!({"displayName": "Staff", "members": [{"value": ann["id"]}]})).await;
     // Membership is part of a User's representation.
+    let before = ann["meta"]["version"].clone();
     let ann = server.get(&path).await.1;
+    assert_ne!(ann["meta"]["version"], before, "who has become a member is not as known before");
     for (resource, path) in [(&ann, &path), (&group, &group_path)] {
         let tag = resource["meta"]["version"].as_str().unwrap();
         let status = |method: Method, header: &'static str, value: String, body: Option<Value>| {
@@ -149,6 +152,17 @@ async fn authentication(server: Server) {
             }
             let error: Value = response.json().await.unwrap();
             assert_eq!((error["status"].as_str(), error.get("scimType")), (Some("401"), None));
+        }
+    }
+}
+
+/// RFC 7644 §3.12, table 8: 403 for who is known and not allowed (product.md §2)
+async fn states_of_the_organization(server: Server) {
+    for (state, status) in [("pending_checkout", 403), ("past_due", 200), ("deleted", 403), ("active", 200)] {
+        let set = Sql::new("UPDATE organizations SET state = ?").bind(state);
+        assert_eq!(set.execute(&mut server.database()).unwrap(), 1);
+        for path in ["/Users?count=0", "/Schemas", "/Groups?count=0"] {
+            assert_eq!(server.get(path).await.0, status, "{state} {path}");
         }
     }
 }

@@ -331,6 +331,8 @@ async fn uniqueness(server: Server) {
     let (_, bob) = created(&server, "/Users", &user("bob", "8")).await;
     refused(&server, Method::POST, "/Users", Some(&user("cid", "SEVEN")), 409, Some("uniqueness")).await;
     refused(&server, Method::PUT, &bob, Some(&user("bob", "seven")), 409, Some("uniqueness")).await;
+    let (_, told) = server.post("/Users", &user("cid", "SEVEN")).await;
+    assert!(told["detail"].as_str().unwrap().contains(&format!("{BADGE}:number")), "which value it is: {told}");
     let steal = json!({"Operations": [{"op": "replace", "path": format!("{BADGE}:number"), "value": "seven"}]});
     refused(&server, Method::PATCH, &bob, Some(&steal), 409, Some("uniqueness")).await;
     // The same value may stay, and is free once nobody has it.
