@@ -4,11 +4,13 @@ use serde_json::{Value, json};
 
 use super::{Administration, named};
 use crate::error::{Code, Error, Result};
+use crate::organization::associated_domain::Joining;
 use crate::organization::role::Role;
 use crate::secret::SecretToken;
+use crate::store::Planned;
+use crate::store::associated_domains::{self, Domain};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
-use crate::store::{Planned, associated_domains};
 use crate::text::domain_key;
 
 /// Adds an associated domain; `vouched` means the operator answers for it instead of DNS.
@@ -33,16 +35,18 @@ pub fn add(
     let challenge = SecretToken::generate("", administration.random.as_ref());
     let state = if vouched { "verified" } else { "pending" };
     let mut batch = Batch::default();
-    associated_domains::insert(
-        &mut batch,
-        organization.id,
-        &key,
-        state,
+    let domain = Domain {
+        domain: key.clone(),
+        state: state.into(),
         vouched,
-        role.name(),
-        challenge.reveal(),
-        administration.clock.now().0,
-    );
+        joining: Joining::Automatic.name().into(),
+        role: role.name().into(),
+        challenge: challenge.reveal().to_owned(),
+        created_at: administration.clock.now().0,
+        lost_at: None,
+        checked_at: None,
+    };
+    associated_domains::insert(&mut batch, organization.id, &domain);
     administration.audit(&mut batch, organization.id, "domain.added", &json!({"domain": key, "state": state}));
     Ok(Planned {
         batch,

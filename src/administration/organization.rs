@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
 use crate::membership::Newcomer;
+use crate::organization::joining::Sso;
 use crate::organization::plan::Plan;
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, SeatPolicy};
@@ -58,6 +59,8 @@ pub fn create(
         state: "active".into(),
         plan: new.plan.name().into(),
         seat_policy: SeatPolicy::Reject.name().into(),
+        tenant_id: None,
+        sso: Sso::Off.name().into(),
         created_at: now,
     };
     let mut batch = Batch::default();

@@ -16,6 +16,8 @@ pub mod associated_domains;
 pub mod filter_sql;
 pub mod group_members;
 pub mod identities;
+pub mod join_requests;
+pub mod logout_tokens;
 pub mod members;
 pub mod organizations;
 pub mod provisioning_clients;

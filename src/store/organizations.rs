@@ -1,6 +1,6 @@
 //! Organizations, their ledger row and their extension schemas (floor 2).
 
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::batch::Batch;
 use super::connection::Connection;
@@ -19,16 +19,51 @@ pub struct Organization {
     pub state: String,
     pub plan: String,
     pub seat_policy: String,
+    /// Its own tenant at the provider.
+    pub tenant_id: Option<String>,
+    /// Whether that tenant is the way in.
+    pub sso: String,
     pub created_at: i64,
 }
 
-type OrganizationColumns = (SqlId, Text, Text, Text, Text, Text, BigInt);
-type OrganizationRow = (OrganizationId, String, String, String, String, String, i64);
-const COLUMNS: &str = "id, slug, name, state, plan, seat_policy, created_at";
+type OrganizationColumns = (SqlId, Text, Text, Text, Text, Text, Nullable<Text>, Text, BigInt);
+type OrganizationRow = (OrganizationId, String, String, String, String, String, Option<String>, String, i64);
+const COLUMNS: &str = "o.id, o.slug, o.name, o.state, o.plan, o.seat_policy, o.tenant_id, o.sso, o.created_at";
 
 fn from_row(row: OrganizationRow) -> Organization {
-    let (id, slug, name, state, plan, seat_policy, created_at) = row;
-    Organization { id, slug, name, state, plan, seat_policy, created_at }
+    let (id, slug, name, state, plan, seat_policy, tenant_id, sso, created_at) = row;
+    Organization { id, slug, name, state, plan, seat_policy, tenant_id, sso, created_at }
+}
+
+/// The organization under a condition on `organizations o`.
+///
+/// # Errors
+/// The database's.
+fn one(connection: &mut Connection, condition: Sql) -> Result<Option<Organization>> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM organizations o WHERE ").append(condition);
+    Ok(sql.first::<OrganizationColumns, OrganizationRow>(connection).map_err(database_error)?.map(from_row))
+}
+
+/// The organization with this id.
+///
+/// # Errors
+/// The database's.
+pub fn by_id(connection: &mut Connection, id: OrganizationId) -> Result<Option<Organization>> {
+    one(connection, Sql::new("o.id = ").bind_here(id))
+}
+
+/// The organization that has proven a domain; there is one at most.
+///
+/// # Errors
+/// The database's.
+pub fn owner_of_domain(connection: &mut Connection, domain: &str) -> Result<Option<Organization>> {
+    let owner = Sql::new(
+        "o.id = (SELECT d.organization_id FROM associated_domains d WHERE d.state IN ('verified', 'at_risk') AND d.domain = ",
+    );
+    let mut owner = owner.bind_here(domain);
+    owner.push(")");
+    one(connection, owner)
 }
 
 /// The organization with this slug.
@@ -36,9 +71,7 @@ fn from_row(row: OrganizationRow) -> Organization {
 /// # Errors
 /// The database's.
 pub fn by_slug(connection: &mut Connection, slug: &str) -> Result<Option<Organization>> {
-    let mut sql = Sql::new("SELECT ");
-    sql.push(COLUMNS).push(" FROM organizations WHERE slug = ").push_bind(slug);
-    Ok(sql.first::<OrganizationColumns, OrganizationRow>(connection).map_err(database_error)?.map(from_row))
+    one(connection, Sql::new("o.slug = ").bind_here(slug))
 }
 
 /// All organizations, oldest first.
@@ -47,7 +80,7 @@ pub fn by_slug(connection: &mut Connection, slug: &str) -> Result<Option<Organiz
 /// The database's.
 pub fn list(connection: &mut Connection) -> Result<Vec<Organization>> {
     let mut sql = Sql::new("SELECT ");
-    sql.push(COLUMNS).push(" FROM organizations ORDER BY id");
+    sql.push(COLUMNS).push(" FROM organizations o ORDER BY o.id");
     Ok(sql
         .load::<OrganizationColumns, OrganizationRow>(connection)
         .map_err(database_error)?

@@ -85,7 +85,6 @@ CREATE TABLE join_requests (
     address TEXT COLLATE "C" NOT NULL,
     address_key TEXT COLLATE "C" NOT NULL,
     name TEXT COLLATE "C",
-    role TEXT COLLATE "C" NOT NULL,
     requested_at BIGINT NOT NULL,
     PRIMARY KEY (organization_id, identity_id)
 );

@@ -85,7 +85,6 @@ CREATE TABLE join_requests (
     address TEXT NOT NULL,
     address_key TEXT NOT NULL,
     name TEXT,
-    role TEXT NOT NULL,
     requested_at BIGINT NOT NULL,
     PRIMARY KEY (organization_id, identity_id)
 ) WITHOUT ROWID;

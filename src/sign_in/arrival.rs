@@ -1,0 +1,293 @@
+//! Somebody comes back from the provider: recognised, linked, joined or refused, in one transaction
+//! with the seat, the audit event and the session (product.md §6).
+
+use serde_json::json;
+
+use super::{Circumstances, Destination, Service};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::id::{OrganizationId, ResourceId};
+use crate::membership::Newcomer;
+use crate::organization::associated_domain::{Joining, State, domain_of};
+use crate::organization::joining::{self, Admission, Candidate, Domain, Door, Known, Proven, Refusal, Sso};
+use crate::organization::role::Role;
+use crate::organization::seats::{Change, Standing};
+use crate::scim::registry::Kind;
+use crate::secret::SecretToken;
+use crate::store::batch::Batch;
+use crate::store::connection::Connection;
+use crate::store::identities::{self, Identity};
+use crate::store::members::{self, Acquaintance, User};
+use crate::store::organizations::{self, Organization};
+use crate::store::provisioning_log::{self, Event};
+use crate::store::sessions::{self, Opened, Session};
+use crate::store::{Planned, associated_domains, join_requests};
+use crate::text::address_key;
+
+/// The prefix of a session's secret.
+pub const SESSION_PREFIX: &str = "hcs_";
+
+/// Who has come, as the provider proved it.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    pub issuer: String,
+    pub subject: String,
+    pub address: Option<String>,
+    /// Whether the provider says that the address is the person's.
+    pub address_verified: bool,
+    pub name: Option<String>,
+    /// Whether the tenant that was asked for proved the person.
+    pub tenant_proven: bool,
+    /// When the provider wants the session to end.
+    pub session_expiry: Option<Timestamp>,
+    pub provider_sid: Option<String>,
+    /// For signing out at the provider.
+    pub id_token: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A session was opened with this secret.
+    Entered,
+    /// An admin has to decide.
+    Asked { organization: String },
+    /// No session, nothing changed but the audit trail.
+    Refused { organization: String, refusal: Refusal },
+}
+
+/// Lets somebody in, or not. `secret` is the session's, should one be opened.
+///
+/// # Errors
+/// The database's, and those of what is stored.
+pub fn arrive(
+    connection: &mut Connection,
+    service: &Service,
+    circumstances: &Circumstances,
+    destination: &Destination,
+    arrival: &Arrival,
+    secret: &SecretToken,
+) -> Result<Planned<Outcome>> {
+    let mut visit = Visit::new(connection, service, circumstances, arrival)?;
+    let named = destination.organization;
+    let organization = match named {
+        Some(id) => organizations::by_id(connection, id)?,
+        // Nobody was named: the domain of the proven address may lead somewhere.
+        None => match visit.verified_domain() {
+            Some(domain) => organizations::owner_of_domain(connection, domain)?,
+            None => None,
+        },
+    };
+    let Some(organization) = organization.filter(|organization| super::is_open(&organization.state)) else {
+        visit.open(None, secret);
+        return Ok(Planned { batch: visit.batch, answer: Outcome::Entered });
+    };
+    let admitted = visit.decide(connection, &organization, destination)?;
+    let answer = match admitted {
+        Ok(Admission::Ask) => {
+            visit.ask(&organization);
+            Outcome::Asked { organization: organization.name }
+        }
+        Ok(_) => {
+            visit.open(Some(organization.id), secret);
+            Outcome::Entered
+        }
+        // Who named no organization is signed in without it.
+        Err(_) if named.is_none() => {
+            visit.open(None, secret);
+            Outcome::Entered
+        }
+        Err(refusal) => {
+            visit.audit(organization.id, "sign_in.refused", None, refusal.name());
+            Outcome::Refused { organization: organization.name, refusal }
+        }
+    };
+    Ok(Planned { batch: visit.batch, answer })
+}
+
+/// One arrival while it is being planned.
+struct Visit<'a> {
+    service: &'a Service,
+    circumstances: &'a Circumstances,
+    arrival: &'a Arrival,
+    identity: Identity,
+    is_new: bool,
+    now: Timestamp,
+    batch: Batch,
+}
+
+impl<'a> Visit<'a> {
+    fn new(
+        connection: &mut Connection,
+        service: &'a Service,
+        circumstances: &'a Circumstances,
+        arrival: &'a Arrival,
+    ) -> Result<Self> {
+        let known = identities::find(connection, &arrival.issuer, &arrival.subject)?;
+        let is_new = known.is_none();
+        let identity = Identity {
+            id: known.map_or_else(|| service.ids.next(), |identity| identity.id),
+            issuer: arrival.issuer.clone(),
+            subject: arrival.subject.clone(),
+            address_key: arrival.address.as_deref().and_then(address_key),
+            address: arrival.address.clone(),
+            name: arrival.name.clone(),
+        };
+        let now = service.clock.now().to_millisecond();
+        Ok(Self { service, circumstances, arrival, identity, is_new, now, batch: Batch::default() })
+    }
+
+    fn verified_domain(&self) -> Option<&str> {
+        self.identity.address_key.as_deref().filter(|_| self.arrival.address_verified).map(domain_of)
+    }
+
+    /// Decides about one organization, and plans what an admission changes.
+    fn decide(
+        &mut self,
+        connection: &mut Connection,
+        organization: &Organization,
+        destination: &Destination,
+    ) -> Result<Result<Admission, Refusal>> {
+        let identity = (!self.is_new).then_some(self.identity.id);
+        let key = self.identity.address_key.clone();
+        let (usage, known) = members::acquaintance(connection, organization.id, identity, key.as_deref())?;
+        let domain = match &key {
+            Some(key) => associated_domains::find(connection, organization.id, domain_of(key))?,
+            None => None,
+        };
+        let door = Door {
+            sso: organization.sso.parse().unwrap_or(Sso::Required),
+            has_tenant: organization.tenant_id.is_some(),
+            usage: &usage,
+            domain: domain.map(|domain| Domain {
+                state: State::from_name(&domain.state),
+                joining: domain.joining.parse().unwrap_or(Joining::InviteOnly),
+                role: domain.role.parse().unwrap_or(Role::Read),
+            }),
+        };
+        // The tenant that was asked for must still be the organization's.
+        let is_current = destination.tenant_id.is_some() && destination.tenant_id == organization.tenant_id;
+        let proven = Proven {
+            address: self.arrival.address_verified && key.is_some(),
+            tenant: is_current && self.arrival.tenant_proven,
+        };
+        let admission = joining::admit(&door, proven, &whom(&known));
+        match admission {
+            Ok(Admission::Link) => {
+                if let Some((resource, _)) = known.by_address.first() {
+                    members::link(&mut self.batch, organization.id, resource.id, self.identity.id);
+                    self.audit(organization.id, "member.linked", Some(resource.id), "by the address");
+                }
+            }
+            Ok(Admission::Join(role)) => self.join(organization.id, role)?,
+            _ => {}
+        }
+        Ok(admission)
+    }
+
+    fn join(&mut self, organization: OrganizationId, role: Role) -> Result<()> {
+        let newcomer = Newcomer {
+            address: self.arrival.address.as_deref().unwrap_or_default(),
+            given_name: None,
+            family_name: None,
+            display_name: self.arrival.name.as_deref(),
+            role,
+            role_source: "default",
+            source: "domain",
+            identity: Some(self.identity.id),
+        };
+        let user_type = self.service.registry.resource_type(Kind::User);
+        let (document, derived) = newcomer.document(&self.service.storage, user_type)?;
+        let id = self.service.ids.next();
+        newcomer.insert(&mut self.batch, organization, id, (&document, &derived), self.now.0);
+        let mut change = Change::default();
+        change.moves(role, None, Some(Standing::Active));
+        organizations::change_usage(&mut self.batch, organization, &change);
+        self.audit(organization, "member.joined", Some(id), "by the domain of the address");
+        Ok(())
+    }
+
+    fn ask(&mut self, organization: &Organization) {
+        self.write_identity();
+        let (address, key) = (self.identity.address.as_deref(), self.identity.address_key.as_deref());
+        if let (Some(address), Some(key)) = (address, key) {
+            let request = join_requests::Request {
+                identity: self.identity.id,
+                address: address.to_owned(),
+                address_key: key.to_owned(),
+                name: self.identity.name.clone(),
+                requested_at: self.now.0,
+            };
+            join_requests::insert(&mut self.batch, organization.id, &request);
+        }
+        self.audit(organization.id, "member.asked", None, "to join by the domain of the address");
+    }
+
+    fn write_identity(&mut self) {
+        if self.is_new {
+            identities::insert(&mut self.batch, &self.identity, self.now.0);
+        } else {
+            identities::update(&mut self.batch, &self.identity, self.now.0);
+        }
+    }
+
+    /// Opens the session (product.md §6): never beyond what the provider allows.
+    fn open(&mut self, organization: Option<OrganizationId>, secret: &SecretToken) {
+        self.write_identity();
+        let absolute = self.now.plus_seconds(i64::try_from(self.service.options.absolute.as_secs()).unwrap_or(0));
+        let expires_at = self.arrival.session_expiry.map_or(absolute, |provider| provider.min(absolute));
+        let id_token = self.arrival.id_token.as_deref();
+        let session = Session {
+            id: self.service.ids.next(),
+            organization,
+            tenant_proven: organization.is_some() && self.arrival.tenant_proven,
+            created_at: self.now.0,
+            seen_at: self.now.0,
+            expires_at: expires_at.0,
+            client_address: self.circumstances.client_address.clone(),
+            user_agent: self.circumstances.user_agent.clone(),
+        };
+        let opened = Opened {
+            hash: secret.hash(),
+            identity: self.identity.id,
+            provider_sid: self.arrival.provider_sid.as_deref(),
+            id_token: id_token.map(|token| {
+                self.service.sealing.seal(token.as_bytes(), &secret.hash().0, self.service.random.as_ref())
+            }),
+        };
+        sessions::insert(&mut self.batch, &session, opened);
+        if let Some(organization) = organization {
+            self.audit(organization, "sign_in.succeeded", None, "signed in");
+        }
+    }
+
+    fn audit(&mut self, organization: OrganizationId, action: &str, target: Option<ResourceId>, detail: &str) {
+        let detail = json!({"identity": self.identity.id.to_string(), "detail": detail}).to_string();
+        let event = Event {
+            id: self.service.ids.next(),
+            at: self.now.0,
+            actor: "sign-in",
+            action,
+            target_kind: if target.is_some() { "User" } else { "Organization" },
+            target_id: target,
+            request_id: Some(&self.circumstances.request_id),
+            address: self.circumstances.client_address.as_deref(),
+            detail: &detail,
+        };
+        provisioning_log::insert_event(&mut self.batch, organization, &event);
+    }
+}
+
+fn whom(known: &Acquaintance) -> Known {
+    let candidate = |(_, member): &User| Candidate {
+        standing: Standing::from_name(&member.status),
+        suspended: member.suspended,
+        provisioned: member.provisioned,
+        taken: member.identity.is_some(),
+    };
+    Known {
+        linked: known.linked.as_ref().map(candidate),
+        by_address: known.by_address.iter().map(candidate).collect(),
+        removed: known.removed,
+    }
+}
