@@ -150,8 +150,10 @@ impl Config {
             let _ = set(&mut shown, key, Value::String(value));
         };
         cover("database.url", redact(self.text("database.url")));
-        if !self.text("keys.master").is_empty() {
-            cover("keys.master", "***".into());
+        for secret in ["keys.master", "oidc.client_secret"] {
+            if !self.text(secret).is_empty() {
+                cover(secret, "***".into());
+            }
         }
         shown
     }

@@ -7,6 +7,7 @@
 //! 0  clock  id  secret  sealing  text  error
 //! 1  scim  organization  jwt
 //! 2  store
+//! 3  oidc
 //! 4  membership
 //! 5  provisioning  administration  sign_in
 //! 6  http
@@ -23,6 +24,7 @@ pub mod http;
 pub mod id;
 pub mod jwt;
 pub mod membership;
+pub mod oidc;
 pub mod organization;
 pub mod provisioning;
 pub mod scim;

@@ -76,6 +76,12 @@ impl Keys {
         self.derive(b"headcount cursors 1")
     }
 
+    /// Signs the hidden input by which a form belongs to a browser.
+    #[must_use]
+    pub fn forms(&self) -> hmac::Key {
+        self.derive(b"headcount forms 1")
+    }
+
     /// Encrypts what is stored encrypted.
     ///
     /// # Panics

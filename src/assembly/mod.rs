@@ -12,14 +12,18 @@ use crate::administration::Administration;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::error::Error;
+use crate::http::browser::Cookies;
 use crate::http::scim::Lanes;
+use crate::http::sign_in::Door;
 use crate::http::{State, operations};
 use crate::id::IdGenerator;
+use crate::oidc::{self, Provider};
 use crate::provisioning::authenticate::Registries;
 use crate::provisioning::client_assertion::Audience;
 use crate::provisioning::{self, Service};
 use crate::scim::index::Storage;
 use crate::secret::{Random, SystemRandom};
+use crate::sign_in;
 use crate::store::connection::Connection;
 use crate::store::{Options, Planned, Store};
 
@@ -29,6 +33,11 @@ pub struct Assembly {
     pub store: Store,
     pub provisioning: Arc<Service>,
     pub administration: Administration,
+    sign_in: Arc<sign_in::Service>,
+    /// The one issuer, if one is configured.
+    provider: Option<Arc<Provider>>,
+    /// Signs the hidden input of forms.
+    form_key: ring::hmac::Key,
 }
 
 impl Assembly {
@@ -60,8 +69,18 @@ impl Assembly {
             walks: provisioning::list::Walks::default(),
             cursor_key: keys.cursors(),
         });
+        let sign_in = Arc::new(sign_in::Service {
+            options: sign_in::Options::default(),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            ids: ids.clone(),
+            sealing: keys.sealing(),
+            storage: Storage::standard().map_err(|error| error.to_string())?,
+            registry: Arc::clone(provisioning.registries.standard()),
+        });
+        let provider = provider(config, Arc::clone(&clock), Arc::clone(&random))?;
         let administration = Administration { clock, random, ids, provisioning: Arc::clone(&provisioning) };
-        Ok(Self { store, provisioning, administration })
+        Ok(Self { store, provisioning, administration, sign_in, provider, form_key: keys.forms() })
     }
 
     /// Runs an operator's use case.
@@ -89,7 +108,13 @@ impl Assembly {
                 issuer: public_url.to_owned(),
                 token_endpoint: format!("{public_url}/oauth/token"),
             }),
+            public_url: public_url.into(),
             scim_base: format!("{public_url}/scim/v2").into(),
+            door: Door {
+                service: Arc::clone(&self.sign_in),
+                provider: self.provider.clone(),
+                cookies: Cookies::new(public_url, self.form_key.clone()),
+            },
             lanes: Lanes::new(config.number("scim.concurrency") as usize),
             body_timeout: Duration::from_secs(u64::from(config.number("http.client_timeout"))),
             metrics: operations::Metrics::default(),
@@ -122,6 +147,29 @@ fn database(config: &Config) -> Result<Options, String> {
         pool_size: config.number("database.pool_size"),
         timeout: Duration::from_secs(u64::from(config.number("database.timeout"))),
     })
+}
+
+/// The issuer people sign in at; nothing is asked of it yet.
+fn provider(config: &Config, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Option<Arc<Provider>>, String> {
+    /// How long one use of the provider may take.
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let given = |key: &str| Some(config.text(key)).filter(|text| !text.is_empty()).map(str::to_owned);
+    let list = |key: &str| -> Vec<String> {
+        config.text(key).split([',', ' ']).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    };
+    let Some(issuer) = given("oidc.issuer") else { return Ok(None) };
+    let client_id = given("oidc.client_id")
+        .ok_or("oidc.issuer is set and oidc.client_id is not: the issuer knows this service by it")?;
+    let options = oidc::Options {
+        issuer,
+        client_id,
+        client_secret: given("oidc.client_secret"),
+        discovery_url: given("oidc.discovery_url"),
+        scopes: list("oidc.scopes"),
+        extra_audiences: list("oidc.extra_audiences"),
+        timeout: PATIENCE,
+    };
+    Provider::new(options, clock, random).map(|provider| Some(Arc::new(provider))).map_err(|why| format!("oidc: {why}"))
 }
 
 fn limits(config: &Config) -> provisioning::Options {

@@ -1,8 +1,12 @@
 //! Delivery over HTTP (floor 6): handlers translate between bytes and use cases; they decide nothing.
 
+pub mod api;
+pub mod browser;
 pub mod oauth;
 pub mod operations;
+mod pages;
 pub mod scim;
+pub mod sign_in;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +30,12 @@ pub struct State {
     pub random: Arc<dyn Random>,
     /// This service as an OAuth 2.0 authorization server.
     pub audience: Arc<Audience>,
+    /// The address people and identity providers use, without a trailing slash.
+    pub public_url: Arc<str>,
     /// `https://host/scim/v2`.
     pub scim_base: Arc<str>,
+    /// Where people sign in.
+    pub door: sign_in::Door,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
     /// Requests of one organization that run at once at most.
@@ -54,6 +62,10 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
             .app_data(state)
             .service(web::resource("/healthz").route(web::get().to(operations::healthz)))
             .service(web::resource("/readyz").route(web::get().to(operations::readyz)))
+            .service(web::resource("/").route(web::get().to(sign_in::home)))
+            .service(web::resource("/assets/headcount.css").route(web::get().to(pages::style)))
+            .configure(sign_in_routes)
+            .service(web::resource("/api/v1/me").route(web::get().to(api::me)))
             .service(
                 web::resource("/oauth/token")
                     .route(web::post().to(oauth::token))
@@ -67,4 +79,18 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
             .service(web::resource("/scim/{path:.*}").route(web::route().to(scim::handle)))
             .default_service(web::route().to(operations::nothing_here));
     }
+}
+
+fn sign_in_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(web::resource("/sign-in").route(web::get().to(sign_in::form)).route(web::post().to(sign_in::submit)))
+        .service(
+            web::resource("/sign-in/initiate")
+                .route(web::get().to(sign_in::initiate_by_link))
+                .route(web::post().to(sign_in::initiate_by_form)),
+        )
+        .service(web::resource("/sign-in/callback").route(web::get().to(sign_in::callback)))
+        .service(web::resource("/sign-in/backchannel-logout").route(web::post().to(sign_in::backchannel_logout)))
+        .service(web::resource("/sign-in/{organization}").route(web::get().to(sign_in::at_organization)))
+        .service(web::resource("/sign-out").route(web::post().to(sign_in::sign_out)));
 }

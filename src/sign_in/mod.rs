@@ -11,6 +11,8 @@ pub mod session;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::id::{IdGenerator, OrganizationId};
@@ -32,6 +34,12 @@ pub struct Options {
     pub idle: Duration,
     /// Every session ends after this.
     pub absolute: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { idle: Duration::from_hours(8), absolute: Duration::from_hours(12) }
+    }
 }
 
 /// The provider has this long to answer.
@@ -104,10 +112,24 @@ pub struct Started {
     pub state: SecretHash,
     /// Of the cookie the browser was given.
     pub browser: SecretHash,
-    /// The nonce and the PKCE verifier; sealed before they are stored.
-    pub memory: Vec<u8>,
+    pub memory: Memory,
     pub destination: Destination,
     pub return_to: String,
+}
+
+/// What the answer is checked against. Sealed before it is stored: whoever reads the table could
+/// otherwise finish the sign-ins of others.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct Memory {
+    pub nonce: String,
+    /// Of PKCE (RFC 7636).
+    pub verifier: String,
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Memory(…)")
+    }
 }
 
 /// Remembers a sign-in until its answer comes.
@@ -117,7 +139,8 @@ pub struct Started {
 pub fn start(service: &Service, started: &Started) -> Result<Planned<()>> {
     let now = service.clock.now();
     let mut batch = Batch::default();
-    let memory = service.sealing.seal(&started.memory, &started.state.0, service.random.as_ref());
+    let memory = serde_json::to_vec(&started.memory).map_err(Error::internal)?;
+    let memory = service.sealing.seal(&memory, &started.state.0, service.random.as_ref());
     sign_ins::insert(
         &mut batch,
         started.state,
@@ -137,7 +160,7 @@ pub fn start(service: &Service, started: &Started) -> Result<Planned<()>> {
 /// A sign-in whose answer has come.
 #[derive(Clone, Debug)]
 pub struct Answered {
-    pub memory: Vec<u8>,
+    pub memory: Memory,
     pub destination: Destination,
     pub return_to: String,
     pub started_at: crate::clock::Timestamp,
@@ -164,6 +187,7 @@ pub fn answered(
         return Err(unknown());
     }
     let memory = service.sealing.open(&found.memory, &state.0).ok_or_else(unknown)?;
+    let memory = serde_json::from_slice(&memory).map_err(Error::internal)?;
     let mut batch = Batch::default();
     sign_ins::take(&mut batch, state);
     let destination = Destination { organization: found.organization, tenant_id: found.tenant_id };

@@ -1,0 +1,96 @@
+//! Pages for people: templates, the one style sheet, and the headers every page has. They work without scripts.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
+use askama::Template;
+
+use crate::error::{Code, Error};
+
+/// No script, no frame, nothing from elsewhere. Forms go here, and from here to the provider by redirect.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The form that asks for an address.
+#[derive(Debug, Template)]
+#[template(path = "sign_in.html")]
+pub(super) struct SignIn<'a> {
+    pub(super) csrf: &'a str,
+    pub(super) return_to: &'a str,
+    pub(super) problem: Option<&'a str>,
+}
+
+/// Something to read and perhaps one thing to do.
+#[derive(Debug, Template)]
+#[template(path = "notice.html")]
+pub(super) struct Notice<'a> {
+    pub(super) title: &'a str,
+    pub(super) sentence: &'a str,
+    /// Where to go and what the link says.
+    pub(super) next: Option<(&'a str, &'a str)>,
+    pub(super) request_id: &'a str,
+}
+
+/// Who is signed in, until the portal is there.
+#[derive(Debug, Template)]
+#[template(path = "home.html")]
+pub(super) struct Home<'a> {
+    pub(super) name: Option<&'a str>,
+    pub(super) address: Option<&'a str>,
+    pub(super) places: Vec<Place<'a>>,
+    pub(super) csrf: &'a str,
+}
+
+/// A place in an organization.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) name: &'a str,
+    pub(super) role: &'a str,
+    pub(super) status: &'a str,
+}
+
+/// Answers with a page.
+pub(super) fn page(status: StatusCode, template: &impl Template) -> HttpResponse {
+    match template.render() {
+        Ok(html) => HttpResponse::build(status)
+            .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+            .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((REFERRER_POLICY, "no-referrer"))
+            .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .body(html),
+        Err(error) => {
+            tracing::error!(error = %error, "a page cannot be written");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}
+
+/// The HTML face of an error: what and why and what to do, and nothing of what was sent.
+pub(super) fn problem(error: &Error, request_id: &str) -> HttpResponse {
+    let row = error.code.row();
+    if row.status >= 500 {
+        tracing::error!(code = row.code, error = ?error, request_id, "a page failed");
+    }
+    let next = match error.code {
+        Code::NotFound => None,
+        Code::Unavailable => Some(("/sign-in", "Try again")),
+        _ => Some(("/sign-in", "Sign in again")),
+    };
+    let notice = Notice { title: row.title, sentence: &error.detail, next, request_id };
+    let mut response = page(StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &notice);
+    if let Some(seconds) = error.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// `GET /assets/headcount.css`.
+pub async fn style() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/css; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .body(include_str!("headcount.css"))
+}

@@ -1,0 +1,85 @@
+//! The end: signing out here and at the provider, and what the provider says is over.
+
+use std::sync::Arc;
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use super::super::State;
+use super::{Sent, Visit, read, see_other, set_cookie};
+use crate::error::Result;
+use crate::sign_in::departure::{self, Notice};
+
+/// The form of `/sign-out`.
+#[derive(Debug, Deserialize)]
+pub struct Form {
+    csrf: Option<String>,
+}
+
+/// The body of a back-channel logout.
+#[derive(Debug, Deserialize)]
+pub struct Logout {
+    logout_token: Option<String>,
+}
+
+/// `POST /sign-out`: here, then at the provider (OpenID Connect RP-Initiated Logout 1.0).
+pub async fn sign_out(http: HttpRequest, form: Sent<web::Form<Form>>, state: web::Data<State>) -> HttpResponse {
+    let visit = Visit::new(&http, &state);
+    let outcome = leave(&visit, form).await;
+    visit.finish(outcome)
+}
+
+async fn leave(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpResponse> {
+    visit.check_form(read(form)?.csrf.as_deref())?;
+    let door = &visit.state.door;
+    let id_token = match door.cookies.session(visit.http) {
+        Some(secret) => {
+            let service = Arc::clone(&door.service);
+            visit.state.store.write(move |connection| departure::sign_out(connection, &service, secret)).await?
+        }
+        None => None,
+    };
+    let at_provider = match (&door.provider, &id_token) {
+        (Some(provider), Some(token)) => {
+            let home = format!("{}/sign-in", visit.state.public_url);
+            // The person is signed out here in any case.
+            provider.end_session(Some(token), &home, None).await.unwrap_or_else(|failure| {
+                tracing::warn!(reason = failure.reason.name(), "signed out here and not at the provider");
+                None
+            })
+        }
+        _ => None,
+    };
+    let mut response = see_other(at_provider.as_ref().map_or("/sign-in", |url| url.as_str()));
+    set_cookie(&mut response, &door.cookies.without_session());
+    Ok(response)
+}
+
+/// `POST /sign-in/backchannel-logout`: 200, or 400 that tells nothing of what was sent.
+pub async fn backchannel_logout(form: Sent<web::Form<Logout>>, state: web::Data<State>) -> HttpResponse {
+    let refused = || HttpResponse::BadRequest().insert_header((CACHE_CONTROL, "no-store")).finish();
+    let token = form.ok().and_then(|form| form.into_inner().logout_token);
+    let (Some(provider), Some(token)) = (&state.door.provider, token) else { return refused() };
+    let over = match provider.logged_out(&token).await {
+        Ok(over) => over,
+        Err(failure) => {
+            tracing::warn!(reason = failure.reason.name(), "a logout token was refused");
+            return refused();
+        }
+    };
+    let notice = Notice {
+        issuer: over.issuer,
+        subject: over.subject,
+        provider_sid: over.sid,
+        token: over.id,
+        expires_at: over.refused_from.0,
+    };
+    match state.store.write(move |connection| departure::end_at_provider(connection, &notice)).await {
+        Ok(()) => HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).finish(),
+        Err(error) => {
+            tracing::error!(error = ?error, "a logout was not carried out");
+            HttpResponse::ServiceUnavailable().insert_header((CACHE_CONTROL, "no-store")).finish()
+        }
+    }
+}

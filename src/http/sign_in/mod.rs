@@ -1,0 +1,176 @@
+//! Signing in over HTTP (product.md §6): pages and redirects around the use cases of `sign_in`.
+
+mod callback;
+mod leave;
+mod start;
+
+use std::sync::Arc;
+
+use actix_web::cookie::Cookie;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+pub use self::callback::callback;
+pub use self::leave::{backchannel_logout, sign_out};
+pub use self::start::{at_organization, form, initiate_by_form, initiate_by_link, submit};
+
+use super::browser::{Browser, Cookies};
+use super::pages::{self, Home, Place};
+use super::{REQUEST_ID, State};
+use crate::error::{Code, Error, Result};
+use crate::oidc::Provider;
+use crate::secret::SecretHash;
+use crate::sign_in::session::{self, Visitor};
+use crate::sign_in::{self, Circumstances};
+use crate::store::sessions::Membership;
+
+/// What signing in needs beside [`State`].
+#[derive(Debug)]
+pub struct Door {
+    pub service: Arc<sign_in::Service>,
+    /// The one issuer, if one is configured.
+    pub provider: Option<Arc<Provider>>,
+    pub cookies: Cookies,
+}
+
+/// What a request carries, or that it cannot be read.
+type Sent<T> = std::result::Result<T, actix_web::Error>;
+
+/// What a request carries.
+fn read<T>(sent: Sent<T>) -> Result<T> {
+    sent.map_err(|error| Error {
+        source: Some(error.to_string().into()),
+        ..Error::new(Code::BadRequest, "This request cannot be read. Open the page again and repeat what you did.")
+    })
+}
+
+/// A request of somebody at a page.
+struct Visit<'r> {
+    http: &'r HttpRequest,
+    state: &'r web::Data<State>,
+    browser: Browser,
+    request_id: String,
+}
+
+impl<'r> Visit<'r> {
+    fn new(http: &'r HttpRequest, state: &'r web::Data<State>) -> Self {
+        let browser = state.door.cookies.browser(http, state.random.as_ref());
+        Self { http, state, browser, request_id: super::request_id(http.headers(), &state.ids) }
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        let agent = self.http.headers().get("user-agent").and_then(|value| value.to_str().ok());
+        Circumstances {
+            request_id: self.request_id.clone(),
+            client_address: self.http.peer_addr().map(|address| address.ip().to_string()),
+            user_agent: agent.map(|agent| agent.chars().take(300).collect()),
+        }
+    }
+
+    fn form_token(&self) -> String {
+        self.state.door.cookies.form_token(&self.browser)
+    }
+
+    /// Refuses a form that was not written for this browser.
+    fn check_form(&self, presented: Option<&str>) -> Result<()> {
+        if presented.is_some_and(|token| self.state.door.cookies.is_form_token(&self.browser, token)) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::Forbidden,
+            "This form is too old or was not written for this browser. Open the page again.",
+        ))
+    }
+
+    /// The answer as it leaves, whether it is one or an error.
+    fn finish(&self, outcome: Result<HttpResponse>) -> HttpResponse {
+        let mut response = outcome.unwrap_or_else(|error| pages::problem(&error, &self.request_id));
+        if self.browser.is_new {
+            set_cookie(&mut response, &self.state.door.cookies.of_browser(&self.browser));
+        }
+        if let Ok(id) = self.request_id.parse() {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+
+    fn provider(&self) -> Result<&Provider> {
+        self.state.door.provider.as_deref().ok_or_else(|| {
+            Error::new(
+                Code::NotFound,
+                "This service has no identity provider configured. The operator sets HEADCOUNT_OIDC_ISSUER.",
+            )
+        })
+    }
+}
+
+fn set_cookie(response: &mut HttpResponse, cookie: &Cookie<'_>) {
+    if let Err(error) = response.add_cookie(cookie) {
+        tracing::error!(error = %error, "a cookie cannot be set");
+    }
+}
+
+/// Where the provider sends browsers back to; from configuration, never from the request.
+fn redirect_uri(state: &State) -> String {
+    format!("{}/sign-in/callback", state.public_url)
+}
+
+/// A redirect that is followed by GET and kept by nobody.
+fn see_other(location: &str) -> HttpResponse {
+    HttpResponse::build(StatusCode::SEE_OTHER)
+        .insert_header((LOCATION, location))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((REFERRER_POLICY, "no-referrer"))
+        .finish()
+}
+
+/// `GET /`: who is signed in; the form for everybody else.
+pub async fn home(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
+    let visit = Visit::new(&http, &state);
+    let outcome = match who(&http, &state).await {
+        Ok((visitor, memberships)) => Ok(home_page(&visit, &visitor, &memberships)),
+        Err(error) if error.code == Code::Unauthorized => Ok(see_other("/sign-in")),
+        Err(error) => Err(error),
+    };
+    visit.finish(outcome)
+}
+
+fn home_page<'m>(visit: &Visit<'_>, visitor: &Visitor, memberships: &'m [Membership]) -> HttpResponse {
+    let place = |membership: &'m Membership| {
+        let Membership { name, role, status, suspended, .. } = membership;
+        Place { name, role, status: if *suspended { "suspended" } else { status } }
+    };
+    let home = Home {
+        name: visitor.identity.name.as_deref(),
+        address: visitor.identity.address.as_deref(),
+        places: memberships.iter().map(place).collect(),
+        csrf: &visit.form_token(),
+    };
+    pages::page(StatusCode::OK, &home)
+}
+
+/// Who is signed in, and where that leads. Each use of the session is noted, a minute apart.
+///
+/// # Errors
+/// `unauthorized`.
+pub(super) async fn who(http: &HttpRequest, state: &web::Data<State>) -> Result<(Visitor, Vec<Membership>)> {
+    let secret = state.door.cookies.session(http).ok_or_else(session::not_signed_in)?;
+    let service = Arc::clone(&state.door.service);
+    let (visitor, memberships) = state.store.read(move |connection| session::me(connection, &service, secret)).await?;
+    if visitor.is_worth_noting(state.clock.now()) {
+        note(state, secret);
+    }
+    Ok((visitor, memberships))
+}
+
+/// Behind the answer: nobody waits for it.
+fn note(state: &web::Data<State>, secret: SecretHash) {
+    let state = state.clone();
+    actix_web::rt::spawn(async move {
+        let service = Arc::clone(&state.door.service);
+        if let Err(error) = state.store.write(move |_| Ok(session::note_use(&service, secret))).await {
+            tracing::warn!(error = ?error, "the use of a session was not written");
+        }
+    });
+}

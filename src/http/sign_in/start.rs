@@ -1,0 +1,151 @@
+//! The beginning: by an address, at an organization's own door, or sent by another site.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use super::super::State;
+use super::super::browser::own_path;
+use super::super::pages::{self, SignIn};
+use super::{Sent, Visit, read, redirect_uri, see_other};
+use crate::error::{Code, Error, Result};
+use crate::oidc::authorization::Request;
+use crate::secret::SecretHash;
+use crate::sign_in::{self, Destination, Memory, Started};
+use crate::text::address_key;
+
+/// Where to go afterwards.
+#[derive(Debug, Deserialize)]
+pub struct Return {
+    return_to: Option<String>,
+}
+
+/// The form of `/sign-in`.
+#[derive(Debug, Deserialize)]
+pub struct Form {
+    email: Option<String>,
+    csrf: Option<String>,
+    return_to: Option<String>,
+}
+
+/// A sign-in that another site begins (OpenID Connect Core §4).
+#[derive(Debug, Deserialize)]
+pub struct Initiation {
+    iss: Option<String>,
+    target_link_uri: Option<String>,
+    login_hint: Option<String>,
+}
+
+/// `GET /sign-in`.
+pub async fn form(http: HttpRequest, query: Sent<web::Query<Return>>, state: web::Data<State>) -> HttpResponse {
+    let visit = Visit::new(&http, &state);
+    let page = |query: web::Query<Return>| {
+        let return_to = own_path(query.return_to.as_deref());
+        let page = SignIn { csrf: &visit.form_token(), return_to: &return_to, problem: None };
+        pages::page(StatusCode::OK, &page)
+    };
+    visit.finish(read(query).map(page))
+}
+
+/// `POST /sign-in`: the domain of the address leads to the organization, and looks alike whether one has it.
+pub async fn submit(http: HttpRequest, form: Sent<web::Form<Form>>, state: web::Data<State>) -> HttpResponse {
+    let visit = Visit::new(&http, &state);
+    let outcome = by_form(&visit, form).await;
+    visit.finish(outcome)
+}
+
+async fn by_form(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpResponse> {
+    let form = read(form)?;
+    visit.check_form(form.csrf.as_deref())?;
+    let return_to = own_path(form.return_to.as_deref());
+    let address = form.email.as_deref().unwrap_or_default().trim();
+    if address_key(address).is_none() {
+        let problem = Some("This is not an e-mail address. It looks like you@company.example.");
+        let page = SignIn { csrf: &visit.form_token(), return_to: &return_to, problem };
+        return Ok(pages::page(StatusCode::BAD_REQUEST, &page));
+    }
+    by_address(visit, Some(address), return_to).await
+}
+
+/// `GET /sign-in/{organization}`.
+pub async fn at_organization(
+    http: HttpRequest,
+    slug: web::Path<String>,
+    query: Sent<web::Query<Return>>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let visit = Visit::new(&http, &state);
+    let outcome = at(&visit, slug.into_inner(), query).await;
+    visit.finish(outcome)
+}
+
+async fn at(visit: &Visit<'_>, slug: String, query: Sent<web::Query<Return>>) -> Result<HttpResponse> {
+    let return_to = own_path(read(query)?.return_to.as_deref());
+    let destination =
+        visit.state.store.read(move |connection| sign_in::destination_of_organization(connection, &slug)).await?;
+    send(visit, destination, None, return_to).await
+}
+
+/// `GET /sign-in/initiate`.
+pub async fn initiate_by_link(
+    http: HttpRequest,
+    query: Sent<web::Query<Initiation>>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let visit = Visit::new(&http, &state);
+    let outcome = initiate(&visit, query.map(web::Query::into_inner)).await;
+    visit.finish(outcome)
+}
+
+/// `POST /sign-in/initiate`.
+pub async fn initiate_by_form(
+    http: HttpRequest,
+    form: Sent<web::Form<Initiation>>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let visit = Visit::new(&http, &state);
+    let outcome = initiate(&visit, form.map(web::Form::into_inner)).await;
+    visit.finish(outcome)
+}
+
+async fn initiate(visit: &Visit<'_>, wanted: Sent<Initiation>) -> Result<HttpResponse> {
+    let wanted = read(wanted)?;
+    if wanted.iss.as_deref() != Some(visit.provider()?.issuer()) {
+        return Err(Error::new(Code::BadRequest, "Sign-ins are begun here for the configured issuer only."));
+    }
+    // The address of a page of ours, or its path.
+    let target = wanted.target_link_uri.as_deref();
+    let path = target.map(|target| target.strip_prefix(visit.state.public_url.as_ref()).unwrap_or(target));
+    by_address(visit, wanted.login_hint.as_deref(), own_path(path)).await
+}
+
+async fn by_address(visit: &Visit<'_>, address: Option<&str>, return_to: String) -> Result<HttpResponse> {
+    let wanted = address.unwrap_or_default().to_owned();
+    let destination =
+        visit.state.store.read(move |connection| sign_in::destination_of_address(connection, &wanted)).await?;
+    send(visit, destination, address, return_to).await
+}
+
+/// Remembers the sign-in and sends the browser to the provider.
+async fn send(
+    visit: &Visit<'_>,
+    destination: Destination,
+    address: Option<&str>,
+    return_to: String,
+) -> Result<HttpResponse> {
+    let redirect_uri = redirect_uri(visit.state);
+    let request = Request { redirect_uri: &redirect_uri, tenant: destination.tenant_id.as_deref(), address };
+    let (url, pending) = visit.provider()?.begin(&request).await.map_err(super::callback::of_provider)?;
+    let started = Started {
+        state: SecretHash::of(pending.state.as_bytes()),
+        browser: visit.browser.hash(),
+        memory: Memory { nonce: pending.nonce, verifier: pending.verifier },
+        destination,
+        return_to,
+    };
+    let service = Arc::clone(&visit.state.door.service);
+    visit.state.store.write(move |_| sign_in::start(&service, &started)).await?;
+    Ok(see_other(url.as_str()))
+}
