@@ -106,7 +106,9 @@ pub fn public_keys(text: &str) -> Result<JwkSet> {
     serde_json::from_value(json).map_err(|source| refuse(format!("The key set cannot be read: {source}.")))
 }
 
-fn is_usable(key: &Jwk) -> bool {
+/// Whether a public key can verify signatures by one of [`ALGORITHMS`].
+#[must_use]
+pub fn is_usable(key: &Jwk) -> bool {
     use jsonwebtoken::jwk::{EllipticCurve, PublicKeyUse};
     let for_signatures = matches!(key.common.public_key_use, None | Some(PublicKeyUse::Signature));
     let known = match &key.algorithm {
@@ -116,6 +118,13 @@ fn is_usable(key: &Jwk) -> bool {
         _ => false,
     };
     for_signatures && known && DecodingKey::from_jwk(key).is_ok()
+}
+
+/// Whether a signature over a message is of this key.
+#[must_use]
+pub fn verifies(key: &Jwk, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    let verifier = DecodingKey::from_jwk(key).and_then(|key| verifier(algorithm, &key));
+    verifier.is_ok_and(|verifier| verifier.verify(message, &signature.to_vec()).is_ok())
 }
 
 /// The key of a set that a token names by its `kid`; without one, the only key there is.

@@ -7,10 +7,11 @@
 //! 0  clock  id  secret  sealing  text  error
 //! 1  scim  organization  jwt
 //! 2  store
+//! 3  oidc
 //! 4  audit  membership
 //! 5  provisioning  administration
 //! 6  http  jobs
-//! 7  config  telemetry  assembly  demo  cli
+//! 7  config  telemetry  assembly  demo  stand_in  cli
 //! ```
 pub mod administration;
 pub mod assembly;
@@ -22,11 +23,13 @@ pub mod error;
 pub mod http;
 pub mod id;
 pub mod jwt;
+pub mod oidc;
 pub mod organization;
 pub mod provisioning;
 pub mod scim;
 pub mod sealing;
 pub mod secret;
+
 pub mod store;
 pub mod telemetry;
 pub mod text;

@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("organization", 1),
     ("jwt", 1),
     ("store", 2),
+    ("oidc", 3),
     ("provisioning", 5),
     ("administration", 5),
     ("http", 6),
@@ -20,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("telemetry", 7),
     ("assembly", 7),
     ("demo", 7),
+    ("stand_in", 7),
     ("cli", 7),
 ];
 
