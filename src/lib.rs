@@ -11,7 +11,7 @@
 //! 4  membership
 //! 5  provisioning  administration  sign_in
 //! 6  http
-//! 7  config  telemetry  assembly  demo  cli
+//! 7  config  telemetry  assembly  demo  stand_in  cli
 //! ```
 pub mod administration;
 pub mod assembly;

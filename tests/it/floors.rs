@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("jwt", 1),
     ("store", 2),
     ("membership", 4),
+    ("oidc", 3),
     ("provisioning", 5),
     ("sign_in", 5),
     ("administration", 5),
@@ -22,6 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("telemetry", 7),
     ("assembly", 7),
     ("demo", 7),
+    ("stand_in", 7),
     ("cli", 7),
 ];
 
