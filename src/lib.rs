@@ -31,6 +31,7 @@ pub mod scim;
 pub mod sealing;
 pub mod secret;
 pub mod sign_in;
+pub mod stand_in;
 pub mod store;
 pub mod telemetry;
 pub mod text;

@@ -19,6 +19,7 @@ mod logs;
 mod oauth;
 mod queries;
 mod schema;
+mod sign_in;
 mod signatures;
 mod starting;
 mod suites;
