@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Administration, check_name, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::id::OrganizationId;
+use crate::id::{OrganizationId, ResourceId};
 use crate::organization::plan::Plan;
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, SeatPolicy, Standing};
@@ -63,7 +63,7 @@ pub fn create(
     };
     let mut batch = Batch::default();
     organizations::insert(&mut batch, &organization, new.seats);
-    let owner = insert_owner(administration, &mut batch, organization.id, new, now)?;
+    let owner = insert_owner(administration, &mut batch, organization.id, new)?;
     administration.audit(&mut batch, organization.id, "organization.created", &json!({"seats": new.seats}));
     Ok(Planned {
         batch,
@@ -77,7 +77,6 @@ fn insert_owner(
     batch: &mut Batch,
     organization: OrganizationId,
     new: &NewOrganization,
-    now: i64,
 ) -> Result<String> {
     let mut body = json!({"userName": new.owner_email, "emails": [{"value": new.owner_email, "type": "work", "primary": true}], "active": true});
     let names = [("givenName", &new.owner_given_name), ("familyName", &new.owner_family_name)];
@@ -96,7 +95,8 @@ fn insert_owner(
     if derived.address_key.is_none() {
         return Err(Error::new(Code::InvalidValue, format!("\"{}\" is not an e-mail address.", new.owner_email)));
     }
-    let (id, text) = (administration.ids.next(), document.to_text());
+    let (id, text): (ResourceId, _) = (administration.ids.next(), document.to_text());
+    let now = id.made_at().0;
     resources::insert(batch, organization, Written { id, kind: Kind::User, now, document: &text, derived: &derived });
     let member = NewMember {
         role: Role::Owner.name(),
