@@ -7,9 +7,8 @@
 //! 0  clock  id  secret  sealing  text  error
 //! 1  scim  organization  jwt
 //! 2  store
-//! 4  audit  membership
 //! 5  provisioning  administration
-//! 6  http  jobs
+//! 6  http
 //! 7  config  telemetry  assembly  demo  cli
 //! ```
 pub mod administration;

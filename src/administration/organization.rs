@@ -138,7 +138,7 @@ pub fn set(
             ));
         }
         let free = seats - usage.used - usage.pending;
-        for found in members::waiting(connection, organization.id, None, free.min(usage.waiting))? {
+        for found in members::waiting(connection, organization.id, free.min(usage.waiting))? {
             users::admit(&administration.provisioning, organization.id, found, &mut batch, &mut ledger)?;
         }
     }

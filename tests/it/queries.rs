@@ -7,6 +7,7 @@ use crate::support::{Server, on_each_database};
 
 on_each_database!(
     filters,
+    an_index_that_finds_many,
     elements_without_a_value,
     what_no_index_answers,
     the_largest_page,
@@ -62,6 +63,35 @@ async fn filters(server: Server) {
     }
 }
 
+async fn an_index_that_finds_many(server: Server) {
+    let create = |number: usize| {
+        let data = json!({"userName": format!("u{number:02}"), "displayName": format!("{:02}", 99 - number)});
+        json!({"method": "POST", "path": "/Users", "bulkId": number.to_string(), "data": data})
+    };
+    let operations: Vec<Value> = (0..40).map(create).collect();
+    assert_eq!(server.post("/Bulk", &json!({"Operations": operations})).await.0, 200);
+    let filter = "filter=userName%20sw%20%22u%22";
+    for (query, first, length, last) in [
+        ("&count=10", "u00", 10, "u09"),
+        ("&count=100", "u00", 40, "u39"),
+        ("&startIndex=31&count=100", "u30", 10, "u39"),
+        ("&sortBy=displayName&count=5", "u39", 5, "u35"),
+        ("&count=0", "", 0, ""),
+        ("%20and%20userName%20lt%20%22u05%22&sortBy=displayName", "u04", 5, "u00"),
+    ] {
+        let (_, page) = server.get(&format!("/Users?{filter}{query}")).await;
+        let total = if query.starts_with('&') { 40 } else { 5 };
+        assert_eq!(
+            (page["totalResults"].as_u64(), page["itemsPerPage"].as_u64()),
+            (Some(total), Some(length)),
+            "{query}"
+        );
+        let found: Vec<&str> =
+            page["Resources"].as_array().unwrap().iter().map(|user| user["userName"].as_str().unwrap()).collect();
+        assert_eq!((*found.first().unwrap_or(&""), *found.last().unwrap_or(&"")), (first, last), "{query}");
+    }
+}
+
 async fn elements_without_a_value(server: Server) {
     let emails = json!([{"type": "work", "display": "Ann at work"}, {"value": "ann@home.example", "type": "home"}]);
     let (status, ann) = server.post("/Users", &json!({"userName": "ann", "emails": emails})).await;
@@ -98,8 +128,13 @@ async fn what_no_index_answers(mut server: Server) {
     server.restart(&[("HEADCOUNT_SCIM_UNINDEXED_LIMIT", "4")]).await;
     assert_eq!(names(&server, "title eq \"boss\"").await, ["ann", "bob"], "all four may be looked at");
     server.post("/Users", &json!({"userName": "dan", "title": "Boss"})).await;
-    for query in ["filter=title%20eq%20%22boss%22", "filter=userName%20ew%20%22n%22", "sortBy=title"] {
-        let (status, refused) = server.get(&format!("/Users?{query}")).await;
+    for query in [
+        "Users?filter=title%20eq%20%22boss%22",
+        "Users?filter=userName%20ew%20%22n%22",
+        "Users?sortBy=title",
+        "?sortBy=userName&startIndex=4&count=2",
+    ] {
+        let (status, refused) = server.get(&format!("/{query}")).await;
         assert_eq!((status.as_u16(), refused["scimType"].as_str()), (400, Some("tooMany")), "{query}");
     }
     let (_, refused) = server.get("/Users?filter=title%20eq%20%22boss%22").await;

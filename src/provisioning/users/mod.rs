@@ -150,7 +150,7 @@ pub fn delete(
         group_members::delete_of(&mut batch, caller.organization, id, Kind::User);
     }
     if ledger.used < 0 {
-        admit_next(connection, service, caller, &usage, id, &mut batch, &mut ledger)?;
+        admit_next(connection, service, caller, &usage, &mut batch, &mut ledger)?;
     }
     organizations::change_usage(&mut batch, caller.organization, &ledger);
     let before = with_memberships(&stored.resource.document, memberships.iter().filter(|m| m.direct).map(|m| m.group));

@@ -79,7 +79,7 @@ pub(super) fn rewrite(
         members::update_member(&mut batch, caller.organization, id, standing.name(), address, waiting_since);
     }
     if ledger.used < 0 {
-        admit_next(connection, service, caller, &usage, resource.id, &mut batch, &mut ledger)?;
+        admit_next(connection, service, caller, &usage, &mut batch, &mut ledger)?;
     }
     organizations::change_usage(&mut batch, caller.organization, &ledger);
     let outcome = Outcome {
@@ -132,14 +132,13 @@ pub(super) fn admit_next(
     service: &Service,
     caller: &Caller,
     usage: &Usage,
-    except: ResourceId,
     batch: &mut Batch,
     ledger: &mut Change,
 ) -> Result<()> {
     if usage.waiting == 0 {
         return Ok(());
     }
-    let Some(found) = members::waiting(connection, caller.organization, Some(except), 1)?.pop() else {
+    let Some(found) = members::waiting(connection, caller.organization, 1)?.pop() else {
         return Ok(());
     };
     admit(service, caller.organization, found, batch, ledger)
