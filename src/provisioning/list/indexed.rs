@@ -136,7 +136,7 @@ fn sorted_rows(
         // Nobody looks through everything for those without a value who are not there.
         if part.unassigned {
             let others = parts.iter().find(|other| !other.unassigned).map(|other| from_part(plan, other));
-            let these = total - others.map_or(Ok(0), |others| count_of(connection, others))?;
+            let these = (total - others.map_or(Ok(0), |others| count_of(connection, others))?).max(0);
             if these <= offset {
                 offset -= these;
                 continue;

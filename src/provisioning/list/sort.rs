@@ -58,7 +58,9 @@ impl Sort {
             (None, "userName", None) => column("r.user_name_key", "", false),
             (None, "displayName", None) => column("r.display_name_key", ", r.id", !target.attribute.required),
             (None, "externalId", None) => column("r.external_id", ", r.id", true),
-            // The order of ids is the order of creation.
+            // The order of ids is that of creation, and forward that of a list without sortBy, in which a
+            // walk goes on behind the last id and counts nothing.
+            (None, "id", None) | (None, "meta", Some("created")) if !query.descending => return None,
             (None, "id", None) | (None, "meta", Some("created")) => column("r.id", "", false),
             (None, "meta", Some("lastModified")) => column("r.updated_at", ", r.id", false),
             _ => None,
