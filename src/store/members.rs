@@ -170,7 +170,7 @@ pub fn waiting(connection: &mut Connection, organization: OrganizationId, limit:
     Ok(rows.into_iter().map(|row| user_from_row(row).1).collect())
 }
 
-/// The member row of a new User.
+/// The member row of a new User. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct NewMember<'a> {
     pub role: &'a str,
