@@ -38,10 +38,13 @@ struct State {
 /// The planner knows nothing of a new database until the server's own housekeeping has looked at it,
 /// which may take a minute. Until then it takes the tables for a page each and walks an organization
 /// where it should look up a key: a first synchronization would slow down with every user.
-const TELL_THE_PLANNER: &str = "DO $$ BEGIN
-    IF (SELECT pg_relation_size(oid) > 4 * 8192 * relpages::bigint FROM pg_class WHERE oid = 'resources'::regclass) THEN
-        ANALYZE resources, members, attribute_values, group_members, organization_usage, organizations;
-    END IF;
+const TELL_THE_PLANNER: &str = "DO $$ DECLARE grown regclass; BEGIN
+    FOR grown IN SELECT oid::regclass FROM pg_class WHERE oid IN
+        ('resources'::regclass, 'members'::regclass, 'attribute_values'::regclass, 'group_members'::regclass)
+        AND pg_relation_size(oid) > 4 * 8192 * relpages::bigint
+    LOOP
+        EXECUTE 'ANALYZE ' || grown;
+    END LOOP;
 END $$";
 
 /// The first job after which it is looked whether the planner has to be told; then after twice as many, and so on.
