@@ -23,7 +23,6 @@ const LARGE: usize = 5_000;
 /// One statement as the database ran it.
 #[derive(Clone, Debug)]
 struct Statement {
-    #[expect(dead_code, reason = "shown when an assertion fails")]
     text: String,
     /// Rows or virtual machine steps, whichever the database counts.
     work: i64,
