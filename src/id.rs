@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::secret::Random;
 
 /// An identifier of a `T`; the marker keeps ids of different things apart at compile time.
@@ -116,6 +116,17 @@ impl<T> fmt::Display for Id<T> {
     }
 }
 
+impl ResourceId {
+    /// When the id was made, to the millisecond: resources are in the order of this time, also when the
+    /// clock has stepped back.
+    #[must_use]
+    pub fn made_at(&self) -> Timestamp {
+        let mut millisecond = [0; 8];
+        millisecond[2..].copy_from_slice(&self.0.as_bytes()[..6]);
+        Timestamp(i64::from_be_bytes(millisecond) * 1_000)
+    }
+}
+
 /// The text is not the 36-character form of a UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAnId;
@@ -183,7 +194,7 @@ impl fmt::Debug for IdGenerator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{ManualClock, Timestamp};
+    use crate::clock::ManualClock;
     use crate::secret::SystemRandom;
 
     #[test]
@@ -193,6 +204,19 @@ mod tests {
         let made: Vec<ResourceId> = (0..10_000).map(|_| ids.next()).collect();
         assert!(made.windows(2).all(|pair| pair[0] < pair[1]));
         assert!(made.iter().all(|id| id.0.get_version_num() == 7));
+    }
+
+    #[test]
+    fn an_id_tells_when_it_was_made_and_never_goes_back() {
+        let clock = ManualClock::at(Timestamp(1_700_000_000_123_456));
+        let ids = IdGenerator::new(clock.clone(), Arc::new(SystemRandom::default()));
+        let made_at = || {
+            let id: ResourceId = ids.next();
+            id.made_at()
+        };
+        assert_eq!(made_at(), Timestamp(1_700_000_000_123_000));
+        clock.advance_seconds(-60);
+        assert_eq!(made_at(), Timestamp(1_700_000_000_123_000));
     }
 
     #[test]

@@ -138,7 +138,7 @@ pub fn key_of<'k>(keys: &'k JwkSet, kid: Option<&str>) -> Option<&'k Jwk> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// The example key of RFC 7515 appendix A.3.
@@ -147,8 +147,8 @@ mod tests {
     /// Its ES256 signature.
     const ES256: &str = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
     /// A key made for this test; OpenSSL signed by it.
-    const RSA: &str = r#"{"kty":"RSA","n":"3nN7tTVo166erKWHsVarE3KaJ-B9A6sYDbQYF0u02PVXfl0uqZ4ZBcZiHntLhNDt7N0PO01HKAufcUkHaWf9aGHg-rI76gVJCH_Qs0y0GU6AeWXTSdil1F4y-z-GrsExMWm_8wncxNPXC8DsqSLoTfErYsGcahzLKbAr0BYAJOOneGJCJ8lG7eG7eurdOJ3L812187iVMfHM1SFqW153pfeu0y-0-3vYwFoVKOzA3kY3KOSvAe2F2-8GStu_VJ1A858fQwRyAVk5BCHP1ZyBHywKa68wgTSYxQchi3lwICcZ-zLLrKqwkq4Ej7jOJYfwVM9ozZ22uGGiwkRU38MCvQ","e":"AQAB"}"#;
-    const RS256: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ0ZXN0In0.QzbeU3XpttRLkmXl5fEAeHPkJ91H7NqzDX7Q-KTfVFBwDPEJlLVO-_-uJhVHYy7Hn0tNKslfAGkMlUMcGVP6kP4AE5cJVW2liKxVspk1FC-rSa-0f1igxOxz_PNHxqosZY_Ts_ykt2CWshU2X_yOMwe54CbGMX2R4aDHTex-oy0FvV1zrgWKNtLlI5cvkvEOkmh7nND7srHKM815urQdkoLW9YsQ4q6bxMH4RrK6naMgftH0dMqyBunMZ00FG7UheiWqdqBeUKJ8OQSnPd7sX9VR6OAgpdrS-ZdJm8RksRtVwHIYAtcGUTwGTR5hfFchoiYbdk5dbORppKG4yCQdqg";
+    pub(crate) const RSA: &str = r#"{"kty":"RSA","n":"3nN7tTVo166erKWHsVarE3KaJ-B9A6sYDbQYF0u02PVXfl0uqZ4ZBcZiHntLhNDt7N0PO01HKAufcUkHaWf9aGHg-rI76gVJCH_Qs0y0GU6AeWXTSdil1F4y-z-GrsExMWm_8wncxNPXC8DsqSLoTfErYsGcahzLKbAr0BYAJOOneGJCJ8lG7eG7eurdOJ3L812187iVMfHM1SFqW153pfeu0y-0-3vYwFoVKOzA3kY3KOSvAe2F2-8GStu_VJ1A858fQwRyAVk5BCHP1ZyBHywKa68wgTSYxQchi3lwICcZ-zLLrKqwkq4Ej7jOJYfwVM9ozZ22uGGiwkRU38MCvQ","e":"AQAB"}"#;
+    pub(crate) const RS256: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ0ZXN0In0.QzbeU3XpttRLkmXl5fEAeHPkJ91H7NqzDX7Q-KTfVFBwDPEJlLVO-_-uJhVHYy7Hn0tNKslfAGkMlUMcGVP6kP4AE5cJVW2liKxVspk1FC-rSa-0f1igxOxz_PNHxqosZY_Ts_ykt2CWshU2X_yOMwe54CbGMX2R4aDHTex-oy0FvV1zrgWKNtLlI5cvkvEOkmh7nND7srHKM815urQdkoLW9YsQ4q6bxMH4RrK6naMgftH0dMqyBunMZ00FG7UheiWqdqBeUKJ8OQSnPd7sX9VR6OAgpdrS-ZdJm8RksRtVwHIYAtcGUTwGTR5hfFchoiYbdk5dbORppKG4yCQdqg";
     const PS256: &str = "eyJhbGciOiJQUzI1NiJ9.eyJzdWIiOiJ0ZXN0In0.OpsjhcJBjzRPMGZBYKawYCzazioSyBxozmZb6oCkItCO6CFXG1BUk-Y6U3yJTnLk71Pe2ot2qWWeDZVLm0O7VheMcXoB4qWRVWr4e2bgzy5E8VmPQCFM5VH4yiwrghFclXPGiV6nDfsjJpOpqFIphuXv6HSv1UiL8td84W9fXLd8_E0KlTPpdFbLZYtfOJ6DI0JkOnUoI5hLV5RWbwMSx1vTeU31nTtwB5G43QaLAZj9DgybcbRIYJbq3SNtueaiQ1ftkoCiD4UgBxtqDoEGWQzzq5b8GLszKciiV1qfWsyXqypX2JH_1Ewcqy-fbhy7FTSbPq5M5knK0TGRfAqhPQ";
 
     #[test]

@@ -65,7 +65,7 @@ pub fn create(
     };
     let mut batch = Batch::default();
     organizations::insert(&mut batch, &organization, new.seats);
-    let owner = insert_owner(administration, &mut batch, organization.id, new, now)?;
+    let owner = insert_owner(administration, &mut batch, organization.id, new)?;
     administration.audit(&mut batch, organization.id, "organization.created", &json!({"seats": new.seats}));
     Ok(Planned {
         batch,
@@ -79,7 +79,6 @@ fn insert_owner(
     batch: &mut Batch,
     organization: OrganizationId,
     new: &NewOrganization,
-    now: i64,
 ) -> Result<String> {
     let owner = Newcomer {
         address: &new.owner_email,
@@ -98,7 +97,7 @@ fn insert_owner(
         return Err(Error::new(Code::InvalidValue, format!("\"{}\" is not an e-mail address.", new.owner_email)));
     }
     let id = administration.ids.next();
-    owner.insert(batch, organization, id, (&document, &derived), now);
+    owner.insert(batch, organization, id, (&document, &derived));
     Ok(id.to_string())
 }
 
@@ -129,7 +128,7 @@ pub fn set(
             ));
         }
         let free = seats - usage.used - usage.pending;
-        for found in members::waiting(connection, organization.id, None, free.min(usage.waiting))? {
+        for found in members::waiting(connection, organization.id, free.min(usage.waiting))? {
             users::admit(&administration.provisioning, organization.id, found, &mut batch, &mut ledger)?;
         }
     }

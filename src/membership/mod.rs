@@ -64,8 +64,8 @@ impl Newcomer<'_> {
         organization: OrganizationId,
         id: ResourceId,
         (document, derived): (&Document, &Derived),
-        now: i64,
     ) {
+        let now = id.made_at().0;
         let text = document.to_text();
         resources::insert(batch, organization, Written { id, kind: Kind::User, now, document: &text, derived });
         let member = NewMember {

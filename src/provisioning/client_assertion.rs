@@ -111,3 +111,21 @@ fn check(claims: &Claims, client: &str, now: Timestamp) -> Result<Verified> {
 fn seconds(date: f64) -> i64 {
     (date * 1_000_000.0) as i64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jwt::tests::{RS256, RSA};
+
+    #[test]
+    fn a_key_is_used_by_its_own_algorithm_only() {
+        jwt::install();
+        let audience = Audience { issuer: "issuer".into(), token_endpoint: "endpoint".into() };
+        let refusal = |algorithm: &str| {
+            let key = RSA.replacen('{', &format!("{{\"alg\":\"{algorithm}\","), 1);
+            verify(RS256, &format!("{{\"keys\":[{key}]}}"), "test", &audience, Timestamp(0)).unwrap_err().detail
+        };
+        assert_eq!(refusal("PS256"), refused().detail);
+        assert_ne!(refusal("RS256"), refused().detail, "its signature is right, only claims are missing");
+    }
+}

@@ -199,7 +199,7 @@ impl<'a> Visit<'a> {
         let user_type = self.service.registry.resource_type(Kind::User);
         let (document, derived) = newcomer.document(&self.service.storage, user_type)?;
         let id = self.service.ids.next();
-        newcomer.insert(&mut self.batch, organization, id, (&document, &derived), self.now.0);
+        newcomer.insert(&mut self.batch, organization, id, (&document, &derived));
         let mut change = Change::default();
         change.moves(role, None, Some(Standing::Active));
         organizations::change_usage(&mut self.batch, organization, &change);

@@ -257,20 +257,12 @@ pub fn remember_removed(
     );
 }
 
-/// The Users that have waited longest for a seat, but for one that is being changed.
+/// The Users that have waited longest for a seat.
 ///
 /// # Errors
 /// The database's.
-pub fn waiting(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    except: Option<ResourceId>,
-    limit: i64,
-) -> Result<Vec<User>> {
+pub fn waiting(connection: &mut Connection, organization: OrganizationId, limit: i64) -> Result<Vec<User>> {
     let mut first = Sql::new("w.waiting_since IS NOT NULL");
-    if let Some(except) = except {
-        first.push(" AND w.id <> ").push_bind(except);
-    }
     first.push(" ORDER BY w.waiting_since, w.id LIMIT ").push_bind(limit.max(0));
     let mut condition = by_member(organization, first);
     condition.push(" ORDER BY m.waiting_since, m.id");
@@ -279,7 +271,7 @@ pub fn waiting(
     Ok(rows.into_iter().map(|row| user_from_row(row).1).collect())
 }
 
-/// The member row of a new User.
+/// The member row of a new User. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct NewMember<'a> {
     pub role: &'a str,

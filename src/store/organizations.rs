@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::id::OrganizationId;
 use crate::organization::seats::{Change, Usage};
 
-/// A row of `organizations`.
+/// A row of `organizations`. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Debug)]
 pub struct Organization {
     pub id: OrganizationId,

@@ -31,7 +31,24 @@ struct State {
     epoch: AtomicU64,
     /// The last attempt to connect failed, so the next one is not waited for as long.
     away: AtomicBool,
+    /// Jobs that ran.
+    jobs: AtomicU64,
 }
+
+/// The planner knows nothing of a new database until the server's own housekeeping has looked at it,
+/// which may take a minute. Until then it takes the tables for a page each and walks an organization
+/// where it should look up a key: a first synchronization would slow down with every user.
+const TELL_THE_PLANNER: &str = "DO $$ DECLARE grown regclass; BEGIN
+    FOR grown IN SELECT oid::regclass FROM pg_class WHERE oid IN
+        ('resources'::regclass, 'members'::regclass, 'attribute_values'::regclass, 'group_members'::regclass)
+        AND pg_relation_size(oid) > 4 * 8192 * relpages::bigint
+    LOOP
+        EXECUTE 'ANALYZE ' || grown;
+    END LOOP;
+END $$";
+
+/// The first job after which it is looked whether the planner has to be told; then after twice as many, and so on.
+const FIRST_LOOK: u64 = 8;
 
 /// How long a request waits for a connection while the database is known to be away: the pool goes
 /// on trying behind it, and a thread that waits for nothing serves nobody.
@@ -106,6 +123,24 @@ impl PostgresPool {
         })
         .await
         .map_err(Error::internal)?
+        .inspect(|_| self.count())
+    }
+
+    /// Counts a job, and now and then has the planner told how the tables have grown; nobody waits for it.
+    fn count(&self) {
+        let jobs = self.state.jobs.fetch_add(1, Ordering::Relaxed) + 1;
+        if jobs < FIRST_LOOK || !jobs.is_power_of_two() {
+            return;
+        }
+        let pool = self.pool.clone();
+        tokio::task::spawn_blocking(move || {
+            let Ok(mut pooled) = pool.get() else { return };
+            let Connection::Postgres(postgres) = &mut pooled.connection else { return };
+            if let Err(error) = postgres.batch_execute(TELL_THE_PLANNER) {
+                tracing::warn!(error = %error, "the planner was not told how the tables have grown");
+                pooled.broken = true;
+            }
+        });
     }
 }
 

@@ -19,7 +19,7 @@ pub enum Authentication {
     Keys(String),
 }
 
-/// A client as it is listed.
+/// A client as it is listed. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub id: ClientId,

@@ -4,7 +4,7 @@ use super::batch::Batch;
 use super::sql::Sql;
 use crate::id::{EventId, OrganizationId, ResourceId, TokenId};
 
-/// One operation an identity provider asked for and what came of it.
+/// One operation an identity provider asked for and what came of it. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
     pub id: EventId,
@@ -48,7 +48,7 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, entry: &Entry<'_>
     );
 }
 
-/// An audit event: who did what to what.
+/// An audit event: who did what to what. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Debug)]
 pub struct Event<'a> {
     pub id: EventId,

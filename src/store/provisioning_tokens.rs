@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::id::{ClientId, OrganizationId, TokenId};
 use crate::secret::SecretHash;
 
-/// A token and what has to be known of its organization before anything else.
+/// A token and what has to be known of its organization before anything else. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Debug)]
 pub struct Credential {
     pub organization: OrganizationId,
@@ -61,7 +61,7 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Cred
     }))
 }
 
-/// A token as it is listed.
+/// A token as it is listed. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Debug)]
 pub struct Listed {
     pub id: TokenId,
@@ -119,7 +119,7 @@ pub fn insert(
     );
 }
 
-/// An access token that a client gets.
+/// An access token that a client gets. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Debug)]
 pub struct AccessToken<'a> {
     pub id: TokenId,

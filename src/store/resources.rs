@@ -11,7 +11,7 @@ use crate::id::{OrganizationId, ResourceId};
 use crate::scim::index::{Derived, Element};
 use crate::scim::registry::Kind;
 
-/// A stored resource.
+/// A stored resource. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Debug)]
 pub struct Resource {
     pub id: ResourceId,
@@ -134,7 +134,7 @@ pub fn is_display_name_taken(
     Ok(ids.into_iter().any(|id| Some(id) != except))
 }
 
-/// What is written of a resource.
+/// What is written of a resource. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Written<'a> {
     pub id: ResourceId,

@@ -1,5 +1,7 @@
 //! Members who were there before, seats, the waitlist, the owner who stays.
 
+use diesel::sql_types::BigInt;
+use headcount::store::sql::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -35,8 +37,15 @@ async fn restore(server: Server) {
     let (status, another) = server.post("/Users", &ann).await;
     assert_eq!(status, 201, "an externalId is not unique, and who is active is not restored: {another}");
     assert_ne!(another["id"], first["id"]);
-    server.send(Method::DELETE, &format!("/Users/{}", another["id"].as_str().unwrap()), None).await;
+    let other_path = format!("/Users/{}", another["id"].as_str().unwrap());
     server.patch(&path, activate(false)).await;
+    server.patch(&other_path, activate(false)).await;
+    ann["userName"] = "ann.third".into();
+    let (_, third) = server.post("/Users", &ann).await;
+    assert!(![&first["id"], &another["id"]].contains(&&third["id"]), "of two it cannot be told who is meant: {third}");
+    for path in [other_path, format!("/Users/{}", third["id"].as_str().unwrap())] {
+        assert_eq!(server.send(Method::DELETE, &path, None).await.0, 204);
+    }
     let (status, again) = server.post("/Users", &ann).await;
     assert_eq!(status, 201, "{again}");
     assert_eq!((&again["id"], &again["active"]), (&first["id"], &json!(true)));
@@ -151,4 +160,8 @@ async fn the_owner_stays(server: Server) {
     );
     assert_eq!(server.post("/Users", &json!({"userName": "olga@acme.example", "active": false})).await.0, 409);
     assert_eq!(server.get(&path).await.1["active"], true);
+    // A refusal is in the provisioning log; the audit trail tells of what was done.
+    let count = |sql: &'static str| Sql::new(sql).first::<BigInt, i64>(&mut server.database()).unwrap();
+    assert_eq!(count("SELECT count(*) FROM provisioning_log WHERE status = 409"), Some(4));
+    assert_eq!(count("SELECT count(*) FROM audit_events WHERE actor = 'provisioning'"), Some(0));
 }

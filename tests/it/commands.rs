@@ -149,6 +149,18 @@ async fn schemas(server: Server) {
     let again = ["schema", "add", "--organization", "acme", "--file", path, "--required", "--json"];
     assert_eq!(answer(&server, &again)["required"], true);
     answer(&server, &["schema", "remove", "--organization", "acme", "--schema", URN, "--json"]);
+    for (id, name, why) in [
+        ("badge", "number", "is not a URN"),
+        ("urn:a b", "number", "is not a URN"),
+        (URN, "1st", "is not an attribute name"),
+        (URN, "a.b", "is not an attribute name"),
+        (URN, "", "is not an attribute name"),
+    ] {
+        std::fs::write(&file, json!({"id": id, "attributes": [{"name": name}]}).to_string()).unwrap();
+        assert!(refusal(&server.run(&add)).contains(why), "{id} {name}");
+    }
+    std::fs::write(&file, json!({"id": URN, "attributes": []}).to_string()).unwrap();
+    assert!(refusal(&server.run(&add)).contains("has no attributes"));
     std::fs::write(&file, "{").unwrap();
     let output = server.run(&add);
     assert_eq!(output.status.code(), Some(1));
@@ -212,15 +224,23 @@ async fn domains(server: Server) {
         serde_json::from_slice(&add("acme.example", &["--verified", "--role", "write"]).stdout).unwrap();
     assert_eq!((&verified["state"], &verified["role"]), (&json!("verified"), &json!("write")));
     assert!(refusal(&add("acme.example", &[])).contains("associated already"));
-    assert!(refusal(&add("no domain", &[])).contains("is not a domain name"));
+    for none in ["no domain", "localhost", "", "a@b.example"] {
+        assert!(refusal(&add(none, &[])).contains("is not a domain name"), "{none}");
+    }
     assert!(refusal(&add("b.example", &["--role", "owner"])).contains("read or write"));
 }
 
 async fn maintenance(server: Server) {
     let ann = server.user("ann").await;
     assert_eq!(answer(&server, &["migrate", "--json"]), json!({"applied": []}), "serve has migrated already");
+    for spoil in ["DELETE FROM attribute_values", "UPDATE resources SET user_name_key = 'spoilt' || user_name_key"] {
+        assert!(Sql::new(spoil).execute(&mut server.database()).unwrap() > 0);
+    }
+    assert!(server.find("/Users", "emails.value eq \"ann@acme.example\"").await.is_empty());
     assert_eq!(answer(&server, &["--json", "reindex"]), json!({"reindexed": 2}));
-    assert_eq!(server.find("/Users", "emails.value eq \"ANN@acme.example\"").await[0]["id"], ann);
+    for filter in ["emails.value eq \"ANN@acme.example\"", "userName eq \"ann@acme.example\""] {
+        assert_eq!(server.find("/Users", filter).await[0]["id"], ann, "{filter}");
+    }
     let healthy = server.run(&["healthcheck", "--listen", &server.listen, "--json"]);
     assert_eq!(serde_json::from_slice::<Value>(&healthy.stdout).unwrap(), json!({"status": "healthy"}));
 }

@@ -46,6 +46,8 @@ async fn members(server: Server) {
     let version = server.get(&path).await.1["meta"]["version"].clone();
     server.patch(&path, json!([{"op": "add", "path": "members", "value": [{"value": ann}]}])).await;
     assert_eq!(server.get(&path).await.1["meta"]["version"], version, "adding a member again changes nothing");
+    server.patch(&path, json!([{"op": "remove", "path": format!("members[value eq \"{bob}\"]")}])).await;
+    assert_eq!(server.get(&path).await.1["meta"]["version"], version, "nor does removing who is no member");
     assert_eq!(server.get(&format!("{path}?excludedAttributes=members")).await.1["members"], Value::Null);
     assert_eq!(server.find("/Groups", &format!("members.value eq \"{ann}\"")).await.len(), 1);
     assert_eq!(server.send(Method::DELETE, &format!("/Users/{ann}"), None).await.0, 204);

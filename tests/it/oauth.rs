@@ -242,7 +242,11 @@ async fn assertions(server: Server) {
         let (status, body) = answer(asserting(&server, assertion)).await;
         assert_eq!((status.as_u16(), &body["error"]), (401, &json!("invalid_client")), "case {position}: {body}");
     }
-    // Who is named beside the assertion must be who signed it.
+    // Who is named beside the assertion must be who it is of, and who signed it.
+    let form = asserting(&server, &changed("sub", json!("somebody"))).build().unwrap();
+    let body = format!("{}&client_id={client}", std::str::from_utf8(form.body().unwrap().as_bytes().unwrap()).unwrap());
+    let (_, refused) = answer(request(&server, &[]).body(body)).await;
+    assert!(refused["error_description"].as_str().unwrap().contains("The sub of"), "{refused}");
     let other = create_with_keys(&server, &Signer::new(9).keys());
     let form = asserting(&server, &changed("jti", json!("five"))).build().unwrap();
     let body = format!("{}&client_id={other}", std::str::from_utf8(form.body().unwrap().as_bytes().unwrap()).unwrap());
@@ -283,6 +287,14 @@ async fn expiry(server: Server) {
 async fn revocation(server: Server) {
     let client = create(&server, &[]);
     let first = granted(answer(with_secret(&server, &client)).await);
+    let set_state = |state: &str| {
+        let set = Sql::new("UPDATE organizations SET state = ?").bind(state);
+        assert_eq!(set.execute(&mut server.database()).unwrap(), 1);
+    };
+    set_state("pending_checkout");
+    let (status, body) = answer(with_secret(&server, &client)).await;
+    assert_eq!((status.as_u16(), &body["error"]), (400, &json!("unauthorized_client")), "{body}");
+    set_state("active");
     let (url, binary) = (server.url.clone(), crate::support::headcount());
     let revoke = tokio::task::spawn_blocking(move || {
         let mut binary = binary;

@@ -5,7 +5,17 @@ use serde_json::{Value, json};
 
 use crate::support::{Server, on_each_database};
 
-on_each_database!(filters, elements_without_a_value, what_no_index_answers, the_largest_page, walks, projections);
+on_each_database!(
+    filters,
+    an_index_that_finds_many,
+    elements_without_a_value,
+    what_no_index_answers,
+    the_largest_page,
+    walks,
+    orders,
+    orders_of_many,
+    projections
+);
 
 async fn names(server: &Server, filter: &str) -> Vec<String> {
     let mut names: Vec<String> =
@@ -53,6 +63,35 @@ async fn filters(server: Server) {
     }
 }
 
+async fn an_index_that_finds_many(server: Server) {
+    let create = |number: usize| {
+        let data = json!({"userName": format!("u{number:02}"), "displayName": format!("{:02}", 99 - number)});
+        json!({"method": "POST", "path": "/Users", "bulkId": number.to_string(), "data": data})
+    };
+    let operations: Vec<Value> = (0..40).map(create).collect();
+    assert_eq!(server.post("/Bulk", &json!({"Operations": operations})).await.0, 200);
+    let filter = "filter=userName%20sw%20%22u%22";
+    for (query, first, length, last) in [
+        ("&count=10", "u00", 10, "u09"),
+        ("&count=100", "u00", 40, "u39"),
+        ("&startIndex=31&count=100", "u30", 10, "u39"),
+        ("&sortBy=displayName&count=5", "u39", 5, "u35"),
+        ("&count=0", "", 0, ""),
+        ("%20and%20userName%20lt%20%22u05%22&sortBy=displayName", "u04", 5, "u00"),
+    ] {
+        let (_, page) = server.get(&format!("/Users?{filter}{query}")).await;
+        let total = if query.starts_with('&') { 40 } else { 5 };
+        assert_eq!(
+            (page["totalResults"].as_u64(), page["itemsPerPage"].as_u64()),
+            (Some(total), Some(length)),
+            "{query}"
+        );
+        let found: Vec<&str> =
+            page["Resources"].as_array().unwrap().iter().map(|user| user["userName"].as_str().unwrap()).collect();
+        assert_eq!((*found.first().unwrap_or(&""), *found.last().unwrap_or(&"")), (first, last), "{query}");
+    }
+}
+
 async fn elements_without_a_value(server: Server) {
     let emails = json!([{"type": "work", "display": "Ann at work"}, {"value": "ann@home.example", "type": "home"}]);
     let (status, ann) = server.post("/Users", &json!({"userName": "ann", "emails": emails})).await;
@@ -89,8 +128,13 @@ async fn what_no_index_answers(mut server: Server) {
     server.restart(&[("HEADCOUNT_SCIM_UNINDEXED_LIMIT", "4")]).await;
     assert_eq!(names(&server, "title eq \"boss\"").await, ["ann", "bob"], "all four may be looked at");
     server.post("/Users", &json!({"userName": "dan", "title": "Boss"})).await;
-    for query in ["filter=title%20eq%20%22boss%22", "filter=userName%20ew%20%22n%22", "sortBy=title"] {
-        let (status, refused) = server.get(&format!("/Users?{query}")).await;
+    for query in [
+        "Users?filter=title%20eq%20%22boss%22",
+        "Users?filter=userName%20ew%20%22n%22",
+        "Users?sortBy=title",
+        "?sortBy=userName&startIndex=4&count=2",
+    ] {
+        let (status, refused) = server.get(&format!("/{query}")).await;
         assert_eq!((status.as_u16(), refused["scimType"].as_str()), (400, Some("tooMany")), "{query}");
     }
     let (_, refused) = server.get("/Users?filter=title%20eq%20%22boss%22").await;
@@ -141,6 +185,70 @@ async fn walks(server: Server) {
     assert_eq!(sorted["Resources"][0]["userName"], "u24@acme.example");
     let (_, sorted) = server.get("/Users?sortBy=name.givenName&count=1&startIndex=2").await;
     assert_eq!(sorted["Resources"][0]["name"]["givenName"], "u03");
+}
+
+/// Pages begin and end anywhere, also where those without a value begin (RFC 7644 §3.4.2.3).
+async fn orders(server: Server) {
+    for (name, external_id, display_name) in [
+        ("f", Some("2"), None),
+        ("e", None, Some("Eve")),
+        ("d", Some("1"), Some("dan")),
+        ("c", None, Some("Cid")),
+        ("b", Some("2"), None),
+        ("a", None, Some("dan")),
+    ] {
+        let user = json!({"userName": name, "externalId": external_id, "displayName": display_name});
+        assert_eq!(server.post("/Users", &user).await.0, 201);
+    }
+    let ask = async |query: &str| {
+        let (status, page) = server.get(&format!("/Users?{query}")).await;
+        assert_eq!(status, 200, "{query}: {page}");
+        assert!(page["totalResults"].as_i64() >= Some(6), "{query}: {page}");
+        let users = page["Resources"].as_array().unwrap();
+        users.iter().map(|user| user["userName"].as_str().unwrap()[..1].to_owned()).collect::<String>()
+    };
+    // The owner was there first, without externalId and displayName.
+    for (sort_by, ascending) in [
+        ("userName", "abcdefo"),
+        ("externalId", "dfboeca"),
+        ("displayName", "cdaeofb"),
+        ("id", "ofedcba"),
+        ("meta.created", "ofedcba"),
+        ("meta.lastModified", "ofedcba"),
+    ] {
+        let descending: String = ascending.chars().rev().collect();
+        for (order, expected) in [("ascending", ascending), ("descending", &descending)] {
+            for filter in ["", "&filter=userName%20pr"] {
+                let query = format!("sortBy={sort_by}&sortOrder={order}{filter}");
+                assert_eq!(ask(&query).await, expected, "{query}");
+                for (start, count) in (0..=7).flat_map(|start| (1..=4).map(move |count| (start, count))) {
+                    let page = ask(&format!("{query}&startIndex={}&count={count}", start + 1)).await;
+                    assert_eq!(page, expected[start..(start + count).min(7).max(start)], "{query} {start} {count}");
+                }
+            }
+        }
+    }
+    let sorted =
+        ask("sortBy=displayName&sortOrder=descending&filter=userName%20sw%20%22%22%20and%20active%20eq%20true").await;
+    assert_eq!(sorted, "bfoeadc");
+}
+
+/// What no index orders is sorted only while it is little, and the client learns why.
+async fn orders_of_many(mut server: Server) {
+    for name in ["ann", "bob", "cid", "dan"] {
+        server.user(name).await;
+    }
+    server.restart(&[("HEADCOUNT_SCIM_UNINDEXED_LIMIT", "4")]).await;
+    for query in ["sortBy=title", "sortBy=name.formatted&filter=active%20eq%20true", "sortBy=title&cursor="] {
+        let (status, refused) = server.get(&format!("/Users?{query}")).await;
+        assert_eq!((status.as_u16(), refused["scimType"].as_str()), (400, Some("tooMany")), "{query}: {refused}");
+        let detail = refused["detail"].as_str().unwrap();
+        let attribute = query.split(['=', '&']).nth(1).unwrap();
+        assert!(detail.contains(&format!("\"{attribute}\"")) && detail.contains("Sort by userName"), "{detail}");
+    }
+    for query in ["sortBy=title&filter=userName%20sw%20%22a%22", "sortBy=userName", "sortBy=meta.lastModified"] {
+        assert_eq!(server.get(&format!("/Users?{query}")).await.0, 200, "{query}");
+    }
 }
 
 async fn projections(server: Server) {

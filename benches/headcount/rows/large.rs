@@ -10,7 +10,7 @@ use super::{Bed, FOR_A_SLICE, seed};
 const GROUP: &str = r#"{"displayName":"Everybody"}"#;
 
 pub fn rows(bed: Bed<'_>) {
-    if !bed.settings.wants("large") {
+    if !bed.settings.wants(&bed.name("large")) {
         return;
     }
     let users = bed.settings.users;

@@ -93,12 +93,12 @@ fn deactivations(bed: &Bed<'_>, ids: &[String]) {
 
 /// The row locks of one ledger are not in the way of another organization's.
 fn many_organizations(bed: &Bed<'_>) {
+    let made = Cell::new(3_000_000);
     for connections in [8, 32] {
         let name = bed.name(&format!("POST User, 32 organizations, {connections} connections"));
         if bed.is_sqlite() || !bed.settings.wants(&name) {
             continue;
         }
-        let made = Cell::new(3_000_000);
         let ours = || {
             let first = made.get();
             let request = |n: usize| bed.server.request(n % 32, "POST", "/Users", Some(&fresh_user(first + n)));

@@ -38,8 +38,8 @@ pub fn create(
 ) -> Result<Planned<Shown>> {
     let accepted = Document::from_request(body, group_type(caller))?;
     let derived = service.storage.derive(&accepted.document, Kind::Group)?;
-    let now = service.clock.now().to_millisecond().0;
     let id: ResourceId = service.ids.next();
+    let now = id.made_at().0;
     let text = accepted.document.to_text();
     let members = known(connection, caller.organization, accepted.members.as_deref().unwrap_or_default())?;
     let mut batch = Batch::default();

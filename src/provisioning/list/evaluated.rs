@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::relations::add_all_relations;
 use super::sort::{SortKey, order, sort_key};
-use super::{Found, Plan, bare};
+use super::{Found, Plan, bare, indexed};
 use crate::error::{Code, Error, Result};
 use crate::provisioning::answer::Shown;
 use crate::provisioning::cursor::Position;
@@ -42,6 +42,9 @@ pub(super) fn page(connection: &mut Connection, service: &Service, caller: &Call
 
 /// What the database cannot rule out.
 fn candidates(connection: &mut Connection, limit: i64, plan: &Plan<'_>) -> Result<Vec<ResourceRow>> {
+    if plan.filter.is_none() && indexed::total(connection, plan)? > limit {
+        return Err(too_many(plan, limit));
+    }
     let mut sql = Sql::new("SELECT ");
     sql.push(COLUMNS)
         .append(filter_sql::from_where(plan.place, plan.predicate.sql.as_ref()))
@@ -83,12 +86,18 @@ fn matches(
 }
 
 fn too_many(plan: &Plan<'_>, limit: i64) -> Error {
-    let what = plan
-        .filter
-        .as_ref()
-        .map(ToString::to_string)
-        .or_else(|| plan.sort.as_ref().map(|sort| sort.path.clone()))
-        .unwrap_or_default();
+    // What the database filters is in the way only by its order.
+    if let Some(sort) = plan.sort.as_ref().filter(|sort| plan.predicate.exact && !sort.is_indexed()) {
+        return Error::new(
+            Code::TooMany,
+            format!(
+                "No index has the order of \"{}\", and more than {limit} resources would have to be sorted. \
+                 Sort by userName, displayName, externalId, id, meta.created or meta.lastModified, or filter for fewer.",
+                sort.path
+            ),
+        );
+    }
+    let what = plan.filter.as_ref().map(ToString::to_string).unwrap_or_default();
     Error::new(
         Code::TooMany,
         format!(

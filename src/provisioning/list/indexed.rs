@@ -2,7 +2,7 @@
 
 use diesel::sql_types::BigInt;
 
-use super::sort::order_by;
+use super::sort::{Part, order_by};
 use super::walks::Walk;
 use super::{Found, Plan};
 use crate::error::Result;
@@ -43,7 +43,8 @@ pub(super) fn page(connection: &mut Connection, service: &Service, caller: &Call
     };
     // One row more tells whether a cursor's page is the last (RFC 9865 §2: it has no nextCursor).
     let ahead = i64::from(position.is_some());
-    let mut resources = if count == 0 { Vec::new() } else { rows(connection, plan, after, offset, count + ahead)? };
+    let mut resources =
+        if count == 0 { Vec::new() } else { rows(connection, plan, total, after, offset, count + ahead)? };
     let full = i64::try_from(resources.len()).unwrap_or(0) == count + ahead && count > 0;
     resources.truncate(usize::try_from(count).unwrap_or(0));
     let last = resources.last().map(|resource| resource.id);
@@ -85,7 +86,7 @@ fn handful(connection: &mut Connection, plan: &Plan<'_>) -> Result<Option<Found>
 }
 
 /// `totalResults`: how many resources the filter finds.
-fn total(connection: &mut Connection, plan: &Plan<'_>) -> Result<i64> {
+pub(super) fn total(connection: &mut Connection, plan: &Plan<'_>) -> Result<i64> {
     if plan.filter.is_none() {
         // Counted in the transaction of each change, not here.
         let usage = organizations::usage(connection, plan.place.organization)?;
@@ -94,44 +95,107 @@ fn total(connection: &mut Connection, plan: &Plan<'_>) -> Result<i64> {
             Kind::Group => usage.groups,
         });
     }
-    let mut sql = Sql::new("SELECT count(*)");
-    sql.append(filter_sql::from_where(plan.place, plan.predicate.sql.as_ref()));
-    Ok(sql.first::<BigInt, i64>(connection).map_err(database_error)?.unwrap_or(0))
+    count_of(connection, filter_sql::from_where(plan.place, plan.predicate.sql.as_ref()))
 }
 
-/// The rows of a page; with an offset the ids come from the covering index first.
+/// The rows of a page.
 fn rows(
     connection: &mut Connection,
     plan: &Plan<'_>,
+    total: i64,
     after: Option<ResourceId>,
     offset: i64,
     count: i64,
 ) -> Result<Vec<Resource>> {
-    let order = order_by(plan.sort.as_ref());
     let mut from = filter_sql::from_where(plan.place, plan.predicate.sql.as_ref());
-    if let Some(after) = after {
-        from.push(" AND r.id > ").push_bind(after);
+    match &plan.sort {
+        // What a filter's own index finds is sorted; else an index of the order is walked.
+        Some(sort) if !plan.predicate.narrow => sorted_rows(connection, plan, &sort.parts(), total, offset, count),
+        sort => {
+            if let Some(after) = after {
+                from.push(" AND r.id > ").push_bind(after);
+            }
+            rows_of(connection, plan, from, &order_by(sort.as_ref()), offset, count)
+        }
     }
+}
+
+/// The rows of a page from the parts of an order.
+fn sorted_rows(
+    connection: &mut Connection,
+    plan: &Plan<'_>,
+    parts: &[Part],
+    total: i64,
+    mut offset: i64,
+    count: i64,
+) -> Result<Vec<Resource>> {
+    let mut found: Vec<Resource> = Vec::new();
+    for (position, part) in parts.iter().enumerate() {
+        let mut room = count - length(&found);
+        let from = from_part(plan, part);
+        // Nobody looks through everything for those without a value who are not there.
+        if part.unassigned {
+            let others = parts.iter().find(|other| !other.unassigned).map(|other| from_part(plan, other));
+            let these = (total - others.map_or(Ok(0), |others| count_of(connection, others))?).max(0);
+            if these <= offset {
+                offset -= these;
+                continue;
+            }
+            room = room.min(these - offset);
+        }
+        let rows = rows_of(connection, plan, from.clone(), &part.order, offset, room)?;
+        let is_last = position + 1 == parts.len();
+        if !is_last {
+            // The page goes on in the next part, or begins there.
+            let nothing = rows.is_empty() && offset > 0;
+            offset = if nothing { (offset - count_of(connection, from)?).max(0) } else { 0 };
+        }
+        found.extend(rows);
+        if length(&found) >= count {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn from_part(plan: &Plan<'_>, part: &Part) -> Sql {
+    let mut from = filter_sql::from_where(plan.place, plan.predicate.sql.as_ref());
+    from.push(" AND ").push(&part.condition);
+    from
+}
+
+fn count_of(connection: &mut Connection, from: Sql) -> Result<i64> {
+    let mut sql = Sql::new("SELECT count(*)");
+    sql.append(from);
+    Ok(sql.first::<BigInt, i64>(connection).map_err(database_error)?.unwrap_or(0))
+}
+
+fn length(resources: &[Resource]) -> i64 {
+    i64::try_from(resources.len()).unwrap_or(i64::MAX)
+}
+
+/// Rows in an order; with an offset the ids come from the covering index first.
+fn rows_of(
+    connection: &mut Connection,
+    plan: &Plan<'_>,
+    from: Sql,
+    order: &str,
+    offset: i64,
+    count: i64,
+) -> Result<Vec<Resource>> {
     let mut sql = Sql::new("SELECT ");
     if offset > 0 {
         let mut ids = Sql::new("SELECT r.id");
-        ids.append(from).push(&order).push(" LIMIT ").push_bind(count).push(" OFFSET ").push_bind(offset);
+        ids.append(from).push(order).push(" LIMIT ").push_bind(count).push(" OFFSET ").push_bind(offset);
         let ids = ids.load::<SqlId, ResourceId>(connection).map_err(database_error)?;
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        sql.push(COLUMNS)
-            .append(filter_sql::from_where(plan.place, None))
-            .push(" AND r.id IN ")
-            .push_list(ids)
-            .push(&order);
+        let these = filter_sql::from_where(plan.place, None);
+        sql.push(COLUMNS).append(these).push(" AND r.id IN ").push_list(ids).push(order);
     } else {
-        sql.push(COLUMNS).append(from).push(&order).push(" LIMIT ").push_bind(count);
+        sql.push(COLUMNS).append(from).push(order).push(" LIMIT ").push_bind(count);
     }
-    Ok(sql
-        .load::<ResourceColumns, ResourceRow>(connection)
-        .map_err(database_error)?
-        .into_iter()
-        .map(from_row)
-        .collect())
+    let rows = sql.load::<ResourceColumns, ResourceRow>(connection).map_err(database_error)?;
+    Ok(rows.into_iter().map(from_row).collect())
 }

@@ -1,4 +1,7 @@
 //! Sorting (RFC 7644 §3.4.2.3): by a column that an index holds, or by a key the evaluator reads.
+//!
+//! An index is walked a part at a time, because it holds no row without a value: those that have one
+//! in their order, and those that have none in the order of ids.
 
 use std::cmp::Ordering;
 
@@ -16,8 +19,28 @@ pub(super) struct Sort {
     /// `sortBy` as the client wrote it.
     pub(super) path: String,
     /// The column that holds it, when one does.
-    column: Option<&'static str>,
+    column: Option<Column>,
     pub(super) descending: bool,
+}
+
+/// A column that resources are sorted by.
+#[derive(Clone, Copy)]
+struct Column {
+    name: &'static str,
+    /// What puts the resources with the same value in an order; nothing where no two have the same.
+    then: &'static str,
+    /// Whether there may be resources without a value.
+    is_optional: bool,
+}
+
+/// Resources that an index has next to each other, in the order that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    /// The condition for being one of them.
+    pub(super) condition: String,
+    pub(super) order: String,
+    /// Whether they are those without a value.
+    pub(super) unassigned: bool,
 }
 
 impl Sort {
@@ -30,13 +53,16 @@ impl Sort {
             return None;
         }
         let sub = target.sub_attribute.map(|sub| sub.name.as_str());
+        let column = |name, then, is_optional| Some(Column { name, then, is_optional });
         let column = match (target.extension, target.attribute.name.as_str(), sub) {
-            (None, "userName", None) => Some("r.user_name_key"),
-            (None, "displayName", None) => Some("r.display_name_key"),
-            (None, "externalId", None) => Some("r.external_id"),
-            (None, "id", None) => Some("r.id"),
-            (None, "meta", Some("created")) => Some("r.created_at"),
-            (None, "meta", Some("lastModified")) => Some("r.updated_at"),
+            (None, "userName", None) => column("r.user_name_key", "", false),
+            (None, "displayName", None) => column("r.display_name_key", ", r.id", !target.attribute.required),
+            (None, "externalId", None) => column("r.external_id", ", r.id", true),
+            // The order of ids is that of creation, and forward that of a list without sortBy, in which a
+            // walk goes on behind the last id and counts nothing.
+            (None, "id", None) | (None, "meta", Some("created")) if !query.descending => return None,
+            (None, "id", None) | (None, "meta", Some("created")) => column("r.id", "", false),
+            (None, "meta", Some("lastModified")) => column("r.updated_at", ", r.id", false),
             _ => None,
         };
         Some(Self { path: query.sort_by.clone().unwrap_or_default(), column, descending: query.descending })
@@ -46,12 +72,33 @@ impl Sort {
     pub(super) fn is_indexed(&self) -> bool {
         self.column.is_some()
     }
+
+    /// The parts of the order, each of which an index has as it is.
+    pub(super) fn parts(&self) -> Vec<Part> {
+        let Some(Column { name, then, is_optional }) = self.column else { return Vec::new() };
+        let order = |columns: &str| {
+            let columns = if self.descending { columns.replace(", ", " DESC, ") + " DESC" } else { columns.to_owned() };
+            format!(" ORDER BY {columns}")
+        };
+        // The condition lets an index be used that has no rows without a value.
+        let assigned = Part {
+            condition: format!("{name} IS NOT NULL"),
+            order: order(&format!("{name}{then}")),
+            unassigned: false,
+        };
+        if !is_optional {
+            return vec![assigned];
+        }
+        let unassigned = Part { condition: format!("{name} IS NULL"), order: order("r.id"), unassigned: true };
+        // Unassigned values come last in ascending order and first in descending (RFC 7644 §3.4.2.3).
+        if self.descending { vec![unassigned, assigned] } else { vec![assigned, unassigned] }
+    }
 }
 
-/// The ORDER BY of a query; without `sortBy` resources come in the order of their creation.
+/// The ORDER BY over all parts, for the few that a filter's own index finds; without `sortBy` resources
+/// come in the order of their creation.
 pub(super) fn order_by(sort: Option<&Sort>) -> String {
-    match sort.and_then(|sort| Some((sort.column?, sort.descending))) {
-        // Unassigned values come last in ascending order and first in descending (RFC 7644 §3.4.2.3).
+    match sort.and_then(|sort| Some((sort.column?.name, sort.descending))) {
         Some((column, false)) => format!(" ORDER BY ({column} IS NULL), {column}, r.id"),
         Some((column, true)) => format!(" ORDER BY ({column} IS NULL) DESC, {column} DESC, r.id DESC"),
         None => " ORDER BY r.id".to_owned(),

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::rewriting::{Rewrite, hold_back, refuse_shared, rewrite};
 use super::{Stored, user_type};
 use crate::error::{Code, Error, Result};
+use crate::id::ResourceId;
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, Standing, Usage};
 use crate::provisioning::answer::{Members, Shown};
@@ -77,8 +78,8 @@ fn create_new(
     let Accepted { mut document, notes, .. } = accepted;
     let standing = usage.admit(caller.seat_policy, None, derived.active)?;
     let derived = hold_back(&mut document, derived, standing);
-    let now = service.clock.now().to_millisecond().0;
-    let id = service.ids.next();
+    let id: ResourceId = service.ids.next();
+    let now = id.made_at().0;
     let text = document.to_text();
     let mut batch = Batch::default();
     resources::insert(

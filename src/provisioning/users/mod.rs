@@ -154,7 +154,7 @@ pub fn delete(
     let now = service.clock.now().0;
     membership::bar(&mut batch, caller.organization, (&stored.resource, &stored.member), address, "provisioning", now);
     if ledger.used < 0 {
-        admit_next(connection, service, caller, &usage, id, &mut batch, &mut ledger)?;
+        admit_next(connection, service, caller, &usage, &mut batch, &mut ledger)?;
     }
     organizations::change_usage(&mut batch, caller.organization, &ledger);
     let before = with_memberships(&stored.resource.document, memberships.iter().filter(|m| m.direct).map(|m| m.group));

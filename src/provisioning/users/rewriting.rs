@@ -83,7 +83,7 @@ pub(super) fn rewrite(
         membership::end_sessions(&mut batch, &stored.member);
     }
     if ledger.used < 0 {
-        admit_next(connection, service, caller, &usage, resource.id, &mut batch, &mut ledger)?;
+        admit_next(connection, service, caller, &usage, &mut batch, &mut ledger)?;
     }
     organizations::change_usage(&mut batch, caller.organization, &ledger);
     let outcome = Outcome {
@@ -136,14 +136,13 @@ pub(super) fn admit_next(
     service: &Service,
     caller: &Caller,
     usage: &Usage,
-    except: ResourceId,
     batch: &mut Batch,
     ledger: &mut Change,
 ) -> Result<()> {
     if usage.waiting == 0 {
         return Ok(());
     }
-    let Some(found) = members::waiting(connection, caller.organization, Some(except), 1)?.pop() else {
+    let Some(found) = members::waiting(connection, caller.organization, 1)?.pop() else {
         return Ok(());
     };
     admit(service, caller.organization, found, batch, ledger)

@@ -87,4 +87,6 @@ fn what_is_immutable_or_read_only_inside_a_complex_attribute_stays() {
     // An element comes and goes whole.
     assert!(patched("add", "tools", json!([{"value": "pen", "serial": "3"}])).is_ok());
     assert!(patched("remove", "tools[value eq \"saw\"]", Value::Null).is_ok());
+    let without = patched("remove", "tools[value pr]", Value::Null).unwrap();
+    assert!(without.get(SHED).is_none(), "what is empty is unassigned: {without}");
 }

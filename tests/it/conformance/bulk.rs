@@ -156,6 +156,11 @@ async fn errors_and_limits(server: Server) {
         assert_eq!(results.len(), expected, "failOnErrors {fail_on_errors}");
         assert_eq!(results[1]["response"]["scimType"], "invalidValue");
     }
+    // More operations than one transaction takes.
+    let many: Vec<Value> =
+        std::iter::once(bad.clone()).chain((0..150).map(|number| good(&format!("many{number}")))).collect();
+    let results = bulk(&server, json!({"schemas": [SCHEMA], "failOnErrors": 1, "Operations": many})).await;
+    assert_eq!(results.len(), 1, "nothing behind the error was done");
     for operation in [
         json!({"method": "GET", "path": "/Users", "bulkId": "q"}),
         json!({"method": "POST", "path": "/Users", "data": {"userName": "nobulkid"}}),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{created, refused};
 use crate::support::{Server, on_each_database, user};
 
-on_each_database!(entity_tags, media_types, methods_and_paths, authentication, states_of_the_organization);
+on_each_database!(entity_tags, media_types, methods_and_paths, request_ids, authentication, states_of_the_organization);
 
 /// RFC 7644 §3.14
 async fn entity_tags(server: Server) {
@@ -79,6 +79,10 @@ async fn media_types(server: Server) {
             server.request(Method::PATCH, &path).header("content-type", media_type).body(body).send().await.unwrap();
         assert_eq!(response.status(), 200, "{media_type}");
     }
+    // "implementations that parse JSON texts MAY ignore the presence of a byte order mark" (RFC 8259 §8.1).
+    let body = format!("\u{feff}{}", user("bob"));
+    let response = server.request(Method::POST, "/Users").header("content-type", "application/json").body(body);
+    assert_eq!(response.send().await.unwrap().status(), 201);
     let response =
         server.request(Method::POST, "/Users").header("content-type", "text/xml").body("{}").send().await.unwrap();
     assert_eq!(response.status(), 415);
@@ -152,6 +156,27 @@ async fn authentication(server: Server) {
             }
             let error: Value = response.json().await.unwrap();
             assert_eq!((error["status"].as_str(), error.get("scimType")), (Some("401"), None));
+        }
+        // Nobody unknown is told what is wrong with a body.
+        let mut request = client.post(format!("{}/Users", server.base)).body("{");
+        if let Some(credential) = credential {
+            request = request.header("authorization", credential);
+        }
+        assert_eq!(request.send().await.unwrap().status(), 401, "{credential:?}");
+    }
+}
+
+/// A client's own id of a request comes back if it can stand in a log line, else one of ours.
+async fn request_ids(server: Server) {
+    let longest = "a".repeat(128);
+    for (given, is_echoed) in
+        [("f3-17/a", true), (longest.as_str(), true), ("", false), ("a b", false), (&"a".repeat(129), false)]
+    {
+        for path in ["/Users", "/Nothing"] {
+            let response = server.request(Method::GET, path).header("x-request-id", given).send().await.unwrap();
+            let id = response.headers()["x-request-id"].to_str().unwrap();
+            assert_eq!(id == given, is_echoed, "{given} came back as {id}");
+            assert!(!id.is_empty() && id.len() <= 128, "{id}");
         }
     }
 }

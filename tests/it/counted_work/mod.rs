@@ -9,6 +9,7 @@ mod sqlite;
 
 use std::sync::Arc;
 
+use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::Method;
 use headcount::clock::{Clock as _, ManualClock, SystemClock};
 use serde_json::{Value, json};
@@ -22,7 +23,6 @@ const LARGE: usize = 5_000;
 /// One statement as the database ran it.
 #[derive(Clone, Debug)]
 struct Statement {
-    #[expect(dead_code, reason = "shown when an assertion fails")]
     text: String,
     /// Rows or virtual machine steps, whichever the database counts.
     work: i64,
@@ -59,6 +59,7 @@ fn standing_clock() -> Arc<ManualClock> {
 fn person(number: usize) -> Value {
     let mut person = user(&format!("u{number}"));
     person["externalId"] = format!("e{number}").into();
+    person["displayName"] = format!("Person {number}").into();
     person
 }
 
@@ -88,6 +89,18 @@ async fn fill(house: House, users: usize) -> Organization {
     assert_eq!(ask(&application, &house.token, Method::POST, "/Groups", Some(&group)).await.0, 201);
     Organization { house, everybody }
 }
+
+/// Pages in the orders that indexes have.
+const ORDERS: [(&str, &str); 8] = [
+    ("sorted by userName", "sortBy=userName"),
+    ("sorted by userName, backward, the next page", "startIndex=4&sortBy=userName&sortOrder=descending"),
+    ("sorted by externalId", "sortBy=externalId"),
+    ("sorted by displayName", "sortBy=displayName"),
+    ("sorted by id, backward", "sortBy=id&sortOrder=descending"),
+    ("sorted by meta.created, backward", "sortBy=meta.created&sortOrder=descending"),
+    ("sorted by meta.lastModified", "sortBy=meta.lastModified"),
+    ("sorted by meta.lastModified, backward", "sortBy=meta.lastModified&sortOrder=descending"),
+];
 
 /// The requests whose cost must not grow, in an order that leaves things as they were. The first
 /// round warms up what is read once.
@@ -187,6 +200,21 @@ async fn measure(organization: &Organization, observer: &mut dyn Observer) -> Ve
             }
             costs.push(Cost { request, most, statements: observer.take() });
         }
+        costs.extend(measure_orders(&application, &organization.house.token, observer).await);
+    }
+    costs
+}
+
+async fn measure_orders(
+    application: &impl Service<actix_http::Request, Response = ServiceResponse, Error = actix_web::Error>,
+    token: &str,
+    observer: &mut dyn Observer,
+) -> Vec<Cost> {
+    let mut costs = Vec::new();
+    for (request, order) in ORDERS {
+        let (status, answer) = ask(application, token, Method::GET, &format!("/Users?count=3&{order}"), None).await;
+        assert_eq!(status, 200, "{request}: {answer}");
+        costs.push(Cost { request, most: 5, statements: observer.take() });
     }
     costs
 }

@@ -26,7 +26,7 @@ fn user() -> Value {
         ENTERPRISE_USER: {"department": "Tools", "manager": {"value": "m1"}},
         super::DEVICE: {
             "serial": "AbC", "count": 10, "weight": -0.0, "bought": "2020-02-02T02:00:00.000001+02:00",
-            "owned": false, "tags": ["red", "Green"]
+            "owned": false, "image": "aGk=", "tags": ["red", "Green"]
         }
     })
 }
@@ -53,6 +53,8 @@ fn texts() {
         ("externalId sw \"x\"", false),
         ("profileUrl eq \"https://example.com/Ann\"", true),
         ("profileUrl eq \"https://example.com/ann\"", false),
+        ("D:image eq \"aGk=\"", true),
+        ("D:image eq \"AGK=\"", false),
         ("D:serial co \"bC\"", true),
         ("D:serial co \"bc\"", false),
         ("userName gt \"BJENSEM\"", true),
