@@ -29,7 +29,7 @@ pub mod provisioning;
 pub mod scim;
 pub mod sealing;
 pub mod secret;
-
+pub mod stand_in;
 pub mod store;
 pub mod telemetry;
 pub mod text;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use openidconnect::{AccessToken, OAuth2TokenResponse as _, TokenResponse as _};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::authorization::{self, Pending, Response};
 use super::discovery::Metadata;
@@ -41,7 +42,7 @@ struct Userinfo {
     sub: String,
     email: Option<String>,
     /// Of whatever type: only `true` says anything.
-    email_verified: Option<serde_json::Value>,
+    email_verified: Option<Value>,
     name: Option<String>,
     #[serde(flatten)]
     tenant: TenantClaims,
@@ -82,7 +83,7 @@ impl Provider {
             issuer: claims.issuer().to_string(),
             subject: claims.subject().to_string(),
             address: claims.email().map(|address| address.to_string()),
-            address_verified: claims.email_verified() == Some(true),
+            address_verified: claims.email().is_some() && claims.email_verified() == Some(true),
             name: claims.name().and_then(|name| name.get(None)).map(|name| name.to_string()),
             tenant: more.tenant.tenant(),
             session_expiry: more.session_expiry.map(timestamp),
@@ -120,7 +121,7 @@ impl Provider {
         }
         if person.address.is_none() {
             // Address and proof from one source: a proof says nothing of another address.
-            person.address_verified = userinfo.email_verified == Some(serde_json::Value::Bool(true));
+            person.address_verified = userinfo.email.is_some() && userinfo.email_verified == Some(Value::Bool(true));
             person.address = userinfo.email;
         }
         if person.name.is_none() {

@@ -1,0 +1,316 @@
+//! A stand-in for Descope (floor 7): an OpenID provider on this machine with Descope's addresses, claims
+//! and quirks, which does on demand everything that a provider must not. For tests and `headcount demo`;
+//! `serve` does not know it.
+
+mod endpoints;
+pub mod hostile;
+mod issuing;
+mod keys;
+pub mod person;
+mod tokens;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, rt};
+use serde_json::{Map, Value};
+use tokio::net::TcpListener;
+
+use self::hostile::{Endpoint, Fault, Hostile};
+use self::issuing::Grant;
+use self::keys::Signer;
+use self::person::{Person, Place, Shape};
+use crate::clock::Clock;
+use crate::secret::{Random, SecretToken, SystemRandom};
+
+/// The one client that the stand-in knows. By the look of it a project, as Descope's default application has.
+pub const CLIENT_ID: &str = "P2standIn0000000000000000000";
+/// Its secret, with characters that have to be encoded on the way.
+pub const CLIENT_SECRET: &str = "K2stand-in:secret+of %no use";
+
+/// At which of Descope's addresses the issuer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `/<project>`.
+    Project,
+    /// `/<project>/<application>`.
+    Application,
+}
+
+/// What can be changed while it runs.
+struct Inner {
+    people: Vec<Person>,
+    shape: Shape,
+    places: Vec<Place>,
+    hostile: Option<Hostile>,
+    /// Published; the last one signs.
+    keys: Vec<Signer>,
+    keys_made: usize,
+    codes: BTreeMap<String, Grant>,
+    tokens: BTreeMap<String, Grant>,
+    counts: BTreeMap<Endpoint, usize>,
+    asked: BTreeMap<String, String>,
+    client_authentication: Vec<&'static str>,
+    opaque_access_tokens: bool,
+    foreign_access_token: bool,
+    access_token_claims: Map<String, Value>,
+    userinfo_claims: Map<String, Value>,
+}
+
+/// What the endpoints share.
+struct Shared {
+    clock: Arc<dyn Clock>,
+    random: SystemRandom,
+    layout: Layout,
+    /// `http://127.0.0.1:port`.
+    base: String,
+    /// Where every connection is broken off.
+    broken: String,
+    /// A key that is published nowhere.
+    foreign: Signer,
+    inner: Mutex<Inner>,
+}
+
+/// A running stand-in; it ends when dropped.
+pub struct StandIn {
+    shared: Arc<Shared>,
+    server: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl StandIn {
+    /// Starts one with a single person.
+    ///
+    /// # Errors
+    /// What failed.
+    pub fn start(clock: Arc<dyn Clock>, layout: Layout, person: Person) -> Result<Self, String> {
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            rt::System::new().block_on(async move {
+                match serve(clock, layout, person).await {
+                    Ok((shared, server)) => {
+                        let _ = tell.send(Ok((shared, server.handle())));
+                        let _ = server.await;
+                    }
+                    Err(error) => drop(tell.send(Err(error))),
+                }
+            });
+        });
+        let (shared, server) = told.recv().map_err(|error| error.to_string())??;
+        Ok(Self { shared, server, thread: Some(thread) })
+    }
+
+    /// The issuer, byte for byte.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        self.shared.issuer()
+    }
+
+    /// Who signs in when no hint says otherwise.
+    pub fn set_person(&self, person: Person) {
+        self.shared.lock().people = vec![person];
+    }
+
+    /// Somebody who is chosen by the hint of their address.
+    pub fn add_person(&self, person: Person) {
+        self.shared.lock().people.push(person);
+    }
+
+    /// In which shape tenants are claimed, and where.
+    pub fn claim_tenants(&self, shape: Shape, places: &[Place]) {
+        let mut inner = self.shared.lock();
+        inner.shape = shape;
+        inner.places = places.to_vec();
+    }
+
+    /// What goes wrong from now on.
+    pub fn set_hostile(&self, hostile: Option<Hostile>) {
+        self.shared.lock().hostile = hostile;
+    }
+
+    /// Signs by a new key from now on; the others stay published.
+    ///
+    /// # Errors
+    /// No key could be made.
+    pub fn rotate(&self) -> Result<(), String> {
+        let mut inner = self.shared.lock();
+        let signer = Signer::new(inner.keys_made)?;
+        inner.keys_made += 1;
+        inner.keys.push(signer);
+        Ok(())
+    }
+
+    /// Publishes no key but the one that signs.
+    pub fn revoke(&self) {
+        let mut inner = self.shared.lock();
+        let others = inner.keys.len().saturating_sub(1);
+        inner.keys.drain(..others);
+    }
+
+    /// How the client may prove itself at the token endpoint.
+    pub fn set_client_authentication(&self, ways: &[&'static str]) {
+        self.shared.lock().client_authentication = ways.to_vec();
+    }
+
+    /// Access tokens that say nothing, or are JWTs again.
+    pub fn set_opaque_access_tokens(&self, opaque: bool) {
+        self.shared.lock().opaque_access_tokens = opaque;
+    }
+
+    /// Access tokens under the name of a published key that did not sign them.
+    pub fn set_foreign_access_token(&self, foreign: bool) {
+        self.shared.lock().foreign_access_token = foreign;
+    }
+
+    /// Claims beside or instead of the usual ones in access tokens.
+    pub fn set_access_token_claims(&self, claims: Map<String, Value>) {
+        self.shared.lock().access_token_claims = claims;
+    }
+
+    /// Claims beside or instead of the usual ones in userinfo.
+    pub fn set_userinfo_claims(&self, claims: Map<String, Value>) {
+        self.shared.lock().userinfo_claims = claims;
+    }
+
+    /// How often an endpoint was asked.
+    #[must_use]
+    pub fn requests(&self, endpoint: Endpoint) -> usize {
+        self.shared.lock().counts.get(&endpoint).copied().unwrap_or(0)
+    }
+
+    /// The parameters of the last request to authorize or to log out.
+    #[must_use]
+    pub fn asked(&self) -> BTreeMap<String, String> {
+        self.shared.lock().asked.clone()
+    }
+
+    /// Signs any header and claims, by the current key or by one that is published nowhere.
+    #[must_use]
+    pub fn sign(&self, header: &Map<String, Value>, claims: &Value, foreign: bool) -> String {
+        let inner = self.shared.lock();
+        let signer = inner.keys.last().filter(|_| !foreign).unwrap_or(&self.shared.foreign);
+        let mut whole = tokens::header(inner.keys.last().unwrap_or(&self.shared.foreign));
+        whole.extend(header.clone());
+        whole.retain(|_, value| !value.is_null());
+        tokens::sign(signer, &whole, claims.to_string().as_bytes())
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        // Told at once; whoever still waits for an answer is not waited for.
+        drop(self.server.stop(false));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(
+    clock: Arc<dyn Clock>,
+    layout: Layout,
+    person: Person,
+) -> Result<(Arc<Shared>, actix_web::dev::Server), String> {
+    let cannot = |error: std::io::Error| format!("the stand-in provider cannot start: {error}");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(cannot)?;
+    let broken = TcpListener::bind("127.0.0.1:0").await.map_err(cannot)?;
+    let at = |address: std::io::Result<std::net::SocketAddr>| address.map(|address| format!("http://{address}"));
+    let shared = Arc::new(Shared {
+        clock,
+        random: SystemRandom::default(),
+        layout,
+        base: at(listener.local_addr()).map_err(cannot)?,
+        broken: at(broken.local_addr()).map_err(cannot)?,
+        foreign: Signer::new(usize::MAX)?,
+        inner: Mutex::new(Inner::new(person)?),
+    });
+    rt::spawn(break_off(broken));
+    let state = Arc::clone(&shared);
+    let server = HttpServer::new(move || App::new().configure(endpoints::routes(Arc::clone(&state))))
+        .workers(1)
+        .disable_signals()
+        .listen(listener)
+        .map_err(cannot)?
+        .run();
+    Ok((shared, server))
+}
+
+/// Breaks every connection off once something has come: what is not read makes it a reset.
+async fn break_off(listener: TcpListener) {
+    while let Ok((connection, _)) = listener.accept().await {
+        let _ = connection.readable().await;
+    }
+}
+
+impl Inner {
+    fn new(person: Person) -> Result<Self, String> {
+        Ok(Self {
+            people: vec![person],
+            shape: Shape::Default,
+            places: vec![Place::IdToken, Place::AccessToken, Place::Userinfo],
+            hostile: None,
+            // An older key beside the one that signs, as after a daily rotation.
+            keys: vec![Signer::new(99)?, Signer::new(0)?],
+            keys_made: 1,
+            codes: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            client_authentication: vec!["client_secret_post", "client_secret_basic"],
+            opaque_access_tokens: false,
+            foreign_access_token: false,
+            access_token_claims: Map::new(),
+            userinfo_claims: Map::new(),
+        })
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hostile(&self) -> Option<Hostile> {
+        self.lock().hostile
+    }
+
+    fn count(&self, endpoint: Endpoint) {
+        *self.lock().counts.entry(endpoint).or_default() += 1;
+    }
+
+    fn secret(&self, prefix: &str) -> String {
+        let random: &dyn Random = &self.random;
+        SecretToken::generate(prefix, random).reveal().to_owned()
+    }
+
+    fn issuer(&self) -> String {
+        format!("{}{}", self.base, self.issuer_path())
+    }
+
+    fn issuer_path(&self) -> String {
+        match self.layout {
+            Layout::Project => format!("/{CLIENT_ID}"),
+            Layout::Application => format!("/{CLIENT_ID}/portal"),
+        }
+    }
+
+    fn endpoints_path(&self) -> &'static str {
+        match self.layout {
+            Layout::Project => "/oauth2/v1",
+            Layout::Application => "/portal/oauth2/v1",
+        }
+    }
+
+    /// Where an endpoint is said to be: elsewhere, when its connections are to break off.
+    fn place(&self, endpoint: Endpoint, url: String) -> String {
+        if self.hostile() == Some(Hostile::Answer(endpoint, Fault::Resets)) { self.broken.clone() } else { url }
+    }
+
+    fn person(&self, hint: Option<&str>) -> Person {
+        let inner = self.lock();
+        let hinted = inner.people.iter().find(|person| hint.is_some() && person.email.as_deref() == hint);
+        hinted.unwrap_or(&inner.people[0]).clone()
+    }
+}
