@@ -9,7 +9,6 @@ use super::Scene;
 fn reason(fault: TokenFault) -> Reason {
     match fault {
         TokenFault::AlgorithmNone
-        | TokenFault::AlgorithmNoneInMixedCase
         | TokenFault::HmacByClientSecret
         | TokenFault::HmacByPublicKey
         | TokenFault::AlgorithmOfAnotherKey => Reason::Algorithm,
@@ -44,7 +43,8 @@ fn reason(fault: TokenFault) -> Reason {
         | TokenFault::DuplicateNames
         | TokenFault::InvalidUtf8
         | TokenFault::NoObject
-        | TokenFault::DeepJson => Reason::TokenMalformed,
+        | TokenFault::DeepJson
+        | TokenFault::AlgorithmNoneInMixedCase => Reason::TokenMalformed,
         // A header that points to keys is not followed, and the right key signed this one.
         TokenFault::KeyElsewhere => unreachable!("this one signs in"),
     }

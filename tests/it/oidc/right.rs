@@ -138,6 +138,7 @@ async fn an_address_is_proven_by_json_true_only_and_with_its_own_proof() {
         (json!({"email": "ada@acme.example", "email_verified": true}), Some("ada@acme.example"), true),
         (json!({"email": "eve@acme.example", "email_verified": "true"}), Some("eve@acme.example"), false),
         (json!({"email": null, "email_verified": true}), None, false),
+        (json!({"email": "", "email_verified": true}), None, false),
     ] {
         scene.stand_in.set_userinfo_claims(claims(userinfo.clone()));
         let person = scene.sign_in().await.unwrap();
@@ -157,6 +158,31 @@ async fn a_response_names_this_issuer_or_none() {
     let mut back = scene.consent(url).await;
     back.insert("iss".into(), scene.stand_in.issuer());
     assert!(scene.complete(&pending, &back).await.is_ok());
+}
+
+#[tokio::test]
+async fn where_responses_name_the_issuer_one_that_does_not_is_refused() {
+    let scene = Scene::new();
+    scene.stand_in.set_names_issuer(true);
+    let (url, pending) = scene.begin().await.unwrap();
+    let mut back = scene.consent(url).await;
+    let named = back.remove("iss").unwrap();
+    assert_eq!(scene.complete(&pending, &back).await.err().unwrap().reason, Reason::ResponseIssuer);
+    back.insert("iss".into(), named);
+    assert!(scene.complete(&pending, &back).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_algorithm_that_is_not_announced_is_not_taken() {
+    let mut scene = Scene::new();
+    // The third key is on P-256.
+    scene.stand_in.rotate().unwrap();
+    scene.stand_in.rotate().unwrap();
+    for (announced, refused) in [(&["RS256"][..], Some(Reason::Algorithm)), (&["RS256", "ES256"], None)] {
+        scene.stand_in.set_algorithms(announced);
+        scene.forget();
+        assert_eq!(scene.refusal().await, refused, "{announced:?}");
+    }
 }
 
 #[tokio::test]
