@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::secret::{Random, SecretToken};
 
 /// What a sign-in asks the provider for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// Where the provider sends the browser back to.
     pub redirect_uri: &'a str,
@@ -37,8 +37,8 @@ pub struct Pending {
     pub started_at: Timestamp,
 }
 
-/// The parameters of an authorization response, beside `state`.
-#[derive(Clone, Copy, Debug, Default)]
+/// The parameters of an authorization response, beside the `state` by which the caller found its request.
+#[derive(Clone, Copy, Default)]
 pub struct Response<'a> {
     pub code: Option<&'a str>,
     /// RFC 9207.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use openidconnect::{AccessToken, OAuth2TokenResponse as _, TokenResponse as _};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::authorization::{self, Pending, Response};
 use super::discovery::Metadata;
@@ -41,7 +42,7 @@ struct Userinfo {
     sub: String,
     email: Option<String>,
     /// Of whatever type: only `true` says anything.
-    email_verified: Option<serde_json::Value>,
+    email_verified: Option<Value>,
     name: Option<String>,
     #[serde(flatten)]
     tenant: TenantClaims,
@@ -81,7 +82,7 @@ impl Provider {
         let mut person = SignedIn {
             issuer: claims.issuer().to_string(),
             subject: claims.subject().to_string(),
-            address: claims.email().map(|address| address.to_string()),
+            address: claims.email().map(|address| address.to_string()).filter(|address| !address.is_empty()),
             address_verified: claims.email_verified() == Some(true),
             name: claims.name().and_then(|name| name.get(None)).map(|name| name.to_string()),
             tenant: more.tenant.tenant(),
@@ -90,7 +91,8 @@ impl Provider {
             id_token: text,
         };
         self.ask_further(&metadata, &mut person, access_token, pending.tenant.is_some()).await?;
-        check_address(person)
+        check_address(&mut person)?;
+        Ok(person)
     }
 
     /// Looks elsewhere for what the ID token does not say. Whatever it does say stands.
@@ -120,8 +122,8 @@ impl Provider {
         }
         if person.address.is_none() {
             // Address and proof from one source: a proof says nothing of another address.
-            person.address_verified = userinfo.email_verified == Some(serde_json::Value::Bool(true));
-            person.address = userinfo.email;
+            person.address_verified = userinfo.email_verified == Some(Value::Bool(true));
+            person.address = userinfo.email.filter(|address| !address.is_empty());
         }
         if person.name.is_none() {
             person.name = userinfo.name;
@@ -157,11 +159,16 @@ impl Provider {
 }
 
 /// Refuses an address that is none: what hides in it would reach mails, headers and comparisons.
-fn check_address(person: SignedIn) -> Result<SignedIn> {
+fn check_address(person: &mut SignedIn) -> Result<()> {
     match &person.address {
         Some(address) if address_key(address).is_none() => {
             Err(Failure::new(Reason::AddressMalformed, "the e-mail claim is no plain address"))
         }
-        _ => Ok(person),
+        Some(_) => Ok(()),
+        None => {
+            // A proof of nothing proves nothing.
+            person.address_verified = false;
+            Ok(())
+        }
     }
 }

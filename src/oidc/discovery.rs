@@ -108,3 +108,34 @@ fn client_authentication(announced: Option<Vec<String>>) -> AuthType {
         AuthType::BasicAuth
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn algorithms_are_ours_and_announced() {
+        let [(_, rs256), (_, es256)] = ALGORITHMS;
+        assert_eq!(algorithms(None), Some(vec![rs256.clone()]));
+        assert_eq!(algorithms(Some(names(&["ES256", "RS256", "HS256", "none"]))), Some(vec![rs256, es256.clone()]));
+        assert_eq!(algorithms(Some(names(&["ES256"]))), Some(vec![es256]));
+        assert_eq!(algorithms(Some(names(&["HS256", "none", "rs256", "PS256"]))), None);
+        assert_eq!(algorithms(Some(names(&[]))), None);
+    }
+
+    #[test]
+    fn the_secret_goes_into_the_form_only_where_the_header_is_not_taken() {
+        for (announced, basic) in [
+            (None, true),
+            (Some(names(&["client_secret_post", "client_secret_basic"])), true),
+            (Some(names(&["client_secret_post"])), false),
+            (Some(names(&["private_key_jwt"])), true),
+        ] {
+            assert_eq!(matches!(client_authentication(announced.clone()), AuthType::BasicAuth), basic, "{announced:?}");
+        }
+    }
+}

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::Options;
 use super::authorization::Pending;
 use super::discovery::Metadata;
-use super::failure::{Failure, Reason, Result};
+use super::failure::{Failure, Reason, Result, place};
 use super::fetch::Fetch;
 use super::id_token::MoreClaims;
 use super::keys::Key;
@@ -91,8 +91,11 @@ pub(super) async fn exchange(
         .await
         .map_err(|error| match error {
             RequestTokenError::Request(failure) => failure,
-            RequestTokenError::Parse(error, body) => Failure::new(unreadable(error.inner(), &body), error.inner()),
-            other => Failure::new(Reason::TokenResponseMalformed, other),
+            RequestTokenError::Parse(error, body) => {
+                Failure::new(unreadable(error.inner(), &body), place(error.inner()))
+            }
+            // An empty body, or one of another media type.
+            _ => Reason::TokenResponseMalformed.into(),
         })
 }
 

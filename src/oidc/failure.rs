@@ -120,8 +120,9 @@ impl Reason {
     }
 }
 
-/// A failure: its reason, and for the log what was seen. The detail holds no token, code or secret,
-/// but it holds the provider's words, so no page shows it.
+/// A failure: its reason, and for those who run the service what was seen. The detail holds no token,
+/// code or secret, nor what a token says of a person; but it may hold words that the provider or a
+/// browser sent, so no page shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
     pub reason: Reason,
@@ -141,6 +142,13 @@ impl Failure {
         let printable = |c: char| if c.is_control() { ' ' } else { c };
         Self { reason, detail: detail.to_string().chars().take(Self::MAX_DETAIL).map(printable).collect() }
     }
+}
+
+/// Where a document is malformed, and what is missing; never a value of it, which may be a person's.
+pub(super) fn place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let missing = text.starts_with("missing field").then(|| text.split(" at ").next()).flatten();
+    format!("{} at line {}, column {}", missing.unwrap_or("malformed"), error.line(), error.column())
 }
 
 impl From<Reason> for Failure {

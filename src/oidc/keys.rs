@@ -125,3 +125,58 @@ impl JsonWebKey for Key {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The example key of RFC 7515 appendix A.3.
+    fn key(changes: &Value) -> Value {
+        let mut key = json!({
+            "kty": "EC", "crv": "P-256", "kid": "k1", "use": "sig", "alg": "ES256",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            key[name] = value.clone();
+        }
+        key.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        key
+    }
+
+    fn taken(keys: Vec<Value>) -> Result<Keys> {
+        Keys::new(Document { keys })
+    }
+
+    #[test]
+    fn only_named_public_signature_keys_of_ours_are_taken() {
+        for usable in [json!({}), json!({"use": null}), json!({"alg": null}), json!({"x5t": "of no interest"})] {
+            assert!(taken(vec![key(&usable)]).unwrap().find("k1").is_some(), "{usable}");
+        }
+        for useless in [
+            json!({"kid": null}),
+            json!({"kid": ""}),
+            json!({"use": "enc"}),
+            json!({"alg": "ES384"}),
+            json!({"alg": "HS256"}),
+            json!({"crv": "P-384"}),
+            json!({"x": "AA"}),
+            json!({"kty": "oct", "k": "c2VjcmV0"}),
+            json!({"kty": "unheard of"}),
+        ] {
+            let refused = taken(vec![key(&useless)]).err().map(|failure| failure.reason);
+            assert_eq!(refused, Some(Reason::KeysUnreadable), "{useless}");
+            let beside = taken(vec![key(&useless), json!(1), key(&json!({"kid": "k2"}))]).unwrap();
+            assert!(beside.find("k2").is_some(), "{useless}: the others of the set stay");
+        }
+    }
+
+    #[test]
+    fn a_shared_secret_verifies_nothing() {
+        let secret = Key::new_symmetric(b"secret".to_vec());
+        assert!(!secret.verifies(b"message", b"signature"));
+        let verified = secret.verify_signature(&CoreJwsSigningAlgorithm::HmacSha256, b"message", b"signature");
+        assert!(verified.is_err());
+    }
+}

@@ -48,6 +48,11 @@ pub struct Options {
     pub timeout: Duration,
 }
 
+impl Options {
+    /// Time enough for any provider, and little enough that a person who waits is told within 5 seconds.
+    pub const TIMEOUT: Duration = Duration::from_millis(4_500);
+}
+
 /// The identity provider.
 pub struct Provider {
     options: Options,
@@ -72,7 +77,8 @@ impl Provider {
         crate::jwt::install();
         Ok(Self {
             location: discovery::location(&options)?,
-            fetch: Fetch::new(options.timeout)?,
+            // Less than the whole use has, so that a slow answer is known as one before all of it ends.
+            fetch: Fetch::new(options.timeout.mul_f32(0.9))?,
             options,
             metadata: Cached::new(Arc::clone(&clock)),
             keys: Cached::new(Arc::clone(&clock)),

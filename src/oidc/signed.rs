@@ -7,7 +7,7 @@ use openidconnect::core::CoreJwsSigningAlgorithm;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::failure::{Failure, Reason, Result};
+use super::failure::{Failure, Reason, Result, place};
 use super::keys::Key;
 use crate::clock::Timestamp;
 
@@ -63,7 +63,7 @@ pub(super) fn claims<T: DeserializeOwned>(token: &str, key: &Key) -> Result<T> {
 
 fn decode<T: DeserializeOwned>(part: &str) -> Result<T> {
     let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| Reason::TokenMalformed)?;
-    serde_json::from_slice(&bytes).map_err(|error| Failure::new(Reason::TokenMalformed, error))
+    serde_json::from_slice(&bytes).map_err(|error| Failure::new(Reason::TokenMalformed, place(&error)))
 }
 
 /// A `NumericDate` (RFC 7519 §2).

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use openidconnect::url::{Url, form_urlencoded};
 use ring::digest;
 use serde_json::{Map, Value, json};
@@ -33,7 +33,8 @@ pub(super) fn routes(shared: Arc<Shared>) -> impl FnOnce(&mut web::ServiceConfig
             .route(&format!("{endpoints}/authorize"), web::get().to(authorize))
             .route(&format!("{endpoints}/token"), web::post().to(token))
             .route(&format!("{endpoints}/userinfo"), web::get().to(userinfo))
-            .route(&format!("{endpoints}/logout"), web::get().to(logout));
+            .route(&format!("{endpoints}/logout"), web::get().to(logout))
+            .route("/elsewhere", web::route().to(elsewhere));
     }
 }
 
@@ -50,12 +51,13 @@ async fn discovery(state: State) -> HttpResponse {
         "revocation_endpoint": at("revoke"),
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+        "id_token_signing_alg_values_supported": state.lock().algorithms,
         "scopes_supported": ["openid", "profile", "email", "phone"],
         "token_endpoint_auth_methods_supported": state.lock().client_authentication,
         "code_challenge_methods_supported": ["S256"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
-        "backchannel_logout_supported": true
+        "backchannel_logout_supported": true,
+        "authorization_response_iss_parameter_supported": state.lock().names_issuer
     });
     if let Some(Hostile::Discovery(fault)) = state.hostile() {
         let (name, value) = match fault {
@@ -65,7 +67,7 @@ async fn discovery(state: State) -> HttpResponse {
             DiscoveryFault::UnknownAlgorithmsOnly => {
                 ("id_token_signing_alg_values_supported", json!(["HS256", "none"]))
             }
-            DiscoveryFault::EndpointInTheClear => ("token_endpoint", json!("http://issuer.example/token")),
+            DiscoveryFault::EndpointInTheClear(name) => (name, json!("http://issuer.example/x")),
         };
         document[name] = value;
     }
@@ -113,6 +115,8 @@ async fn authorize(state: State, query: Query) -> HttpResponse {
         answer.append_pair("state", given("state").unwrap_or_default());
         if state.hostile() == Some(Hostile::ResponseIssuer) {
             answer.append_pair("iss", "https://issuer.example");
+        } else if state.lock().names_issuer {
+            answer.append_pair("iss", &state.issuer());
         }
     }
     HttpResponse::Found().insert_header((LOCATION, back.as_str())).finish()
@@ -173,6 +177,11 @@ async fn logout(state: State, query: Query) -> HttpResponse {
     HttpResponse::Found().insert_header((LOCATION, back.as_str())).finish()
 }
 
+/// Where a redirect leads: to what would have been answered.
+async fn elsewhere(state: State) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(state.lock().elsewhere.clone())
+}
+
 fn refuse(error: &str, description: &str) -> HttpResponse {
     HttpResponse::BadRequest().json(json!({"error": error, "error_description": description}))
 }
@@ -201,11 +210,16 @@ async fn answer(state: &Shared, endpoint: Endpoint, document: Value) -> HttpResp
                 .to_string(),
         ),
         Fault::Truncates => {
-            let broken: [Result<Bytes, std::io::Error>; 2] = [Ok(half), Err(std::io::Error::other("broken off"))];
-            json(StatusCode::OK).streaming(stream::iter(broken))
+            // What has come so far is sent while the stream is not ready.
+            let broken = stream::once(async { Ok(half) }).chain(stream::once(async {
+                tokio::task::yield_now().await;
+                Err(std::io::Error::other("broken off"))
+            }));
+            json(StatusCode::OK).streaming(Box::pin(broken))
         }
         Fault::TruncatesJson => json(StatusCode::OK).body(half),
         Fault::Redirects => {
+            state.lock().elsewhere = text;
             HttpResponse::TemporaryRedirect().insert_header((LOCATION, format!("{}/elsewhere", state.base))).finish()
         }
         Fault::Html => HttpResponse::Ok().content_type("text/html").body("<!doctype html><title>Sign in</title>"),

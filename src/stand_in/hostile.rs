@@ -42,6 +42,7 @@ pub enum Fault {
     TruncatesJson,
     /// Breaks the connection off before any answer.
     Resets,
+    /// To a place where all would be well.
     Redirects,
     Html,
     Garbage,
@@ -51,6 +52,7 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Every one.
     pub const ALL: &[Self] = &[
         Self::Slow,
         Self::ServerError,
@@ -75,16 +77,22 @@ pub enum DiscoveryFault {
     IssuerWithSlash,
     PlainPkceOnly,
     UnknownAlgorithmsOnly,
-    EndpointInTheClear,
+    /// Of this name.
+    EndpointInTheClear(&'static str),
 }
 
 impl DiscoveryFault {
+    /// Every one.
     pub const ALL: &[Self] = &[
         Self::AnotherIssuer,
         Self::IssuerWithSlash,
         Self::PlainPkceOnly,
         Self::UnknownAlgorithmsOnly,
-        Self::EndpointInTheClear,
+        Self::EndpointInTheClear("authorization_endpoint"),
+        Self::EndpointInTheClear("token_endpoint"),
+        Self::EndpointInTheClear("jwks_uri"),
+        Self::EndpointInTheClear("userinfo_endpoint"),
+        Self::EndpointInTheClear("end_session_endpoint"),
     ];
 }
 
@@ -146,6 +154,7 @@ pub enum TokenFault {
 }
 
 impl TokenFault {
+    /// Every one.
     pub const ALL: &[Self] = &[
         Self::AlgorithmNone,
         Self::AlgorithmNoneInMixedCase,

@@ -53,6 +53,11 @@ struct Inner {
     counts: BTreeMap<Endpoint, usize>,
     asked: BTreeMap<String, String>,
     client_authentication: Vec<&'static str>,
+    algorithms: Vec<&'static str>,
+    /// In authorization responses (RFC 9207).
+    names_issuer: bool,
+    /// What a redirect leads to.
+    elsewhere: String,
     opaque_access_tokens: bool,
     foreign_access_token: bool,
     access_token_claims: Map<String, Value>,
@@ -152,6 +157,16 @@ impl StandIn {
     /// How the client may prove itself at the token endpoint.
     pub fn set_client_authentication(&self, ways: &[&'static str]) {
         self.shared.lock().client_authentication = ways.to_vec();
+    }
+
+    /// By which algorithms it says it signs.
+    pub fn set_algorithms(&self, algorithms: &[&'static str]) {
+        self.shared.lock().algorithms = algorithms.to_vec();
+    }
+
+    /// Whether authorization responses name the issuer, and discovery says so (RFC 9207).
+    pub fn set_names_issuer(&self, names: bool) {
+        self.shared.lock().names_issuer = names;
     }
 
     /// Access tokens that say nothing, or are JWTs again.
@@ -259,6 +274,9 @@ impl Inner {
             counts: BTreeMap::new(),
             asked: BTreeMap::new(),
             client_authentication: vec!["client_secret_post", "client_secret_basic"],
+            algorithms: vec!["RS256", "ES256"],
+            names_issuer: false,
+            elsewhere: String::new(),
             opaque_access_tokens: false,
             foreign_access_token: false,
             access_token_claims: Map::new(),

@@ -17,6 +17,7 @@ mod floors;
 mod groups;
 mod logs;
 mod oauth;
+mod oidc;
 mod queries;
 mod schema;
 mod sign_in;
