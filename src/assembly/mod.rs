@@ -11,6 +11,7 @@ use self::keys::Keys;
 use crate::administration::Administration;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::dns;
 use crate::error::Error;
 use crate::http::scim::Lanes;
 use crate::http::{State, operations};
@@ -60,7 +61,14 @@ impl Assembly {
             walks: provisioning::list::Walks::default(),
             cursor_key: keys.cursors(),
         });
-        let administration = Administration { clock, random, ids, provisioning: Arc::clone(&provisioning) };
+        let administration = Administration {
+            clock,
+            random,
+            ids,
+            provisioning: Arc::clone(&provisioning),
+            dns: Arc::new(dns::Resolver::new(config.dns_servers()?)),
+            grace: config.duration("domains.grace")?,
+        };
         Ok(Self { store, provisioning, administration })
     }
 
