@@ -129,7 +129,7 @@ impl Work<'_> {
         if stored.role() == role && member.role_source == "manual" {
             return Ok(line);
         }
-        self.recount(stored, if member.suspended { stored.counted_role() } else { role })?;
+        self.recount(stored, membership::counted(role, member.suspended))?;
         members::update_role(&mut self.batch, self.organization, (id, member), role.name());
         self.audit("member.role_changed", id, &json!({"before": member.role, "after": role.name()}));
         Ok(Listed { role: role.name().to_owned(), ..line })
@@ -189,10 +189,11 @@ impl Work<'_> {
         let registry = self.registry(connection)?;
         let storage = &self.administration.provisioning.storage;
         let (usage, removal) = (self.usage, self.removal(&registry));
-        let ledger = membership::restore(connection, &mut self.batch, &removal, storage, &usage, removed)?;
+        let (ledger, linked) = membership::restore(connection, &mut self.batch, &removal, storage, &usage, removed)?;
         organizations::change_usage(&mut self.batch, self.organization, &ledger);
         self.audit("member.brought_back", removed.id, &json!({}));
-        Ok(Listed { status: Some(Standing::Active.name().to_owned()), ..line })
+        let identity = line.identity.filter(|_| linked);
+        Ok(Listed { status: Some(Standing::Active.name().to_owned()), identity, ..line })
     }
 
     /// The member counts by another role from now on; an owner remains.

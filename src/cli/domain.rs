@@ -80,8 +80,8 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
             })
         }
         Command::List { organization: slug } => operator.read(move |connection| domain::list(connection, &slug)),
-        Command::Remove { organization: slug, domain } => operator.write(move |connection, administration| {
-            domain::remove(connection, administration, &slug, &domain)
-        }),
+        Command::Remove { organization: slug, domain } => {
+            operator.write(move |connection, administration| domain::remove(connection, administration, &slug, &domain))
+        }
     }
 }

@@ -41,9 +41,8 @@ pub async fn recheck(store: &Store, administration: &Administration, interval: D
     let mut looked = 0;
     loop {
         let now = administration.clock.now();
-        let claim = move |connection: &mut _| {
-            associated_domains::claim_due(connection, now.minus(interval).0, now.0, PAGE)
-        };
+        let claim =
+            move |connection: &mut _| associated_domains::claim_due(connection, now.minus(interval).0, now.0, PAGE);
         let page = store.transaction(claim).await?;
         if page.is_empty() {
             return Ok(looked);

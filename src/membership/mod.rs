@@ -19,7 +19,7 @@ use crate::store::resources::{self, Written};
 use crate::store::sessions;
 
 pub use self::removal::{Removal, remove, restore};
-pub use self::stored::Stored;
+pub use self::stored::{Stored, counted};
 
 /// Somebody who becomes a member by a page, a command or a sign-in.
 #[derive(Clone, Copy, Debug)]

@@ -72,7 +72,7 @@ pub fn remove(
 }
 
 /// Brings back a removed member: the same id, active, in no group, linked to the same identity unless
-/// that is another member by now. What the ledger gains.
+/// that is another member by now. What the ledger gains, and whether the member is linked.
 ///
 /// # Errors
 /// `seat_limit_reached`; `uniqueness` when somebody else has the userName or a unique value by now.
@@ -83,7 +83,7 @@ pub fn restore(
     storage: &Storage,
     usage: &Usage,
     removed: &Removed,
-) -> Result<Change> {
+) -> Result<(Change, bool)> {
     let Removal { organization, user_type, now, .. } = *removal;
     if !usage.has_a_seat() {
         return Err(usage.no_seat());
@@ -126,7 +126,7 @@ pub fn restore(
     removed_members::delete(batch, organization, removed.id);
     let mut ledger = Change::default();
     ledger.moves(removed.role.parse().unwrap_or(Role::Read), None, Some(Standing::Active));
-    Ok(ledger)
+    Ok((ledger, identity.is_some()))
 }
 
 fn taken(what: &str) -> Error {

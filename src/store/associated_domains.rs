@@ -80,12 +80,7 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, domain: &Domain) 
 ///
 /// # Errors
 /// The database's.
-pub fn claim_due(
-    connection: &mut Connection,
-    due: i64,
-    now: i64,
-    limit: i64,
-) -> Result<Vec<(OrganizationId, String)>> {
+pub fn claim_due(connection: &mut Connection, due: i64, now: i64, limit: i64) -> Result<Vec<(OrganizationId, String)>> {
     const DUE: &str = "NOT vouched AND (checked_at IS NULL OR checked_at <= ";
     let mut sql = Sql::new("UPDATE associated_domains SET checked_at = ").bind_here(now);
     sql.push(" WHERE ").push(DUE).push_bind(due);

@@ -110,13 +110,7 @@ pub fn insert(batch: &mut Batch, organization: &Organization, seats: i64) {
 }
 
 /// Changes what was read as `organization` to what it is now, and the seats bought with whom that admits.
-pub fn update_settings(
-    batch: &mut Batch,
-    organization: &Organization,
-    seats: Option<i64>,
-    change: &Change,
-    now: i64,
-) {
+pub fn update_settings(batch: &mut Batch, organization: &Organization, seats: Option<i64>, change: &Change, now: i64) {
     if let Some(seats) = seats {
         // One statement: a batch must not touch a row twice.
         batch.run_once(

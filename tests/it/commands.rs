@@ -8,7 +8,18 @@ use serde_json::{Value, json};
 
 use crate::support::{Server, on_each_database};
 
-on_each_database!(organizations, refusals, schemas, provisioning_tokens, domains, tenants, maintenance, audit, audit_trail, lines_for_people);
+on_each_database!(
+    organizations,
+    refusals,
+    schemas,
+    provisioning_tokens,
+    domains,
+    tenants,
+    maintenance,
+    audit,
+    audit_trail,
+    lines_for_people
+);
 
 const URN: &str = "urn:example:params:scim:schemas:extension:badge:2.0:User";
 

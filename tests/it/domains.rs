@@ -201,7 +201,11 @@ async fn one_owner(database: Database) {
     place.prove(&[&ours]);
     assert_eq!(text(&place.verify("acme", "shared.example"), "state"), "verified");
     let theirs = place.add("bolt", "shared.example");
-    assert_eq!(text(&place.verify("bolt", "shared.example"), "state"), "pending", "who has proven nothing is told nothing");
+    assert_eq!(
+        text(&place.verify("bolt", "shared.example"), "state"),
+        "pending",
+        "who has proven nothing is told nothing"
+    );
     place.prove(&[&ours, &theirs]);
     let why = place.refused("verify", "bolt", &["--domain", "shared.example"]);
     assert!(why.contains("Another organization has verified shared.example."), "{why}");
@@ -234,7 +238,10 @@ async fn settings(database: Database) {
     assert_eq!(place.domain("list", "acme", &[]), json!([vouched]));
     let looked = place.verify("acme", "a.example");
     assert_eq!((text(&looked, "state"), &looked["seen"]), ("verified", &json!([])), "the DNS is not asked to agree");
-    assert_eq!(place.domain("remove", "acme", &["--domain", "A.example"]), json!({"domain": "a.example", "removed": true}));
+    assert_eq!(
+        place.domain("remove", "acme", &["--domain", "A.example"]),
+        json!({"domain": "a.example", "removed": true})
+    );
     assert_eq!(place.domain("list", "acme", &[]), json!([]));
     let trail = place.trail();
     let trail: Vec<&str> = trail.iter().map(|(_, action)| action.as_str()).collect();
@@ -301,9 +308,8 @@ async fn nobody_looks_twice(database: Database) {
 /// `serve` looks by itself.
 async fn while_serving(database: Database) {
     let dns = Dns::start();
-    let setup = Setup::default()
-        .with("HEADCOUNT_DNS_SERVERS", dns.address)
-        .with("HEADCOUNT_DOMAINS_RECHECK_INTERVAL", "1s");
+    let setup =
+        Setup::default().with("HEADCOUNT_DNS_SERVERS", dns.address).with("HEADCOUNT_DOMAINS_RECHECK_INTERVAL", "1s");
     let server = Server::set_up(database, setup).await;
     let added = server.command(&["domain", "add", "--organization", "acme", "--domain", "acme.example", "--json"]);
     dns.put(text(&added, "txt_host"), &[text(&added, "txt_value")]);

@@ -128,8 +128,11 @@ async fn listed(server: Server) {
     let shown: Vec<Value> = listed.iter().map(|line| json!([line["id"], line["status"]])).collect();
     // bob's seat went to dan, who waited.
     let wanted = [(&owner, "active"), (&ann, "suspended"), (&bob, "deactivated"), (&cid, "active")];
-    let wanted: Vec<Value> =
-        wanted.into_iter().chain([(&dan, "active"), (&eve, "waiting")]).map(|(id, status)| json!([id, status])).collect();
+    let wanted: Vec<Value> = wanted
+        .into_iter()
+        .chain([(&dan, "active"), (&eve, "waiting")])
+        .map(|(id, status)| json!([id, status]))
+        .collect();
     assert_eq!(shown, wanted);
     assert_eq!(
         listed[0],

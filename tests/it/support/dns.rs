@@ -44,7 +44,8 @@ impl Dns {
     /// Puts records at a name in place of those that are there, each a text that is cut into strings of
     /// at most 255 bytes; none: the name is gone.
     pub fn put(&self, name: &str, texts: &[&str]) {
-        let cut = |text: &&str| text.as_bytes().chunks(255).map(|part| String::from_utf8(part.into()).unwrap()).collect();
+        let cut =
+            |text: &&str| text.as_bytes().chunks(255).map(|part| String::from_utf8(part.into()).unwrap()).collect();
         self.put_strings(name, texts.iter().map(cut).collect());
     }
 
