@@ -4,14 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use toml::{Table, Value};
 
 use crate::store::connection::DatabaseUrl;
+use crate::text;
 
 const DEFAULTS: &str = include_str!("../deploy/headcount.default.toml");
 const PREFIX: &str = "HEADCOUNT_";
+const DNS_PORT: u16 = 53;
 
 /// The settings as they came together.
 #[derive(Clone, Debug)]
@@ -74,6 +77,10 @@ impl Config {
     /// What cannot work, said before anything starts.
     fn check(&self) -> Result<(), String> {
         self.database_url()?;
+        self.dns_servers()?;
+        for key in ["domains.recheck_interval", "domains.grace"] {
+            self.duration(key)?;
+        }
         let listen = self.listen()?;
         let public = self.public_url_at(listen);
         if !public.starts_with("http://") && !public.starts_with("https://") {
@@ -101,6 +108,30 @@ impl Config {
             .and_then(Value::as_integer)
             .and_then(|number| u32::try_from(number).ok())
             .unwrap_or_default()
+    }
+
+    /// A length of time.
+    ///
+    /// # Errors
+    /// A sentence naming the key.
+    pub fn duration(&self, key: &str) -> Result<Duration, String> {
+        text::duration(self.text(key)).map_err(|why| format!("{key} = {why}"))
+    }
+
+    /// The DNS servers to ask; none: the system's.
+    ///
+    /// # Errors
+    /// A sentence naming what is no address.
+    pub fn dns_servers(&self) -> Result<Vec<SocketAddr>, String> {
+        let servers = self.text("dns.servers").split(',').map(str::trim).filter(|server| !server.is_empty());
+        servers
+            .map(|server| {
+                let plain = || server.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS_PORT));
+                server.parse().or_else(|_| plain()).map_err(|_| {
+                    format!("dns.servers: \"{server}\" is not an address such as 192.0.2.53 or 127.0.0.1:5353")
+                })
+            })
+            .collect()
     }
 
     /// A switch.
@@ -297,6 +328,23 @@ mod tests {
         assert!(error.contains("did you mean HEADCOUNT_DATABASE_URL?"), "{error}");
         let error = load(&[("HEADCOUNT_SCIM_MAX_PAGE_SIZE", "many")]).unwrap_err();
         assert!(error.contains("must be a whole number"), "{error}");
+    }
+
+    #[test]
+    fn times_and_servers_are_read_before_anything_starts() {
+        let config = load(&[
+            ("HEADCOUNT_DNS_SERVERS", "127.0.0.1:5353, 192.0.2.53,2001:db8::1"),
+            ("HEADCOUNT_DOMAINS_GRACE", "2d"),
+        ])
+        .unwrap();
+        let wanted = ["127.0.0.1:5353", "192.0.2.53:53", "[2001:db8::1]:53"].map(|server| server.parse().unwrap());
+        assert_eq!(config.dns_servers().unwrap(), wanted);
+        assert_eq!(config.duration("domains.grace"), Ok(Duration::from_hours(48)));
+        assert_eq!(load(&[]).unwrap().dns_servers(), Ok(Vec::new()), "empty: the system's");
+        let error = load(&[("HEADCOUNT_DNS_SERVERS", "dns.example.com")]).unwrap_err();
+        assert!(error.contains("dns.servers: \"dns.example.com\" is not an address"), "{error}");
+        let error = load(&[("HEADCOUNT_DOMAINS_RECHECK_INTERVAL", "daily")]).unwrap_err();
+        assert!(error.contains("domains.recheck_interval = \"daily\" is not a duration"), "{error}");
     }
 
     #[test]

@@ -7,10 +7,10 @@
 //! 0  clock  id  secret  sealing  text  error
 //! 1  scim  organization  jwt
 //! 2  store
-//! 3  oidc
+//! 3  oidc  dns
 //! 4  membership
 //! 5  provisioning  administration  sign_in
-//! 6  http
+//! 6  http  jobs
 //! 7  config  telemetry  assembly  demo  stand_in  cli
 //! ```
 pub mod administration;
@@ -19,9 +19,11 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod dns;
 pub mod error;
 pub mod http;
 pub mod id;
+pub mod jobs;
 pub mod jwt;
 pub mod membership;
 pub mod oidc;

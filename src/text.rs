@@ -1,7 +1,10 @@
-//! The two rules by which texts are compared (floor 0): SCIM keys and e-mail addresses.
+//! The two rules by which texts are compared (floor 0): SCIM keys and e-mail addresses; and how
+//! durations are read.
 //!
 //! They must not be mixed: under the SCIM rule the Kelvin sign becomes `k`, which would hand one
 //! person's account to another if addresses were compared by it.
+
+use std::time::Duration;
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -46,6 +49,34 @@ pub fn domain_key(domain: &str) -> Option<String> {
     (!key.is_empty() && !key.ends_with('.') && key.len() <= 253).then_some(key)
 }
 
+/// A domain name as people write it: the U-labels of a key (RFC 5891).
+#[must_use]
+pub fn domain_shown(key: &str) -> String {
+    let (shown, valid) = idna::domain_to_unicode(key);
+    if valid.is_ok() { shown } else { key.to_owned() }
+}
+
+/// Reads a length of time such as `7d`, `24h`, `30m`, `45s`; there is none of 0.
+///
+/// # Errors
+/// A sentence without its full stop.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("\"{text}\" is not a duration such as 365d, 24h, 30m or 45s");
+    let (at, unit) = text.char_indices().next_back().ok_or_else(wrong)?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = text[..at].parse().map_err(|_| wrong())?;
+    if number == 0 || !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    Ok(Duration::from_secs(u64::from(number) * factor))
+}
+
 /// A number as text whose byte order is the order of the numbers.
 #[must_use]
 pub fn number_key(number: f64) -> String {
@@ -74,6 +105,21 @@ mod tests {
         assert_eq!(address_key("a@bücher.example").as_deref(), Some("a@xn--bcher-kva.example"));
         for refused in ["ann", "a@b@example.com", "\"a b\"@example.com", "a\u{0}@example.com", "@example.com", "a@"] {
             assert_eq!(address_key(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn domains_are_shown_as_people_write_them() {
+        assert_eq!(domain_shown("xn--bcher-kva.example"), "bücher.example");
+        assert_eq!(domain_shown("acme.example"), "acme.example");
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(duration("365d"), Ok(Duration::from_hours(365 * 24)));
+        assert_eq!(duration("45s"), Ok(Duration::from_secs(45)));
+        for wrong in ["12", "-1d", "+1d", "0d", "", "d", "1w", "1é", "9999999999999999d"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
         }
     }
 

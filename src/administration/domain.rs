@@ -1,58 +1,268 @@
-//! Associated domains.
+//! Associated domains (product.md §5): added, proven, set, listed, removed.
 
 use serde_json::{Value, json};
 
-use super::{Administration, named};
+use super::{Administration, OPERATOR, named};
+use crate::clock::Timestamp;
+use crate::dns::NoAnswer;
 use crate::error::{Code, Error, Result};
-use crate::organization::associated_domain::Joining;
+use crate::id::OrganizationId;
+use crate::organization::associated_domain::{Joining, Seen, State, associable, proof_host, proof_value};
 use crate::organization::role::Role;
 use crate::secret::SecretToken;
-use crate::store::Planned;
 use crate::store::associated_domains::{self, Domain};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
-use crate::text::domain_key;
+use crate::store::organizations::{self, Organization};
+use crate::store::{Planned, Store};
+use crate::text::{domain_key, domain_shown};
 
-/// Adds an associated domain; `vouched` means the operator answers for it instead of DNS.
+/// What people decide about a domain; `None` leaves it as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// The operator answers for the domain instead of the DNS.
+    pub vouched: bool,
+    pub joining: Option<Joining>,
+    pub role: Option<Role>,
+}
+
+/// Adds an associated domain. Whether another organization has it is said only where the operator
+/// vouches: everybody else proves it first.
 ///
 /// # Errors
-/// `invalidValue` for what is no domain, `uniqueness` when it is there already.
+/// `invalidValue` with the reason for what cannot be associated, `uniqueness`.
 pub fn add(
     connection: &mut Connection,
     administration: &Administration,
     slug: &str,
-    domain: &str,
-    vouched: bool,
-    role: Role,
+    name: &str,
+    settings: Settings,
 ) -> Result<Planned<Value>> {
     let organization = named(connection, slug)?;
-    let key = domain_key(domain)
-        .filter(|key| key.contains('.'))
-        .ok_or_else(|| Error::new(Code::InvalidValue, format!("\"{domain}\" is not a domain name.")))?;
-    if role > Role::Write {
-        return Err(Error::new(Code::InvalidValue, "A domain's default role is read or write."));
+    let domain = associable(name)?;
+    check_role(settings.role)?;
+    if associated_domains::find(connection, organization.id, &domain)?.is_some() {
+        return Err(Error::new(Code::Uniqueness, format!("{domain} is associated already.")));
     }
-    let challenge = SecretToken::generate("", administration.random.as_ref());
-    let state = if vouched { "verified" } else { "pending" };
-    let mut batch = Batch::default();
+    if settings.vouched {
+        refuse_taken(connection, organization.id, &domain)?;
+    }
+    let state = if settings.vouched { State::Verified } else { State::Pending };
     let domain = Domain {
-        domain: key.clone(),
-        state: state.into(),
-        vouched,
-        joining: Joining::Automatic.name().into(),
-        role: role.name().into(),
-        challenge: challenge.reveal().to_owned(),
+        domain,
+        state: state.name().into(),
+        vouched: settings.vouched,
+        joining: settings.joining.unwrap_or(Joining::Automatic).name().into(),
+        role: settings.role.unwrap_or(Role::Read).name().into(),
+        challenge: SecretToken::generate("", administration.random.as_ref()).reveal().to_owned(),
         created_at: administration.clock.now().0,
         lost_at: None,
         checked_at: None,
     };
+    let mut batch = Batch::default();
     associated_domains::insert(&mut batch, organization.id, &domain);
-    administration.audit(&mut batch, organization.id, "domain.added", &json!({"domain": key, "state": state}));
-    Ok(Planned {
-        batch,
-        answer: json!({
-            "domain": key, "state": state, "txt_host": format!("_headcount-challenge.{key}"),
-            "txt_value": format!("headcount-domain-verification={}", challenge.reveal()), "joining": "automatic", "role": role.name()
-        }),
+    administration.audit(&mut batch, organization.id, "domain.added", &audited(&domain));
+    Ok(Planned { batch, answer: describe(&domain) })
+}
+
+/// Looks at the DNS now; the domain as it is then, with `seen`, what the DNS showed.
+///
+/// # Errors
+/// `not_found`; `uniqueness` when the proof is there and another organization has the domain;
+/// `unavailable` when the DNS does not answer.
+pub async fn verify(store: &Store, administration: &Administration, slug: &str, name: &str) -> Result<Value> {
+    let (slug, name) = (slug.to_owned(), name.to_owned());
+    let (organization, domain) = store
+        .read(move |connection| {
+            let organization = named(connection, &slug)?;
+            entry(connection, &organization, &name).map(|domain| (organization.id, domain.domain))
+        })
+        .await?;
+    let records = administration.dns.txt(&proof_host(&domain)).await;
+    if let Err(NoAnswer(why)) = &records {
+        return Err(Error::unavailable(
+            "The DNS does not answer right now. Nothing was changed. Look again later.",
+            Some(why.as_str().into()),
+        ));
+    }
+    let looked = settle(store, administration, organization, domain, records.clone(), OPERATOR).await?;
+    if looked.taken {
+        return Err(taken(&looked.domain.domain));
+    }
+    let mut answer = describe(&looked.domain);
+    answer["seen"] = records.unwrap_or_default().into();
+    Ok(answer)
+}
+
+/// What a look at the DNS has come to.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The domain as it is now.
+    pub domain: Domain,
+    /// The proof is there, and another organization has the domain: the state stays.
+    pub taken: bool,
+}
+
+/// Draws the consequence of a look at the DNS in one transaction.
+///
+/// # Errors
+/// `not_found` when the domain was removed meanwhile.
+pub async fn settle(
+    store: &Store,
+    administration: &Administration,
+    organization: OrganizationId,
+    domain: String,
+    records: Result<Vec<String>, NoAnswer>,
+    actor: &'static str,
+) -> Result<Looked> {
+    let administration = administration.clone();
+    let plan = move |connection: &mut Connection| {
+        plan_look(connection, &administration, organization, &domain, records.as_deref().ok(), actor)
+    };
+    store.write(plan).await
+}
+
+fn plan_look(
+    connection: &mut Connection,
+    administration: &Administration,
+    organization: OrganizationId,
+    domain: &str,
+    records: Option<&[String]>,
+    actor: &str,
+) -> Result<Planned<Looked>> {
+    let found = associated_domains::find(connection, organization, domain)?;
+    let mut found = found.ok_or_else(|| not_associated(domain))?;
+    let mut batch = Batch::default();
+    if found.vouched {
+        return Ok(Planned { batch, answer: Looked { domain: found, taken: false } });
+    }
+    let before = State::from_name(&found.state);
+    let seen = Seen::in_records(records, &found.challenge);
+    let now = administration.clock.now();
+    let (mut after, mut lost) = before.after(seen, found.lost_at.map(Timestamp), now, administration.grace);
+    let owner = organizations::owner_of_domain(connection, domain)?;
+    let taken = after.is_proven() && owner.is_some_and(|owner| owner.id != organization);
+    if taken {
+        (after, lost) = (before, found.lost_at.map(Timestamp));
+    }
+    after.name().clone_into(&mut found.state);
+    found.lost_at = lost.map(|lost| lost.0);
+    found.checked_at = Some(now.0);
+    associated_domains::update_state(&mut batch, organization, &found, before.name());
+    if after != before {
+        let action = format!("domain.{}", after.name());
+        let detail = json!({"domain": domain, "before": before.name(), "after": after.name()});
+        administration.audit_by(actor, &mut batch, organization, &action, None, &detail);
+    }
+    Ok(Planned { batch, answer: Looked { domain: found, taken } })
+}
+
+/// Changes how people join by a domain, or vouches for it.
+///
+/// # Errors
+/// `not_found`, `invalidValue`; `uniqueness` when another organization has what is vouched for.
+pub fn set(
+    connection: &mut Connection,
+    administration: &Administration,
+    slug: &str,
+    name: &str,
+    settings: Settings,
+) -> Result<Planned<Value>> {
+    let organization = named(connection, slug)?;
+    let mut domain = entry(connection, &organization, name)?;
+    check_role(settings.role)?;
+    let before = domain.state.clone();
+    if settings.vouched {
+        refuse_taken(connection, organization.id, &domain.domain)?;
+        domain.vouched = true;
+        State::Verified.name().clone_into(&mut domain.state);
+        domain.lost_at = None;
+    }
+    if let Some(joining) = settings.joining {
+        joining.name().clone_into(&mut domain.joining);
+    }
+    if let Some(role) = settings.role {
+        role.name().clone_into(&mut domain.role);
+    }
+    let mut batch = Batch::default();
+    associated_domains::update_settings(&mut batch, organization.id, &domain, &before);
+    administration.audit(&mut batch, organization.id, "domain.changed", &audited(&domain));
+    Ok(Planned { batch, answer: describe(&domain) })
+}
+
+/// The organization's domains, by name.
+///
+/// # Errors
+/// `not_found`.
+pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
+    let organization = named(connection, slug)?;
+    Ok(associated_domains::list(connection, organization.id)?.iter().map(describe).collect::<Vec<_>>().into())
+}
+
+/// Removes a domain: nobody joins by it any more; nobody is removed.
+///
+/// # Errors
+/// `not_found`.
+pub fn remove(
+    connection: &mut Connection,
+    administration: &Administration,
+    slug: &str,
+    name: &str,
+) -> Result<Planned<Value>> {
+    let organization = named(connection, slug)?;
+    let domain = entry(connection, &organization, name)?;
+    let mut batch = Batch::default();
+    associated_domains::delete(&mut batch, organization.id, &domain.domain);
+    administration.audit(&mut batch, organization.id, "domain.removed", &audited(&domain));
+    Ok(Planned { batch, answer: json!({"domain": domain.domain, "removed": true}) })
+}
+
+/// The organization's own entry for a name as people type it.
+fn entry(connection: &mut Connection, organization: &Organization, name: &str) -> Result<Domain> {
+    let typed = name.trim().trim_end_matches('.');
+    let found = match domain_key(typed) {
+        Some(key) => associated_domains::find(connection, organization.id, &key)?,
+        None => None,
+    };
+    found.ok_or_else(|| not_associated(typed))
+}
+
+fn not_associated(domain: &str) -> Error {
+    Error::new(Code::NotFound, format!("{domain} is not a domain of this organization."))
+}
+
+fn check_role(role: Option<Role>) -> Result<()> {
+    match role {
+        Some(Role::Admin | Role::Owner) => {
+            Err(Error::new(Code::InvalidValue, "A domain's default role is read or write."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refuse_taken(connection: &mut Connection, organization: OrganizationId, domain: &str) -> Result<()> {
+    match organizations::owner_of_domain(connection, domain)? {
+        Some(owner) if owner.id != organization => Err(taken(domain)),
+        _ => Ok(()),
+    }
+}
+
+fn taken(domain: &str) -> Error {
+    Error::new(Code::Uniqueness, format!("Another organization has verified {domain}. It has to remove it first."))
+}
+
+fn audited(domain: &Domain) -> Value {
+    json!({
+        "domain": domain.domain, "state": domain.state, "joining": domain.joining, "role": domain.role, "vouched": domain.vouched
+    })
+}
+
+fn describe(domain: &Domain) -> Value {
+    let at = |at: Option<i64>| at.map(|at| Timestamp(at).to_string());
+    json!({
+        "domain": domain.domain, "name": domain_shown(&domain.domain), "state": domain.state, "vouched": domain.vouched,
+        "txt_host": proof_host(&domain.domain), "txt_value": proof_value(&domain.challenge),
+        "joining": domain.joining, "role": domain.role,
+        "lost_at": at(domain.lost_at), "checked_at": at(domain.checked_at)
     })
 }

@@ -1,7 +1,9 @@
 //! What operators do (floor 5), by noun: one use case = one public function = one transaction, with its
 //! audit event in it. Operators skip the portal's guards; the rules of seats and owners hold for them too.
 
+pub mod audit;
 pub mod domain;
+pub mod member;
 pub mod organization;
 pub mod provisioning_client;
 pub mod provisioning_token;
@@ -9,12 +11,14 @@ pub mod reindex;
 pub mod schema;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::clock::Clock;
+use crate::dns::TxtRecords;
 use crate::error::{Code, Error, Result};
-use crate::id::{IdGenerator, OrganizationId};
+use crate::id::{IdGenerator, OrganizationId, ResourceId};
 use crate::provisioning::Service;
 use crate::secret::Random;
 use crate::store::batch::Batch;
@@ -29,19 +33,41 @@ pub struct Administration {
     pub random: Arc<dyn Random>,
     pub ids: IdGenerator,
     pub provisioning: Arc<Service>,
+    /// Who is asked for the proofs of domains.
+    pub dns: Arc<dyn TxtRecords>,
+    /// How long people still join by a domain whose proof has gone.
+    pub grace: Duration,
 }
 
+/// How the audit trail calls who types commands.
+pub const OPERATOR: &str = "operator";
+/// How the audit trail calls what happens by itself.
+pub const SYSTEM: &str = "system";
+
 impl Administration {
-    /// Adds the audit event of a use case to its batch.
+    /// Adds the audit event of an operator's use case to its batch.
     fn audit(&self, batch: &mut Batch, organization: OrganizationId, action: &str, detail: &Value) {
+        self.audit_by(OPERATOR, batch, organization, action, None, detail);
+    }
+
+    /// Adds the audit event of what somebody did, to a member where there is one.
+    fn audit_by(
+        &self,
+        actor: &str,
+        batch: &mut Batch,
+        organization: OrganizationId,
+        action: &str,
+        member: Option<ResourceId>,
+        detail: &Value,
+    ) {
         let detail = detail.to_string();
         let event = Event {
             id: self.ids.next(),
             at: self.clock.now().0,
-            actor: "operator",
+            actor,
             action,
-            target_kind: "Organization",
-            target_id: None,
+            target_kind: if member.is_some() { "User" } else { "Organization" },
+            target_id: member,
             request_id: None,
             address: None,
             detail: &detail,

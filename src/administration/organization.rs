@@ -101,23 +101,32 @@ fn insert_owner(
     Ok(id.to_string())
 }
 
-/// Changes seats and seat policy; more seats admit who waits.
+/// What is changed of an organization; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub seats: Option<i64>,
+    pub seat_policy: Option<SeatPolicy>,
+    /// Its tenant at Descope; empty for none.
+    pub tenant_id: Option<String>,
+    pub sso: Option<Sso>,
+}
+
+/// Changes an organization; more seats admit who waits.
 ///
 /// # Errors
-/// `not_found`; `conflict` when fewer seats than used are wanted.
+/// `not_found`, `invalidValue`; `conflict` when fewer seats than used are wanted.
 pub fn set(
     connection: &mut Connection,
     administration: &Administration,
     slug: &str,
-    seats: Option<i64>,
-    policy: Option<SeatPolicy>,
+    settings: &Settings,
 ) -> Result<Planned<Value>> {
-    let organization = named(connection, slug)?;
+    let mut organization = named(connection, slug)?;
     let usage = organizations::usage(connection, organization.id)?;
     let now = administration.clock.now().to_millisecond().0;
     let mut batch = Batch::default();
     let mut ledger = Change::default();
-    if let Some(seats) = seats {
+    if let Some(seats) = settings.seats {
         if seats < usage.used + usage.pending {
             return Err(Error::new(
                 Code::Conflict,
@@ -132,20 +141,60 @@ pub fn set(
             users::admit(&administration.provisioning, organization.id, found, &mut batch, &mut ledger)?;
         }
     }
-    organizations::update_settings(&mut batch, organization.id, seats, &ledger, policy.map(SeatPolicy::name), now);
-    administration.audit(
-        &mut batch,
-        organization.id,
-        "organization.changed",
-        &json!({"seats": seats, "seat_policy": policy.map(SeatPolicy::name)}),
-    );
+    if let Some(policy) = settings.seat_policy {
+        policy.name().clone_into(&mut organization.seat_policy);
+    }
+    set_sign_on(&mut organization, settings.tenant_id.as_deref(), settings.sso)?;
+    organizations::update_settings(&mut batch, &organization, settings.seats, &ledger, now);
+    let detail = json!({
+        "seats": settings.seats, "seat_policy": settings.seat_policy.map(SeatPolicy::name),
+        "descope_tenant_id": settings.tenant_id, "sso": settings.sso.map(Sso::name)
+    });
+    administration.audit(&mut batch, organization.id, "organization.changed", &detail);
     let answer = json!({
         "slug": slug,
-        "seats": seats.unwrap_or(usage.seats),
-        "seat_policy": policy.map_or(organization.seat_policy, |policy| policy.name().to_owned()),
+        "seats": settings.seats.unwrap_or(usage.seats),
+        "seat_policy": organization.seat_policy,
+        "descope_tenant_id": organization.tenant_id,
+        "sso": organization.sso,
         "admitted": ledger.used
     });
     Ok(Planned { batch, answer })
+}
+
+/// Sets the tenant and how it is used (product.md §6): a first tenant is optional unless said otherwise.
+fn set_sign_on(organization: &mut Organization, tenant_id: Option<&str>, sso: Option<Sso>) -> Result<()> {
+    match tenant_id {
+        None => {}
+        Some("") => {
+            organization.tenant_id = None;
+            Sso::Off.name().clone_into(&mut organization.sso);
+        }
+        Some(tenant_id) => {
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+            if tenant_id.len() > 128 || !tenant_id.bytes().all(fits) {
+                return Err(Error::new(
+                    Code::InvalidValue,
+                    "A Descope Tenant ID has 1 to 128 letters, digits, dots, underscores and hyphens.",
+                ));
+            }
+            organization.tenant_id = Some(tenant_id.to_owned());
+            // Another tenant never opens what only the tenant opened.
+            if organization.sso == Sso::Off.name() {
+                Sso::Optional.name().clone_into(&mut organization.sso);
+            }
+        }
+    }
+    if let Some(sso) = sso {
+        if sso != Sso::Off && organization.tenant_id.is_none() {
+            return Err(Error::new(
+                Code::InvalidValue,
+                format!("sso {} needs a tenant: set the Descope Tenant ID first.", sso.name()),
+            ));
+        }
+        sso.name().clone_into(&mut organization.sso);
+    }
+    Ok(())
 }
 
 /// The organization with its ledger.
@@ -170,7 +219,8 @@ fn describe(connection: &mut Connection, organization: &Organization) -> Result<
     let usage = organizations::usage(connection, organization.id)?;
     Ok(json!({
         "id": organization.id.to_string(), "slug": organization.slug, "name": organization.name, "state": organization.state,
-        "plan": organization.plan, "seat_policy": organization.seat_policy, "seats": usage.seats, "seats_used": usage.used,
+        "plan": organization.plan, "descope_tenant_id": organization.tenant_id, "sso": organization.sso,
+        "seat_policy": organization.seat_policy, "seats": usage.seats, "seats_used": usage.used,
         "seats_pending": usage.pending, "waiting": usage.waiting, "users": usage.users, "groups": usage.groups,
         "created_at": Timestamp(organization.created_at).to_string()
     }))

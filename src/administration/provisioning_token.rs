@@ -1,5 +1,7 @@
 //! Provisioning tokens: the bearer secrets of identity providers.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{Administration, check_name, named};
@@ -22,14 +24,14 @@ pub fn create(
     administration: &Administration,
     slug: &str,
     name: &str,
-    lifetime_seconds: Option<i64>,
+    lifetime: Option<Duration>,
     signing_secret: Option<&str>,
     token: &SecretToken,
 ) -> Result<Planned<Value>> {
     check_name(name)?;
     let organization = named(connection, slug)?;
     let now = administration.clock.now();
-    let expires_at = lifetime_seconds.map(|seconds| now.plus_seconds(seconds).0);
+    let expires_at = lifetime.map(|lifetime| now.plus(lifetime).0);
     let listed = Listed {
         id: administration.ids.next(),
         name: name.to_owned(),

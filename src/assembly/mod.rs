@@ -11,6 +11,7 @@ use self::keys::Keys;
 use crate::administration::Administration;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::dns;
 use crate::error::Error;
 use crate::http::browser::Cookies;
 use crate::http::scim::Lanes;
@@ -79,7 +80,14 @@ impl Assembly {
             registry: Arc::clone(provisioning.registries.standard()),
         });
         let provider = provider(config, Arc::clone(&clock), Arc::clone(&random))?;
-        let administration = Administration { clock, random, ids, provisioning: Arc::clone(&provisioning) };
+        let administration = Administration {
+            clock,
+            random,
+            ids,
+            provisioning: Arc::clone(&provisioning),
+            dns: Arc::new(dns::Resolver::new(config.dns_servers()?)),
+            grace: config.duration("domains.grace")?,
+        };
         Ok(Self { store, provisioning, administration, sign_in, provider, form_key: keys.forms() })
     }
 

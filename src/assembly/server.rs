@@ -11,6 +11,7 @@ use tokio::net::TcpSocket;
 use super::{Assembly, life};
 use crate::config::Config;
 use crate::http::{State, operations, routes};
+use crate::jobs;
 
 /// Connections that may wait to be taken.
 const BACKLOG: u32 = 2_048;
@@ -41,14 +42,18 @@ impl Prepared {
     ///
     /// # Errors
     /// A sentence for the operator.
-    pub async fn serve(self, assembly: &Assembly) -> Result<(), String> {
+    pub async fn serve(self, config: &Config, assembly: &Assembly) -> Result<(), String> {
+        let recheck_interval = config.duration("domains.recheck_interval")?;
         let handle = self.server.handle();
         let server = actix_web::rt::spawn(self.server);
         let migrated = life::migrate(&assembly.store, &self.state.life).await;
         if migrated.is_err() {
             handle.stop(false).await;
         }
+        let (store, administration) = (assembly.store.clone(), assembly.administration.clone());
+        let jobs = actix_web::rt::spawn(jobs::domains::run(store, administration, recheck_interval));
         let outcome = server.await.map_err(|error| format!("the server failed: {error}"))?;
+        jobs.abort();
         migrated.and(outcome.map_err(|error| format!("the server failed: {error}")))
     }
 }

@@ -1,7 +1,9 @@
 //! The command line (floor 7). `--json` prints exactly one document on standard output; everything
 //! else goes to standard error; a failure exits with 1, wrong usage and wrong settings with 2.
 
+mod audit;
 mod domain;
+mod member;
 mod operator;
 mod organization;
 mod print;
@@ -101,6 +103,12 @@ enum Question {
     /// Associated domains
     #[command(subcommand)]
     Domain(domain::Command),
+    /// Members: who they are, their roles, who is kept out
+    #[command(subcommand)]
+    Member(member::Command),
+    /// What people and the system did
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Bring the database's schema up to this binary
     Migrate,
     /// Rebuild everything that is derived from documents
@@ -166,6 +174,8 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
         }
         Question::ProvisioningClient(command) => provisioning_client::run(&Operator::open(config)?, command),
         Question::Domain(command) => domain::run(&Operator::open(config)?, command),
+        Question::Member(command) => member::run(&Operator::open(config)?, command),
+        Question::Audit(command) => audit::run(&Operator::open(config)?, command),
         Question::Migrate => Ok(Operator::open(config)?.migrate()),
         Question::Reindex => Operator::open(config)?.reindex(),
         Question::Config(ConfigCommand::Check) => Keys::check(config).map(|()| json!({"usable": true})),

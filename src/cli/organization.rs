@@ -4,7 +4,8 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::operator::Operator;
-use crate::administration::organization::{self, NewOrganization};
+use crate::administration::organization::{self, NewOrganization, Settings};
+use crate::organization::joining::Sso;
 use crate::organization::plan::Plan;
 use crate::organization::seats::SeatPolicy;
 
@@ -29,7 +30,7 @@ pub(super) enum Command {
         #[arg(long, default_value = "enterprise_seat_yearly")]
         plan: Plan,
     },
-    /// Change its seats and what happens when they run out
+    /// Change its seats, what happens when they run out, and its own tenant
     #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
     Set {
         #[arg(long)]
@@ -39,6 +40,12 @@ pub(super) enum Command {
         /// reject or waitlist
         #[arg(long, group = "change")]
         seat_policy: Option<SeatPolicy>,
+        /// Its tenant at Descope; "" for none. A first one makes --sso optional
+        #[arg(long, group = "change")]
+        descope_tenant_id: Option<String>,
+        /// Whether its tenant is the way in: off, optional or required
+        #[arg(long, group = "change")]
+        sso: Option<Sso>,
     },
     /// List organizations
     List,
@@ -55,9 +62,12 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
             let new = NewOrganization { name, slug, owner_email, owner_given_name, owner_family_name, seats, plan };
             operator.write(move |connection, administration| organization::create(connection, administration, &new))
         }
-        Command::Set { organization: slug, seats, seat_policy } => operator.write(move |connection, administration| {
-            organization::set(connection, administration, &slug, seats, seat_policy)
-        }),
+        Command::Set { organization: slug, seats, seat_policy, descope_tenant_id, sso } => {
+            let settings = Settings { seats, seat_policy, tenant_id: descope_tenant_id, sso };
+            operator.write(move |connection, administration| {
+                organization::set(connection, administration, &slug, &settings)
+            })
+        }
         Command::List => operator.read(organization::list),
         Command::Show { organization: slug } => operator.read(move |connection| organization::show(connection, &slug)),
     }

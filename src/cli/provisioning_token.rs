@@ -1,6 +1,7 @@
 //! `headcount provisioning-token …`
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -8,6 +9,7 @@ use serde_json::Value;
 use super::operator::Operator;
 use crate::administration::provisioning_token;
 use crate::secret::{SecretToken, SystemRandom};
+use crate::text::duration;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -18,8 +20,8 @@ pub(super) enum Command {
         #[arg(long)]
         name: String,
         /// Such as 365d, 24h, 30m, 45s; without it the token does not expire
-        #[arg(long, value_parser = seconds)]
-        expires_in: Option<i64>,
+        #[arg(long, value_parser = duration)]
+        expires_in: Option<Duration>,
         /// Take the token only with Descope's signature (x-descope-webhook-s256) by the secret in this file
         #[arg(long)]
         descope_signing_secret_file: Option<PathBuf>,
@@ -77,34 +79,5 @@ fn secret(path: &Path) -> Result<String, String> {
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(format!("{} is empty.", path.display())),
         secret => Ok(secret.to_owned()),
-    }
-}
-
-/// Reads `365d`, `24h`, `30m`, `45s`.
-fn seconds(text: &str) -> Result<i64, String> {
-    let wrong = || format!("\"{text}\" is not a duration such as 365d, 24h, 30m or 45s");
-    let (at, unit) = text.char_indices().next_back().ok_or_else(wrong)?;
-    let factor = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => return Err(wrong()),
-    };
-    let number: i64 = text[..at].parse().map_err(|_| wrong())?;
-    number.checked_mul(factor).filter(|seconds| *seconds > 0).ok_or_else(wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::seconds;
-
-    #[test]
-    fn durations_have_a_unit() {
-        assert_eq!(seconds("365d"), Ok(31_536_000));
-        assert_eq!(seconds("45s"), Ok(45));
-        for wrong in ["12", "-1d", "0d", "", "d", "1w", "1é", "9999999999999999d"] {
-            assert!(seconds(wrong).is_err(), "{wrong}");
-        }
     }
 }

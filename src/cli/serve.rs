@@ -20,7 +20,7 @@ pub(super) fn serve(config: &Config) -> Result<(), String> {
         let (address, public_url) = (prepared.address, &prepared.public_url);
         tracing::info!(%address, %public_url, "serving");
         eprintln!("Headcount serves {public_url} (SCIM at {public_url}/scim/v2).");
-        prepared.serve(&assembly).await
+        prepared.serve(config, &assembly).await
     })
 }
 

@@ -1,6 +1,9 @@
 //! Membership (floor 4): what every door shares when somebody becomes a member other than by
 //! provisioning, and when a member loses access.
 
+mod removal;
+mod stored;
+
 use serde_json::json;
 
 use crate::error::Result;
@@ -12,8 +15,11 @@ use crate::scim::index::{Derived, Storage};
 use crate::scim::registry::{Kind, ResourceType};
 use crate::store::batch::Batch;
 use crate::store::members::{self, Member, NewMember};
-use crate::store::resources::{self, Resource, Written};
+use crate::store::resources::{self, Written};
 use crate::store::sessions;
+
+pub use self::removal::{Removal, remove, restore};
+pub use self::stored::{Stored, counted};
 
 /// Somebody who becomes a member by a page, a command or a sign-in.
 #[derive(Clone, Copy, Debug)]
@@ -87,17 +93,4 @@ pub fn end_sessions(batch: &mut Batch, member: &Member) {
     if let Some(identity) = member.identity {
         sessions::end_all(batch, identity);
     }
-}
-
-/// Takes the access of a member who is gone: sessions end, and no door opens by itself again.
-pub fn bar(
-    batch: &mut Batch,
-    organization: OrganizationId,
-    (resource, member): (&Resource, &Member),
-    address: Option<&str>,
-    removed_by: &str,
-    now: i64,
-) {
-    end_sessions(batch, member);
-    members::remember_removed(batch, organization, (resource, member), address, removed_by, now);
 }

@@ -10,6 +10,8 @@ use crate::error::{Code, Error, Result};
 use crate::text::domain_key;
 
 const PUBLIC_PROVIDERS: &str = include_str!("lists/public_providers.txt");
+/// Characters of a name in the DNS at most (RFC 1035 §2.3.4).
+const LONGEST_NAME: usize = 253;
 const DISPOSABLE: &str = include_str!("lists/disposable.txt");
 
 /// How far a domain's proof has come.
@@ -86,6 +88,20 @@ pub enum Seen {
     NoAnswer,
 }
 
+impl Seen {
+    /// What these TXT records of [`proof_host`] say; `None` where the DNS did not answer. Panels and
+    /// people put quotation marks and spaces around the value.
+    #[must_use]
+    pub fn in_records(records: Option<&[String]>, challenge: &str) -> Self {
+        let proof = proof_value(challenge);
+        match records {
+            None => Self::NoAnswer,
+            Some(records) if records.iter().any(|record| record.trim_matches(['"', ' ']) == proof) => Self::Proof,
+            Some(_) => Self::Nothing,
+        }
+    }
+}
+
 /// Who becomes a member by an address of the domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joining {
@@ -139,6 +155,9 @@ pub fn associable(name: &str) -> Result<String> {
     let Some(domain) = domain_key(typed).filter(|domain| is_host_name(domain)) else {
         return refuse(format!("\"{typed}\" is not a domain name such as example.com."));
     };
+    if proof_host(&domain).len() > LONGEST_NAME {
+        return refuse(format!("{domain} is too long: the name of its proof would be none."));
+    }
     // Without a registrable part it is a suffix under which anybody registers names.
     let Some(registrable) = psl::domain_str(&domain) else {
         return refuse(format!("{domain} is a public suffix: domains of many owners end in it."));
@@ -229,6 +248,8 @@ mod tests {
             let refused = associable(name).unwrap_err();
             assert!(refused.detail.contains(why), "{name}: {}", refused.detail);
         }
+        let long = associable(&format!("{}example.com", "long.".repeat(45))).unwrap_err();
+        assert!(long.detail.contains("too long"), "its proof's name has more than 253 characters: {}", long.detail);
     }
 
     #[test]
@@ -250,6 +271,22 @@ mod tests {
         assert_eq!(after(State::Lapsed, Seen::Nothing, Some(at(1)), 9), (State::Lapsed, Some(at(1))));
         assert_eq!(after(State::Lapsed, Seen::Proof, Some(at(1)), 9), (State::Verified, None));
         assert!(!State::Lapsed.is_proven() && !State::Pending.is_proven());
+    }
+
+    #[test]
+    fn only_the_organization_s_own_value_is_a_proof() {
+        let seen = |records: &[&str]| {
+            let records: Vec<String> = records.iter().map(|record| (*record).to_owned()).collect();
+            Seen::in_records(Some(&records), "c4")
+        };
+        assert_eq!(Seen::in_records(None, "c4"), Seen::NoAnswer);
+        assert_eq!(seen(&[]), Seen::Nothing);
+        for proof in ["headcount-domain-verification=c4", "\"headcount-domain-verification=c4\" "] {
+            assert_eq!(seen(&["v=spf1 -all", proof]), Seen::Proof, "{proof}");
+        }
+        for other in ["c4", "headcount-domain-verification=C4", "headcount-domain-verification=c45", "x=c4"] {
+            assert_eq!(seen(&[other]), Seen::Nothing, "{other}");
+        }
     }
 
     #[test]

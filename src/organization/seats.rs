@@ -59,6 +59,12 @@ impl Standing {
         }
     }
 
+    /// The status people are shown. An admin's suspension covers what provisioning says.
+    #[must_use]
+    pub const fn shown(self, suspended: bool) -> &'static str {
+        if suspended { "suspended" } else { self.name() }
+    }
+
     /// Reads the database's text; what it does not know holds no seat.
     #[must_use]
     pub fn from_name(name: &str) -> Self {
@@ -109,6 +115,12 @@ impl Change {
             self.active_owners += active;
         }
         self.users += i64::from(to.is_some()) - i64::from(from.is_some());
+    }
+
+    /// A member stays where it is and counts by another role from now on.
+    pub fn recounts(&mut self, standing: Standing, from: Role, to: Role) {
+        self.moves(from, Some(standing), None);
+        self.moves(to, None, Some(standing));
     }
 }
 
@@ -194,6 +206,9 @@ mod tests {
         let mut change = Change::default();
         change.moves(Role::Owner, Some(Standing::Active), None);
         assert_eq!(change, Change { used: -1, active_owners: -1, users: -1, ..Change::default() });
+        let mut demoted = Change::default();
+        demoted.recounts(Standing::Active, Role::Owner, Role::Admin);
+        assert_eq!(demoted, Change { active_owners: -1, ..Change::default() }, "the seat is kept");
         assert_eq!(FULL.keep_an_owner(&change, "ann@example.com").unwrap_err().code, Code::LastOwner);
         assert!(Usage { active_owners: 2, ..FULL }.keep_an_owner(&change, "ann@example.com").is_ok());
     }

@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use super::batch::Batch;
 use super::connection::Connection;
 use super::database_error;
-use super::sql::Sql;
+use super::sql::{Sql, SqlId};
 use crate::error::Result;
 use crate::id::OrganizationId;
 
@@ -72,5 +72,63 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, domain: &Domain) 
             .bind(domain.role.as_str())
             .bind(domain.challenge.as_str())
             .bind(domain.created_at),
+    );
+}
+
+/// Takes the domains that nobody has looked at since `due` for a look at `now`; at most `limit`. One
+/// statement, so that of several processes one takes a domain; none is left when it finds nothing.
+///
+/// # Errors
+/// The database's.
+pub fn claim_due(connection: &mut Connection, due: i64, now: i64, limit: i64) -> Result<Vec<(OrganizationId, String)>> {
+    const DUE: &str = "NOT vouched AND (checked_at IS NULL OR checked_at <= ";
+    let mut sql = Sql::new("UPDATE associated_domains SET checked_at = ").bind_here(now);
+    sql.push(" WHERE ").push(DUE).push_bind(due);
+    sql.push(") AND (organization_id, domain) IN (SELECT organization_id, domain FROM associated_domains WHERE ");
+    sql.push(DUE).push_bind(due).push(") ORDER BY organization_id, domain LIMIT ").push_bind(limit);
+    sql.push(") RETURNING organization_id, domain");
+    sql.load::<(SqlId, Text), (OrganizationId, String)>(connection).map_err(database_error)
+}
+
+/// Writes what a look has shown of a domain, which must still be in the state `before`.
+pub fn update_state(batch: &mut Batch, organization: OrganizationId, domain: &Domain, before: &str) {
+    batch.run_once(
+        Sql::new(
+            "UPDATE associated_domains SET state = ?, lost_at = ?, checked_at = ? \
+             WHERE organization_id = ? AND domain = ? AND state = ?",
+        )
+        .bind(domain.state.as_str())
+        .bind(domain.lost_at)
+        .bind(domain.checked_at)
+        .bind(organization)
+        .bind(domain.domain.as_str())
+        .bind(before),
+    );
+}
+
+/// Writes what people decide about a domain, which must still be in the state `before`.
+pub fn update_settings(batch: &mut Batch, organization: OrganizationId, domain: &Domain, before: &str) {
+    batch.run_once(
+        Sql::new(
+            "UPDATE associated_domains SET joining = ?, role = ?, vouched = ?, state = ?, lost_at = ? \
+             WHERE organization_id = ? AND domain = ? AND state = ?",
+        )
+        .bind(domain.joining.as_str())
+        .bind(domain.role.as_str())
+        .bind(domain.vouched)
+        .bind(domain.state.as_str())
+        .bind(domain.lost_at)
+        .bind(organization)
+        .bind(domain.domain.as_str())
+        .bind(before),
+    );
+}
+
+/// Removes a domain.
+pub fn delete(batch: &mut Batch, organization: OrganizationId, domain: &str) {
+    batch.run_once(
+        Sql::new("DELETE FROM associated_domains WHERE organization_id = ? AND domain = ?")
+            .bind(organization)
+            .bind(domain),
     );
 }

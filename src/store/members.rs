@@ -16,9 +16,13 @@ use crate::organization::seats::Usage;
 #[derive(Clone, Debug)]
 pub struct Member {
     pub role: String,
+    /// `manual`, `default`, or a mapping's.
+    pub role_source: String,
     pub status: String,
     /// By an admin; separate from what provisioning says.
     pub suspended: bool,
+    /// The door the member came by.
+    pub source: String,
     pub provisioned: bool,
     pub address_key: Option<String>,
     /// Who signs in as this member.
@@ -28,14 +32,15 @@ pub struct Member {
 /// A User with its member row.
 pub type User = (Resource, Member);
 
-type MemberColumns = (Text, Text, Bool, Bool, Nullable<Text>, Nullable<SqlId>);
-type MemberRow = (String, String, bool, bool, Option<String>, Option<IdentityId>);
+type MemberColumns = (Text, Text, Text, Bool, Text, Bool, Nullable<Text>, Nullable<SqlId>);
+type MemberRow = (String, String, String, bool, String, bool, Option<String>, Option<IdentityId>);
 type UserColumns = (BigInt, ResourceColumns, MemberColumns);
 type UserRow = (i64, ResourceRow, MemberRow);
 
 fn user_from_row((way, resource, member): UserRow) -> (i64, User) {
-    let (role, status, suspended, provisioned, address_key, identity) = member;
-    (way, (from_row(resource), Member { role, status, suspended, provisioned, address_key, identity }))
+    let (role, role_source, status, suspended, source, provisioned, address_key, identity) = member;
+    let member = Member { role, role_source, status, suspended, source, provisioned, address_key, identity };
+    (way, (from_row(resource), member))
 }
 
 /// `SELECT` of Users under a condition; `way` says which condition found a row.
@@ -45,7 +50,7 @@ fn users(way: &str, organization: OrganizationId, condition: Sql, limit: i64) ->
     sql.push(way)
         .push(" AS way, ")
         .push(COLUMNS)
-        .push(" AS in_groups, m.role, m.status, m.suspended, m.provisioned, m.address_key, m.identity_id");
+        .push(" AS in_groups, m.role, m.role_source, m.status, m.suspended, m.source, m.provisioned, m.address_key, m.identity_id");
     sql.push(" FROM resources r JOIN members m ON m.organization_id = r.organization_id AND m.id = r.id WHERE r.kind = 1 AND r.organization_id = ");
     sql.push_bind(organization).append(condition).push(" LIMIT ").push_bind(limit);
     sql
@@ -221,6 +226,19 @@ fn was_removed(
     Ok(found.is_some())
 }
 
+/// Whether an identity is linked to a member.
+///
+/// # Errors
+/// The database's.
+pub fn is_linked(connection: &mut Connection, organization: OrganizationId, identity: IdentityId) -> Result<bool> {
+    let found = Sql::new("SELECT id FROM members WHERE identity_id = ? AND organization_id = ?")
+        .bind(identity)
+        .bind(organization)
+        .first::<SqlId, ResourceId>(connection)
+        .map_err(database_error)?;
+    Ok(found.is_some())
+}
+
 /// Links a member to whoever signs in as it, unless somebody else is meanwhile.
 pub fn link(batch: &mut Batch, organization: OrganizationId, id: ResourceId, identity: IdentityId) {
     batch.run_once(
@@ -228,32 +246,6 @@ pub fn link(batch: &mut Batch, organization: OrganizationId, id: ResourceId, ide
             .bind(identity)
             .bind(organization)
             .bind(id),
-    );
-}
-
-/// Remembers somebody who was removed, so that no door opens to them by itself.
-pub fn remember_removed(
-    batch: &mut Batch,
-    organization: OrganizationId,
-    (resource, member): (&Resource, &Member),
-    address: Option<&str>,
-    removed_by: &str,
-    now: i64,
-) {
-    batch.run(
-        Sql::new(
-            "INSERT INTO removed_members (organization_id, id, role, source, address, address_key, identity_id, removed_by, removed_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(organization)
-        .bind(resource.id)
-        .bind(member.role.as_str())
-        .bind(if member.provisioned { "scim" } else { "other" })
-        .bind(address)
-        .bind(member.address_key.as_deref())
-        .bind(member.identity)
-        .bind(removed_by)
-        .bind(now),
     );
 }
 
@@ -305,11 +297,18 @@ pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: Resour
     );
 }
 
+/// The member must still be as it was when the change was planned: the ledger counts by it.
+fn as_it_was(sql: &mut Sql, organization: OrganizationId, id: ResourceId, was: &Member) {
+    sql.push(" WHERE organization_id = ").push_bind(organization).push(" AND id = ").push_bind(id);
+    sql.push(" AND role = ").push_bind(was.role.as_str()).push(" AND status = ").push_bind(was.status.as_str());
+    sql.push(" AND suspended = ").push_bind(was.suspended);
+}
+
 /// Changes what provisioning may change of a member; a place on the waitlist once taken is kept.
 pub fn update_member(
     batch: &mut Batch,
     organization: OrganizationId,
-    id: ResourceId,
+    (id, was): (ResourceId, &Member),
     status: &str,
     address_key: Option<&str>,
     waiting_since: Option<i64>,
@@ -322,6 +321,32 @@ pub fn update_member(
         Some(since) => sql.push("coalesce(waiting_since, ").push_bind(since).push(")"),
         None => sql.push("NULL"),
     };
-    sql.push(" WHERE organization_id = ").push_bind(organization).push(" AND id = ").push_bind(id);
+    as_it_was(&mut sql, organization, id, was);
+    batch.run_once(sql);
+}
+
+/// Gives a member a role by hand.
+pub fn update_role(batch: &mut Batch, organization: OrganizationId, (id, was): (ResourceId, &Member), role: &str) {
+    let mut sql = Sql::new("UPDATE members SET role_source = 'manual', role = ").bind_here(role);
+    as_it_was(&mut sql, organization, id, was);
+    batch.run_once(sql);
+}
+
+/// Suspends a member, or lifts the suspension.
+pub fn update_suspended(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    (id, was): (ResourceId, &Member),
+    suspended: bool,
+) {
+    let mut sql = Sql::new("UPDATE members SET suspended = ").bind_here(suspended);
+    as_it_was(&mut sql, organization, id, was);
+    batch.run_once(sql);
+}
+
+/// Deletes the member row of a User that is deleted.
+pub fn delete(batch: &mut Batch, organization: OrganizationId, (id, was): (ResourceId, &Member)) {
+    let mut sql = Sql::new("DELETE FROM members");
+    as_it_was(&mut sql, organization, id, was);
     batch.run_once(sql);
 }

@@ -109,15 +109,8 @@ pub fn insert(batch: &mut Batch, organization: &Organization, seats: i64) {
     );
 }
 
-/// Changes the seats bought, with whom that admits, and what happens when seats run out.
-pub fn update_settings(
-    batch: &mut Batch,
-    organization: OrganizationId,
-    seats: Option<i64>,
-    change: &Change,
-    seat_policy: Option<&str>,
-    now: i64,
-) {
+/// Changes what was read as `organization` to what it is now, and the seats bought with whom that admits.
+pub fn update_settings(batch: &mut Batch, organization: &Organization, seats: Option<i64>, change: &Change, now: i64) {
     if let Some(seats) = seats {
         // One statement: a batch must not touch a row twice.
         batch.run_once(
@@ -126,17 +119,17 @@ pub fn update_settings(
                 .bind(change.used)
                 .bind(change.waiting)
                 .bind(change.active_owners)
-                .bind(organization),
+                .bind(organization.id),
         );
     }
-    if let Some(seat_policy) = seat_policy {
-        batch.run_once(
-            Sql::new("UPDATE organizations SET seat_policy = ?, updated_at = ? WHERE id = ?")
-                .bind(seat_policy)
-                .bind(now)
-                .bind(organization),
-        );
-    }
+    batch.run_once(
+        Sql::new("UPDATE organizations SET seat_policy = ?, tenant_id = ?, sso = ?, updated_at = ? WHERE id = ?")
+            .bind(organization.seat_policy.as_str())
+            .bind(organization.tenant_id.as_deref())
+            .bind(organization.sso.as_str())
+            .bind(now)
+            .bind(organization.id),
+    );
 }
 
 /// The ledger's columns in `organization_usage u`.

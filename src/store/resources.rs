@@ -146,16 +146,22 @@ pub struct Written<'a> {
 
 /// Inserts a resource with its index rows.
 pub fn insert(batch: &mut Batch, organization: OrganizationId, written: Written<'_>) {
+    insert_at(batch, organization, written, written.now, 1);
+}
+
+/// Inserts a resource that was there before: with a version that no client has seen.
+pub fn insert_at(batch: &mut Batch, organization: OrganizationId, written: Written<'_>, created_at: i64, version: i64) {
     let derived = written.derived;
     batch.run(
         Sql::new(
             "INSERT INTO resources (organization_id, kind, id, version, created_at, updated_at, active, user_name_key, external_id, display_name_key, document) \
-             VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(organization)
         .bind(kind_number(written.kind))
         .bind(written.id)
-        .bind(written.now)
+        .bind(version)
+        .bind(created_at)
         .bind(written.now)
         .bind(derived.active)
         .bind(derived.user_name_key.as_deref())
@@ -298,7 +304,7 @@ pub fn touch_version(
     );
 }
 
-/// Deletes a resource of this version with its index rows.
+/// Deletes a resource of this version with its index rows; a User has a member row besides.
 pub fn delete(
     batch: &mut Batch,
     organization: OrganizationId,
@@ -316,9 +322,6 @@ pub fn delete(
     );
     for element in &derived.elements {
         batch.run(value_row(Sql::new("DELETE FROM attribute_values"), organization, id, element));
-    }
-    if kind == Kind::User {
-        batch.run(Sql::new("DELETE FROM members WHERE organization_id = ? AND id = ?").bind(organization).bind(id));
     }
 }
 

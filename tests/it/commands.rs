@@ -8,7 +8,18 @@ use serde_json::{Value, json};
 
 use crate::support::{Server, on_each_database};
 
-on_each_database!(organizations, refusals, schemas, provisioning_tokens, domains, maintenance, audit, lines_for_people);
+on_each_database!(
+    organizations,
+    refusals,
+    schemas,
+    provisioning_tokens,
+    domains,
+    tenants,
+    maintenance,
+    audit,
+    audit_trail,
+    lines_for_people
+);
 
 const URN: &str = "urn:example:params:scim:schemas:extension:badge:2.0:User";
 
@@ -117,6 +128,13 @@ async fn refusals(server: Server) {
         vec!["schema", "remove", "--organization", "acme"],
         vec!["provisioning-token", "create", "--organization", "acme", "--name", "n", "--expires-in", "soon"],
         vec!["domain", "add", "--organization", "acme", "--domain", "a.example", "--role", "king"],
+        vec!["domain", "add", "--organization", "acme", "--domain", "a.example", "--joining", "anyone"],
+        vec!["domain", "set", "--organization", "acme", "--domain", "a.example"],
+        vec!["organization", "set", "--organization", "acme", "--sso", "sometimes"],
+        vec!["member", "set", "--organization", "acme", "--member", "m"],
+        vec!["member", "set", "--organization", "acme", "--member", "m", "--status", "deactivated"],
+        vec!["member", "set", "--organization", "acme", "--member", "m", "--status", "active", "--role", "read"],
+        vec!["audit", "list"],
     ] {
         let output = server.run(&wrong);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{wrong:?}");
@@ -228,6 +246,70 @@ async fn domains(server: Server) {
         assert!(refusal(&add(none, &[])).contains("is not a domain name"), "{none}");
     }
     assert!(refusal(&add("b.example", &["--role", "owner"])).contains("read or write"));
+}
+
+async fn tenants(server: Server) {
+    let set = |more: &[&str]| {
+        let mut arguments = vec!["organization", "set", "--organization", "acme", "--json"];
+        arguments.extend(more);
+        server.run(&arguments)
+    };
+    let shown = || {
+        let shown = answer(&server, &["organization", "show", "--organization", "acme", "--json"]);
+        (shown["descope_tenant_id"].clone(), shown["sso"].clone())
+    };
+    assert_eq!(shown(), (Value::Null, json!("off")));
+    for sso in ["optional", "required"] {
+        assert!(refusal(&set(&["--sso", sso])).contains("needs a tenant"), "nothing could open the organization");
+    }
+    let long = "T".repeat(129);
+    for wrong in ["a b", "T2/x", "ü", &long] {
+        let refused = refusal(&set(&["--descope-tenant-id", wrong]));
+        assert!(refused.contains("1 to 128 letters"), "{wrong}: {refused}");
+    }
+    assert_eq!(shown(), (Value::Null, json!("off")), "nothing of a refused command is kept");
+    let tenant = "T".repeat(128);
+    let answered: Value = serde_json::from_slice(&set(&["--descope-tenant-id", &tenant]).stdout).unwrap();
+    assert_eq!((&answered["descope_tenant_id"], &answered["sso"]), (&json!(tenant), &json!("optional")));
+    assert_eq!(shown(), (json!(tenant), json!("optional")));
+    assert!(set(&["--sso", "required"]).status.success());
+    assert!(set(&["--descope-tenant-id", "acme.T2_x-y"]).status.success());
+    assert_eq!(shown(), (json!("acme.T2_x-y"), json!("required")), "another tenant loosens nothing");
+    assert!(set(&["--seats", "90"]).status.success());
+    assert_eq!(shown(), (json!("acme.T2_x-y"), json!("required")), "seats are another matter");
+    assert!(refusal(&set(&["--descope-tenant-id", "", "--sso", "required"])).contains("needs a tenant"));
+    assert!(set(&["--sso", "off"]).status.success());
+    assert_eq!(shown(), (json!("acme.T2_x-y"), json!("off")));
+    assert!(set(&["--sso", "optional"]).status.success(), "the tenant was kept");
+    assert!(set(&["--descope-tenant-id", ""]).status.success());
+    assert_eq!(shown(), (Value::Null, json!("off")));
+    assert!(set(&["--descope-tenant-id", "T3", "--sso", "required"]).status.success());
+    assert_eq!(shown(), (json!("T3"), json!("required")));
+    let events = answer(&server, &["audit", "list", "--organization", "acme", "--limit", "1", "--json"]);
+    assert_eq!(
+        (&events[0]["action"], &events[0]["detail"]["descope_tenant_id"], &events[0]["detail"]["sso"]),
+        (&json!("organization.changed"), &json!("T3"), &json!("required"))
+    );
+}
+
+async fn audit_trail(server: Server) {
+    let ann = server.user("ann").await;
+    answer(&server, &["domain", "add", "--organization", "acme", "--domain", "a.example", "--json"]);
+    let list = |limit: &str| answer(&server, &["audit", "list", "--organization", "acme", "--limit", limit, "--json"]);
+    let events = list("2");
+    let actions: Vec<&Value> = events.as_array().unwrap().iter().map(|event| &event["action"]).collect();
+    assert_eq!(actions, ["domain.added", "user.created"], "newest first, as many as asked for");
+    let (added, created) = (&events[0], &events[1]);
+    assert_eq!((&added["actor"], &added["detail"]["domain"]), (&json!("operator"), &json!("a.example")));
+    assert_eq!((&added["target"]["kind"], &added["target"]["id"]), (&json!("Organization"), &Value::Null));
+    assert_eq!((&created["actor"], &created["address"]), (&json!("provisioning"), &json!("127.0.0.1")));
+    assert_eq!(created["target"], json!({"kind": "User", "id": ann}));
+    assert!(created["request_id"].is_string() && created["detail"] == "Created.", "{created}");
+    assert!(created["at"].as_str().unwrap() <= added["at"].as_str().unwrap());
+    let bolt = ["organization", "create", "--name", "B", "--slug", "bolt", "--owner-email", "b@bolt.example"];
+    answer(&server, &[bolt.as_slice(), &["--seats", "1", "--json"]].concat());
+    let other = answer(&server, &["audit", "list", "--organization", "bolt", "--json"]);
+    assert_eq!((other.as_array().unwrap().len(), &other[0]["action"]), (1, &json!("organization.created")));
 }
 
 async fn maintenance(server: Server) {

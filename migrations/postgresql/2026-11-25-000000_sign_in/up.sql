@@ -28,10 +28,16 @@ CREATE TABLE removed_members (
     organization_id uuid NOT NULL,
     id uuid NOT NULL,
     role TEXT COLLATE "C" NOT NULL,
+    role_source TEXT COLLATE "C" NOT NULL,
     source TEXT COLLATE "C" NOT NULL,
+    provisioned BOOLEAN NOT NULL,
     address TEXT COLLATE "C",
     address_key TEXT COLLATE "C",
     identity_id uuid,
+    -- The User as it was, by which the member comes back with the same id.
+    document TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
     removed_by TEXT COLLATE "C" NOT NULL,
     removed_at BIGINT NOT NULL,
     PRIMARY KEY (organization_id, id)

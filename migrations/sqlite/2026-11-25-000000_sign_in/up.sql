@@ -28,10 +28,16 @@ CREATE TABLE removed_members (
     organization_id BLOB NOT NULL,
     id BLOB NOT NULL,
     role TEXT NOT NULL,
+    role_source TEXT NOT NULL,
     source TEXT NOT NULL,
+    provisioned BOOLEAN NOT NULL,
     address TEXT,
     address_key TEXT,
     identity_id BLOB,
+    -- The User as it was, by which the member comes back with the same id.
+    document TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
     removed_by TEXT NOT NULL,
     removed_at BIGINT NOT NULL,
     PRIMARY KEY (organization_id, id)

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::rewriting::{Rewrite, hold_back, refuse_shared, rewrite};
-use super::{Stored, user_type};
+use super::user_type;
 use crate::error::{Code, Error, Result};
 use crate::id::ResourceId;
+use crate::membership::Stored;
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, Standing, Usage};
 use crate::provisioning::answer::{Members, Shown};
@@ -44,7 +45,7 @@ pub fn create(
     )?;
     match meant(candidates, &derived) {
         Some(found) => {
-            let stored = Stored::new(service, found)?;
+            let stored = Stored::read(&service.storage, found)?;
             let change = take_over(usage, &stored, accepted, &derived)?;
             rewrite(connection, service, call, caller, &stored, change)
         }

@@ -6,56 +6,25 @@ mod rewriting;
 
 use serde_json::Value;
 
-use self::rewriting::{Rewrite, admit_next, rewrite};
+use self::rewriting::{Rewrite, rewrite};
 use super::answer::{Members, Shown, matches_version};
 use super::record::{Outcome, record};
 use super::{Call, Caller, Planned, Service};
 use crate::error::{Code, Error, Result};
 use crate::id::ResourceId;
-use crate::membership;
-use crate::organization::role::Role;
-use crate::organization::seats::{Change, Standing, Usage};
+use crate::membership::{self, Removal, Stored};
+use crate::organization::seats::Usage;
 use crate::scim::document::Document;
-use crate::scim::index::{self, Derived};
 use crate::scim::patch;
 use crate::scim::registry::{Kind, ResourceType};
-use crate::scim::unique::unique_values;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
-use crate::store::members::{self, Member, User};
+use crate::store::members;
 use crate::store::resources::{self, Resource};
-use crate::store::{group_members, organizations, unique_values};
+use crate::store::{group_members, organizations};
 
 pub use self::creation::create;
-pub use self::rewriting::admit;
-
-/// A User as stored, read back into the rules' types.
-struct Stored {
-    resource: Resource,
-    member: Member,
-    document: Document,
-    derived: Derived,
-}
-
-impl Stored {
-    fn new(service: &Service, (resource, member): User) -> Result<Self> {
-        let document = Document::from_stored(&resource.document)?;
-        let derived = service.storage.derive(&document, Kind::User)?;
-        Ok(Self { resource, member, document, derived })
-    }
-
-    fn standing(&self) -> Standing {
-        Standing::from_name(&self.member.status)
-    }
-
-    fn role(&self) -> Role {
-        self.member.role.parse().unwrap_or(Role::Read)
-    }
-
-    fn name(&self) -> String {
-        self.document.user_name().unwrap_or_default().to_owned()
-    }
-}
+pub use self::rewriting::{admit, admit_next};
 
 /// Gets a User.
 ///
@@ -135,29 +104,19 @@ pub fn delete(
     if_match: Option<&str>,
 ) -> Result<Planned<()>> {
     let (usage, stored) = load(connection, service, caller, id, if_match)?;
-    let mut ledger = Change::default();
-    ledger.moves(stored.role(), Some(stored.standing()), None);
-    usage.keep_an_owner(&ledger, &stored.name())?;
     let mut batch = Batch::default();
-    resources::delete(&mut batch, caller.organization, Kind::User, id, stored.resource.version, &stored.derived);
-    let unique = unique_values(&stored.document, user_type(caller));
-    unique_values::change(&mut batch, caller.organization, id, &unique, &[]);
-    let memberships = if stored.resource.in_groups {
-        group_members::groups_of(connection, caller.organization, &[id])?
-    } else {
-        Vec::new()
+    let removal = Removal {
+        organization: caller.organization,
+        user_type: user_type(caller),
+        removed_by: "provisioning",
+        now: service.clock.now().0,
     };
-    if stored.resource.in_groups {
-        group_members::delete_of(&mut batch, caller.organization, id, Kind::User);
-    }
-    let address = index::address(&stored.document);
-    let now = service.clock.now().0;
-    membership::bar(&mut batch, caller.organization, (&stored.resource, &stored.member), address, "provisioning", now);
+    let (mut ledger, groups) = membership::remove(connection, &mut batch, &removal, &usage, &stored)?;
     if ledger.used < 0 {
-        admit_next(connection, service, caller, &usage, &mut batch, &mut ledger)?;
+        admit_next(connection, service, caller.organization, &usage, &mut batch, &mut ledger)?;
     }
     organizations::change_usage(&mut batch, caller.organization, &ledger);
-    let before = with_memberships(&stored.resource.document, memberships.iter().filter(|m| m.direct).map(|m| m.group));
+    let before = with_groups(&stored.resource.document, &groups);
     let outcome = Outcome {
         status: 204,
         action: "user.deleted",
@@ -172,11 +131,11 @@ pub fn delete(
 }
 
 /// What undo needs of a deleted resource: the document and the groups it was in.
-fn with_memberships(document: &str, groups: impl Iterator<Item = ResourceId>) -> String {
-    let groups: Vec<String> = groups.map(|id| id.to_string()).collect();
+fn with_groups(document: &str, groups: &[ResourceId]) -> String {
     if groups.is_empty() {
         return document.to_owned();
     }
+    let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
     format!("{},\"groups\":{}}}", document.strip_suffix('}').unwrap_or(document), Value::from(groups))
 }
 
@@ -190,7 +149,7 @@ fn load(
     let (usage, found) = members::user(connection, caller.organization, id)?;
     let found = found.ok_or_else(|| not_found(&id.to_string()))?;
     check_version(if_match, found.0.version)?;
-    Ok((usage, Stored::new(service, found)?))
+    Ok((usage, Stored::read(&service.storage, found)?))
 }
 
 /// Compares `If-Match` with a resource's version (RFC 7644 §3.14).

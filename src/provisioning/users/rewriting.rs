@@ -1,9 +1,9 @@
 //! The one way a User's document changes: seats, owner rule, waitlist, uniqueness, log.
 
-use super::{Stored, shown, user_type};
+use super::{shown, user_type};
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId};
-use crate::membership;
+use crate::membership::{self, Stored};
 use crate::organization::seats::{Change, Standing, Usage};
 use crate::provisioning::answer::Shown;
 use crate::provisioning::record::{Outcome, record};
@@ -63,7 +63,7 @@ pub(super) fn rewrite(
     };
     let derived = hold_back(&mut document, derived, standing);
     let mut ledger = Change::default();
-    ledger.moves(stored.role(), Some(stored.standing()), Some(standing));
+    ledger.moves(stored.counted_role(), Some(stored.standing()), Some(standing));
     usage.keep_an_owner(&ledger, &stored.name())?;
     let mut batch = Batch::default();
     let now = service.clock.now().to_millisecond().0;
@@ -76,14 +76,14 @@ pub(super) fn rewrite(
     };
     if changed || !stored.member.provisioned || standing != stored.standing() {
         let waiting_since = (standing == Standing::Waiting).then_some(now);
-        let (id, address) = (resource.id, derived.address_key.as_deref());
-        members::update_member(&mut batch, caller.organization, id, standing.name(), address, waiting_since);
+        let (member, address) = ((resource.id, &stored.member), derived.address_key.as_deref());
+        members::update_member(&mut batch, caller.organization, member, standing.name(), address, waiting_since);
     }
     if standing != Standing::Active {
         membership::end_sessions(&mut batch, &stored.member);
     }
     if ledger.used < 0 {
-        admit_next(connection, service, caller, &usage, &mut batch, &mut ledger)?;
+        admit_next(connection, service, caller.organization, &usage, &mut batch, &mut ledger)?;
     }
     organizations::change_usage(&mut batch, caller.organization, &ledger);
     let outcome = Outcome {
@@ -131,10 +131,13 @@ pub(super) fn hold_back(document: &mut Document, mut derived: Derived, standing:
 }
 
 /// Gives a seat that has become free to whoever has waited longest.
-pub(super) fn admit_next(
+///
+/// # Errors
+/// When the stored document cannot be read.
+pub fn admit_next(
     connection: &mut Connection,
     service: &Service,
-    caller: &Caller,
+    organization: OrganizationId,
     usage: &Usage,
     batch: &mut Batch,
     ledger: &mut Change,
@@ -142,10 +145,10 @@ pub(super) fn admit_next(
     if usage.waiting == 0 {
         return Ok(());
     }
-    let Some(found) = members::waiting(connection, caller.organization, 1)?.pop() else {
+    let Some(found) = members::waiting(connection, organization, 1)?.pop() else {
         return Ok(());
     };
-    admit(service, caller.organization, found, batch, ledger)
+    admit(service, organization, found, batch, ledger)
 }
 
 /// Activates a waiting User in the same batch as what freed the seat.
@@ -159,7 +162,7 @@ pub fn admit(
     batch: &mut Batch,
     ledger: &mut Change,
 ) -> Result<()> {
-    let stored = Stored::new(service, found)?;
+    let stored = Stored::read(&service.storage, found)?;
     let mut document = stored.document.clone();
     document.set_active(true);
     let derived = service.storage.derive(&document, Kind::User)?;
@@ -170,12 +173,12 @@ pub fn admit(
     members::update_member(
         batch,
         organization,
-        stored.resource.id,
+        (stored.resource.id, &stored.member),
         Standing::Active.name(),
         derived.address_key.as_deref(),
         None,
     );
-    ledger.moves(stored.role(), Some(Standing::Waiting), Some(Standing::Active));
+    ledger.moves(stored.counted_role(), Some(Standing::Waiting), Some(Standing::Active));
     Ok(())
 }
 

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use headcount::clock::SystemClock;
 use headcount::stand_in::person::Person;
 use headcount::stand_in::{CLIENT_ID, CLIENT_SECRET, Layout, StandIn};
-use headcount::store::sql::Sql;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -58,10 +57,7 @@ impl Office {
             "--verified",
             "--json",
         ]);
-        Sql::new("UPDATE organizations SET tenant_id = ?, sso = 'optional'")
-            .bind(TENANT)
-            .execute(&mut server.database())
-            .unwrap();
+        server.command(&["organization", "set", "--organization", "acme", "--descope-tenant-id", TENANT, "--json"]);
         Self { server, provider }
     }
 

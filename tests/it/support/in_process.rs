@@ -24,25 +24,42 @@ pub struct House {
     pub url: String,
     pub token: String,
     config: Config,
+    settings: Vec<(&'static str, String)>,
     directory: std::path::PathBuf,
 }
 
 impl House {
     pub fn new(database: Database, seats: u32, clock: Arc<dyn Clock>) -> Self {
+        Self::with(database, seats, clock, Vec::new())
+    }
+
+    /// The same with settings beside the database's.
+    pub fn with(
+        database: Database,
+        seats: u32,
+        clock: Arc<dyn Clock>,
+        mut settings: Vec<(&'static str, String)>,
+    ) -> Self {
         let directory = directory();
         let url = database.url(&directory);
         let token = create_organization(&url, seats);
-        let (config, assembly) = Self::assemble(&url, clock);
-        Self { assembly, url, token, config, directory }
+        settings.push(("database.url", url.clone()));
+        let (config, assembly) = Self::assemble(&settings, clock);
+        Self { assembly, url, token, config, settings, directory }
     }
 
     /// Puts the parts together again, as a new process would: new connections, nothing remembered.
     pub fn reassemble(&mut self, clock: Arc<dyn Clock>) {
-        (self.config, self.assembly) = Self::assemble(&self.url, clock);
+        (self.config, self.assembly) = Self::assemble(&self.settings, clock);
     }
 
-    fn assemble(url: &str, clock: Arc<dyn Clock>) -> (Config, Assembly) {
-        let flags = BTreeMap::from([("database.url", url.to_owned())]);
+    /// The parts once more, as a second process beside this one has them.
+    pub fn twin(&self, clock: Arc<dyn Clock>) -> Assembly {
+        Self::assemble(&self.settings, clock).1
+    }
+
+    fn assemble(settings: &[(&'static str, String)], clock: Arc<dyn Clock>) -> (Config, Assembly) {
+        let flags: BTreeMap<&str, String> = settings.iter().cloned().collect();
         let config = Config::load(&flags, std::iter::empty()).unwrap();
         let assembly = Assembly::on_clock(&config, &Keys::ephemeral(&SystemRandom::default()), clock).unwrap();
         (config, assembly)

@@ -1,5 +1,6 @@
 //! A running Headcount for one test, and a client that speaks to it.
 
+pub mod dns;
 pub mod in_process;
 pub mod postgres;
 
@@ -31,6 +32,23 @@ macro_rules! on_each_database {
     };
 }
 pub(crate) use on_each_database;
+
+/// Runs an async case inside the test's own process on every database there is.
+macro_rules! in_process_on_each_database {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[actix_web::test] async fn $name() { super::$name(crate::support::Database::Sqlite).await; })+
+        }
+        mod postgresql {
+            $(#[actix_web::test] async fn $name() {
+                if let Some(database) = crate::support::postgres::database() {
+                    super::$name(crate::support::Database::Postgres(database)).await;
+                }
+            })+
+        }
+    };
+}
+pub(crate) use in_process_on_each_database;
 
 /// Which database a server runs on.
 #[derive(Clone, Debug)]

@@ -1,0 +1,32 @@
+//! The audit trail.
+
+use serde_json::{Value, json};
+
+use super::named;
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::store::connection::Connection;
+use crate::store::provisioning_log::{self, StoredEvent};
+
+/// The latest events of an organization, newest first.
+///
+/// # Errors
+/// `not_found`.
+pub fn list(connection: &mut Connection, slug: &str, limit: u32) -> Result<Value> {
+    let organization = named(connection, slug)?;
+    let events = provisioning_log::events(connection, organization.id, i64::from(limit))?;
+    Ok(events.into_iter().map(describe).collect::<Vec<_>>().into())
+}
+
+fn describe(event: StoredEvent) -> Value {
+    // Use cases write an object or a sentence.
+    let detail = match serde_json::from_str::<Value>(&event.detail) {
+        Ok(object @ Value::Object(_)) => object,
+        _ => Value::String(event.detail),
+    };
+    json!({
+        "at": Timestamp(event.at).to_string(), "actor": event.actor, "action": event.action,
+        "target": {"kind": event.target_kind, "id": event.target_id.map(|id| id.to_string())},
+        "request_id": event.request_id, "address": event.address, "detail": detail
+    })
+}
