@@ -26,3 +26,4 @@ mod support;
 mod tolerance;
 mod transcripts;
 mod users;
+mod walks;

@@ -106,15 +106,12 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// A negative count means 0 and a startIndex below 1 means 1 (RFC 7644 §3.4.2.4); with a cursor a
-    /// count must be one (RFC 9865 §2.1).
+    /// A negative count means 0, with a cursor too (RFC 7644 §3.4.2.4, RFC 9865 §2), and a startIndex below
+    /// 1 means 1; what is no number has an error of its own with a cursor (RFC 9865 §2.1).
     fn count(&mut self, value: Option<&str>) -> Result<()> {
         self.query.start_index = self.query.start_index.max(1);
         let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(()) };
         self.query.count = match (value.parse::<i64>(), self.query.cursor.is_some()) {
-            (Ok(count), true) if count < 0 => {
-                return Err(Error::new(Code::InvalidCount, "count must not be negative."));
-            }
             (Ok(count), _) => Some(count.max(0)),
             (Err(_), true) => return Err(Error::new(Code::InvalidCount, "count must be an integer.")),
             (Err(_), false) => return Err(Error::new(Code::InvalidValue, "count must be an integer.")),

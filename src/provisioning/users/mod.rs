@@ -147,7 +147,8 @@ pub fn delete(
         Vec::new()
     };
     if stored.resource.in_groups {
-        group_members::delete_of(&mut batch, caller.organization, id, Kind::User);
+        let now = service.clock.now().to_millisecond().0;
+        group_members::delete_of(&mut batch, caller.organization, id, Kind::User, now);
     }
     if ledger.used < 0 {
         admit_next(connection, service, caller, &usage, &mut batch, &mut ledger)?;
