@@ -4,9 +4,7 @@ use serde_json::Value;
 
 use super::answer::{Relations, Shown};
 use super::cursor::{self, Position};
-use super::list::{
-    Found, Page, Query, Row, SortKey, add_relations, find, is_sorted_by, order, page_size, sort_key,
-};
+use super::list::{Found, Page, Query, Row, SortKey, add_relations, find, is_sorted_by, order, page_size, sort_key};
 use super::{Caller, Service};
 use crate::error::{Code, Error, Result};
 use crate::scim::registry::Kind;
@@ -149,7 +147,8 @@ fn sorted(
     all.truncate(number(wanted));
     page.total = page.total.max(position.map_or(0, |position| position.total));
     let last = all.last().filter(|_| more && count > 0);
-    let next = last.map(|(key, shown)| Position { after: Some(shown.resource.id), key: key.clone(), total: page.total });
+    let next =
+        last.map(|(key, shown)| Position { after: Some(shown.resource.id), key: key.clone(), total: page.total });
     page.resources = all.into_iter().skip(number(skipped)).map(|(_, shown)| shown).collect();
     Ok(Everything { page, next: next.map(|position| (Kind::User, position)) })
 }

@@ -84,7 +84,8 @@ async fn deleted_members(server: Server) {
             let (_, shown) = server.get(&format!("/Groups/{id}")).await;
             let later = shown["meta"]["lastModified"].as_str() > shown["meta"]["created"].as_str();
             assert_eq!(later, moves, "{path}: {shown}");
-            let patch = json!({"Operations": [{"op": "replace", "path": "displayName", "value": shown["displayName"]}]});
+            let patch =
+                json!({"Operations": [{"op": "replace", "path": "displayName", "value": shown["displayName"]}]});
             let request = server.request(Method::PATCH, &format!("/Groups/{id}")).header("if-match", &tag);
             let status = request.header("content-type", "application/scim+json").body(patch.to_string()).send().await;
             assert_eq!(status.unwrap().status(), if moves { 412 } else { 204 }, "{path}");

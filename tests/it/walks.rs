@@ -50,7 +50,8 @@ const DELETED: usize = 10;
 async fn create(server: &Server) -> Vec<String> {
     let mut operations = Vec::new();
     for number in 0..12 {
-        let mut data = json!({"userName": format!("u{number:02}"), "title": format!("t{}", number % 5), "active": false});
+        let mut data =
+            json!({"userName": format!("u{number:02}"), "title": format!("t{}", number % 5), "active": false});
         if number % 3 > 0 {
             data["externalId"] = format!("e{}", number % 4).into();
             data["displayName"] = format!("n{}", number % 4).into();

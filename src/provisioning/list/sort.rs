@@ -85,11 +85,8 @@ impl Sort {
             sql
         };
         // The condition lets an index be used that has no rows without a value.
-        let assigned = Part {
-            condition: condition(" IS NOT NULL"),
-            order: order(&format!("{name}{then}")),
-            unassigned: false,
-        };
+        let assigned =
+            Part { condition: condition(" IS NOT NULL"), order: order(&format!("{name}{then}")), unassigned: false };
         let unassigned = Part { condition: condition(" IS NULL"), order: order("r.id"), unassigned: true };
         // Unassigned values come last in ascending order and first in descending (RFC 7644 §3.4.2.3).
         let mut parts = match (is_optional, self.descending) {
@@ -114,7 +111,11 @@ impl Sort {
         let mut sql = Sql::new("(");
         match (self.column, row.key) {
             (Some(Column { name, then, .. }), Some(key)) if name != "r.id" => {
-                let key = if name == "r.updated_at" { sql::Value::from(time_of(key)) } else { sql::Value::from(key.as_str()) };
+                let key = if name == "r.updated_at" {
+                    sql::Value::from(time_of(key))
+                } else {
+                    sql::Value::from(key.as_str())
+                };
                 if then.is_empty() {
                     sql.push(name).push(sign).push_bind(key);
                 } else {

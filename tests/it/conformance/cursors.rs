@@ -82,7 +82,8 @@ async fn walks(server: Server) {
     // "A negative value SHALL be interpreted as 0", in the middle of a walk as well.
     let (_, begun) = server.get("/Users?cursor=&count=2").await;
     let next = begun["nextCursor"].as_str().unwrap();
-    for path in ["/Users?cursor=&count=-1".to_owned(), format!("/Users?cursor={next}&count=-7"), "/?cursor=&count=-1".into()]
+    for path in
+        ["/Users?cursor=&count=-1".to_owned(), format!("/Users?cursor={next}&count=-7"), "/?cursor=&count=-1".into()]
     {
         let (status, none) = server.get(&path).await;
         assert_eq!((status.as_u16(), &none["itemsPerPage"], none.get("nextCursor")), (200, &json!(0), None), "{path}");
