@@ -265,7 +265,8 @@ mod tests {
         };
         assert_eq!(asked("password"), None);
         assert_eq!(asked("nothing"), None);
-        assert_eq!((asked("USERNAME"), asked("meta.created")), (Some(true), Some(true)));
+        assert_eq!((asked("USERNAME"), asked("meta.lastModified")), (Some(true), Some(true)));
+        assert_eq!(asked("meta.created"), None, "the order of the list itself");
         assert_eq!(asked("title"), Some(false));
     }
 
