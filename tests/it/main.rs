@@ -18,6 +18,7 @@ mod groups;
 mod logs;
 mod oauth;
 mod queries;
+mod refusals;
 mod schema;
 mod signatures;
 mod starting;
