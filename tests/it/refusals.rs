@@ -137,11 +137,11 @@ async fn unless_it_is_as_known(server: Server) {
 async fn dry_runs(server: Server) {
     let ann = server.user("ann").await;
     let path = format!("/Users/{ann}?dryRun=true");
-    let patch = json!({"Operations": [{"op": "add", "path": "title", "value": "Boss"}]});
+    let change = json!({"Operations": [{"op": "add", "path": "title", "value": "Boss"}]});
     let bulk = json!({"Operations": [{"method": "DELETE", "path": format!("/Users/{ann}")}]});
     for (method, path, body) in [
         (Method::POST, "/Users?dryRun=true", Some(json!({"userName": "bob"}))),
-        (Method::PATCH, path.as_str(), Some(patch.clone())),
+        (Method::PATCH, path.as_str(), Some(change.clone())),
         (Method::PUT, path.as_str(), Some(json!({"userName": "ann", "title": "Boss"}))),
         (Method::DELETE, path.as_str(), None),
         (Method::POST, "/Bulk?dryRun=true", Some(bulk)),
@@ -150,6 +150,6 @@ async fn dry_runs(server: Server) {
     }
     assert_eq!(server.get(&format!("/Users/{ann}")).await.1.get("title"), None);
     assert!(server.find("/Users", "userName eq \"bob\"").await.is_empty());
-    assert_eq!(server.send(Method::PATCH, &format!("/Users/{ann}?dryRun=false"), Some(&patch)).await.0, 200);
+    assert_eq!(server.send(Method::PATCH, &format!("/Users/{ann}?dryRun=false"), Some(&change)).await.0, 200);
     assert_eq!(server.get("/Users?dryRun=true").await.0, 200, "a read changes nothing anyway");
 }
