@@ -224,6 +224,6 @@ fn limits_hold() {
     assert!(parse(&long(MAX_LENGTH)).is_ok());
     assert!(detail(&long(MAX_LENGTH + 1)).contains("8193"));
     // The test behind the brackets becomes a "not" around them, one deeper than the text.
-    let behind = format!("{}emails[type pr].value ne x{}", "not (".repeat(49), ")".repeat(49));
+    let behind = format!("{}emails[type pr].value ne \"x\"{}", "not (".repeat(49), ")".repeat(49));
     assert!(detail(&behind).contains("deeper than 50"));
 }
