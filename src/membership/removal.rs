@@ -51,7 +51,7 @@ pub fn remove(
     if resource.in_groups {
         let memberships = group_members::groups_of(connection, organization, &[resource.id])?;
         groups.extend(memberships.iter().filter(|membership| membership.direct).map(|membership| membership.group));
-        group_members::delete_of(batch, organization, resource.id, Kind::User);
+        group_members::delete_of(batch, organization, resource.id, Kind::User, now);
     }
     super::end_sessions(batch, member);
     let removed = Removed {

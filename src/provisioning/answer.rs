@@ -83,6 +83,14 @@ impl Shown {
         format!("W/\"{}-{:02x}{:02x}{:02x}{:02x}\"", self.resource.version, bytes[0], bytes[1], bytes[2], bytes[3])
     }
 
+    /// Whether an `If-None-Match` names this representation: a weak comparison (RFC 9110 §13.1.2).
+    #[must_use]
+    pub fn is_named_by(&self, condition: &str) -> bool {
+        let tag = self.etag();
+        let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        condition.trim() == "*" || condition.split(',').any(|named| opaque(named) == opaque(&tag))
+    }
+
     /// `Location` and `meta.location`.
     #[must_use]
     pub fn location(&self, base: &str) -> String {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answer::{Relations, Shown};
 use super::cursor::{self, Position};
-use super::list::{Found, Page, Query, SortKey, add_relations, find, order, page_size, sort_key};
+use super::list::{Found, Page, Query, Row, SortKey, add_relations, find, is_sorted_by, order, page_size, sort_key};
 use super::{Caller, Service};
 use crate::error::{Code, Error, Result};
 use crate::scim::registry::Kind;
@@ -23,20 +23,26 @@ pub fn list_all(
 ) -> Result<Page> {
     let query = &Query { over_all_types: true, ..query.clone() };
     let count = page_size(service, query)?;
+    let walk = (caller.token, cursor::fingerprint(Kind::User, query));
     let begins = match query.cursor.as_deref() {
         Some(text) => Some(position(service, query, text)?),
-        None => None,
+        None => service.walks.at(walk, query.start_index),
     };
-    let mut found = if query.sort_by.is_some() {
-        sorted(connection, service, caller, query, begins.map(|(_, position)| position), count)?
-    } else {
-        in_turn(connection, service, caller, query, begins, count)?
+    let mut found = match query.sort_by.as_deref() {
+        Some(path) if Kind::ALL.iter().any(|kind| is_sorted_by(path, caller.registry.resource_type(*kind))) => {
+            sorted(connection, service, caller, query, begins.map(|(_, position)| position), count)?
+        }
+        _ => in_turn(connection, service, caller, query, begins.as_ref(), count)?,
     };
-    if let (Some((kind, position)), true) = (found.next, query.cursor.is_some()) {
-        let expires = service.clock.now().plus_seconds(service.options.cursor_lifetime_seconds);
-        let (key, fingerprint) = (&service.cursor_key, cursor::fingerprint(kind, query));
-        let begun_with = query.count.unwrap_or(count);
-        found.page.next_cursor = Some(cursor::write(key, position, fingerprint, begun_with, expires));
+    match found.next {
+        Some((kind, position)) if query.cursor.is_some() => {
+            let expires = service.clock.now().plus_seconds(service.options.cursor_lifetime_seconds);
+            let (key, fingerprint) = (&service.cursor_key, cursor::fingerprint(kind, query));
+            let begun_with = query.count.unwrap_or(count);
+            found.page.next_cursor = Some(cursor::write(key, &position, fingerprint, begun_with, expires));
+        }
+        Some((kind, position)) => service.walks.remember(walk, found.page.next_index(), kind, position),
+        None => {}
     }
     for shown in &mut found.page.resources {
         let relations = relations(shown.kind);
@@ -69,17 +75,17 @@ fn in_turn(
     service: &Service,
     caller: &Caller,
     query: &Query,
-    begins: Option<(Kind, Position)>,
+    begins: Option<&(Kind, Position)>,
     count: i64,
 ) -> Result<Everything> {
     let mut page = empty(query);
     let mut next = None;
-    for kind in Kind::ALL.into_iter().filter(|kind| begins.is_none_or(|(begins, _)| *kind >= begins)) {
+    for kind in Kind::ALL.into_iter().filter(|kind| begins.is_none_or(|(begins, _)| kind >= begins)) {
         let room = count - length(&page);
         let part = Query { start_index: (query.start_index - page.total).max(1), ..query.clone() };
         let position = begins.map(|(begins, position)| {
-            let here = if kind == begins { position } else { Position::FIRST };
-            Position { total: Position::FIRST.total, ..here }
+            let here = if kind == *begins { position } else { &Position::FIRST };
+            Position { total: Position::FIRST.total, ..here.clone() }
         });
         let Found { page: found, next: behind } = find(connection, service, caller, kind, &part, position, room)?;
         if next.is_none() {
@@ -89,14 +95,15 @@ fn in_turn(
         page.total += found.total;
         page.resources.extend(found.resources);
     }
-    // A cursor carries the total that the first page told, which is that of everything.
+    // A walk carries the total that the first page told, which is that of everything.
     page.total = begins.map(|(_, position)| position.total).filter(|total| *total >= 0).unwrap_or(page.total);
     let total = page.total;
     let next = next.filter(|_| count > 0).map(|(kind, position)| (kind, Position { total, ..position }));
     Ok(Everything { page, next })
 }
 
-/// Both kinds in one order; what comes before the page is read too, so only so much is offered.
+/// Both kinds in one order. Where no walk is continued, what comes before the page is read too, so only
+/// so much is offered.
 fn sorted(
     connection: &mut Connection,
     service: &Service,
@@ -105,30 +112,60 @@ fn sorted(
     position: Option<Position>,
     count: i64,
 ) -> Result<Everything> {
-    let offset = position.map_or(query.start_index - 1, |position| position.offset).max(0);
-    let end = offset.saturating_add(count);
-    if end > service.options.unindexed_limit {
+    let skipped = if position.is_some() { 0 } else { (query.start_index - 1).max(0) };
+    let wanted = skipped.saturating_add(count);
+    if wanted > service.options.unindexed_limit {
         let detail = "A sorted query over all resource types cannot be read so far. Query /Users and /Groups instead.";
         return Err(Error::new(Code::TooMany, detail));
     }
+    let number = |number: i64| usize::try_from(number).unwrap_or(0);
     let mut page = empty(query);
     let mut all: Vec<(Option<SortKey>, Shown)> = Vec::new();
+    let mut more = false;
     let path = query.sort_by.as_deref().unwrap_or_default();
     for kind in Kind::ALL {
-        let part = Query { start_index: 1, cursor: None, ..query.clone() };
-        let found = find(connection, service, caller, kind, &part, None, end)?.page;
+        let resource_type = caller.registry.resource_type(kind);
+        let keyed = is_sorted_by(path, resource_type);
+        // What the order says nothing of stands together, in the order of ids.
+        let sort_by = if keyed { query.sort_by.clone() } else { Some("id".to_owned()) };
+        let part = Query { sort_by, start_index: 1, ..query.clone() };
+        let (begins, wanted) = match position.as_ref().map(|position| part_of(position, keyed, query.descending)) {
+            None => (None, wanted),
+            Some(Some(begins)) => (Some(begins), wanted),
+            Some(None) => (None, 0),
+        };
+        let Found { page: found, next } = find(connection, service, caller, kind, &part, begins, wanted)?;
+        more |= next.is_some();
         page.total += found.total;
         for shown in found.resources {
             let value: Value = serde_json::from_str(&shown.text(&caller.base)).map_err(Error::internal)?;
-            all.push((sort_key(&value, path, caller.registry.resource_type(kind)), shown));
+            all.push((sort_key(&value, path, resource_type), shown));
         }
     }
-    all.sort_by(|(a, _), (b, _)| order(a.as_ref(), b.as_ref(), query.descending));
-    let number = |number: i64| usize::try_from(number).unwrap_or(0);
-    page.resources = all.into_iter().skip(number(offset)).take(number(count)).map(|(_, shown)| shown).collect();
-    let total = page.total;
-    let next = (end < total && count > 0).then_some((Kind::User, Position { after: None, offset: end, total }));
-    Ok(Everything { page, next })
+    all.sort_by(|a, b| order(row(a), row(b), query.descending));
+    more |= all.len() > number(wanted);
+    all.truncate(number(wanted));
+    page.total = page.total.max(position.map_or(0, |position| position.total));
+    let last = all.last().filter(|_| more && count > 0);
+    let next =
+        last.map(|(key, shown)| Position { after: Some(shown.resource.id), key: key.clone(), total: page.total });
+    page.resources = all.into_iter().skip(number(skipped)).map(|(_, shown)| shown).collect();
+    Ok(Everything { page, next: next.map(|position| (Kind::User, position)) })
+}
+
+fn row((key, shown): &(Option<SortKey>, Shown)) -> Row<'_> {
+    Row { key: key.as_ref(), id: shown.resource.id }
+}
+
+/// Where one type begins behind a row of either; `None` when all of it stands before that.
+fn part_of(position: &Position, keyed: bool, descending: bool) -> Option<Position> {
+    let position = Position { total: Position::FIRST.total, ..position.clone() };
+    match (keyed, &position.key, position.after) {
+        (true, ..) | (false, _, None) => Some(position),
+        (false, None, Some(after)) => Some(Position { key: Some(after.to_string()), ..position }),
+        // Without a value one comes last in ascending order, first in descending.
+        (false, Some(_), _) => (!descending).then_some(Position::FIRST),
+    }
 }
 
 fn empty(query: &Query) -> Page {

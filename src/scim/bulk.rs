@@ -65,8 +65,13 @@ impl BulkRequest {
             return Err(Error::new(Code::InvalidSyntax, "The body must be a JSON object."));
         };
         lenient::names_message(&body, BULK_REQUEST)?;
-        let fail_on_errors =
-            lenient::any_case(&body, "failOnErrors").and_then(Value::as_u64).filter(|errors| *errors > 0);
+        let fail_on_errors = match lenient::any_case(&body, "failOnErrors") {
+            None | Some(Value::Null) => None,
+            Some(errors) => match errors.as_u64() {
+                Some(errors) => Some(errors).filter(|errors| *errors > 0),
+                None => return Err(Error::new(Code::InvalidValue, "failOnErrors must be a positive integer.")),
+            },
+        };
         let Some(Value::Array(mut operations)) = lenient::take_any_case(&mut body, "Operations") else {
             return Err(Error::new(Code::InvalidSyntax, "Operations must be an array."));
         };
@@ -81,6 +86,7 @@ impl BulkRequest {
                 .map_err(|error| Unread::new(operation, error.at(format_args!("Operations[{position}]"))))
         };
         let mut operations: Vec<_> = operations.iter_mut().enumerate().map(read).collect();
+        refuse_repeated(&mut operations);
         mark_referred_to(&mut operations);
         Ok(Self { operations, fail_on_errors })
     }
@@ -123,6 +129,25 @@ impl BulkRequest {
 
     fn bulk_id(&self, position: usize) -> Option<&str> {
         self.operations[position].as_ref().ok()?.bulk_id.as_deref()
+    }
+}
+
+/// A bulkId is unique in the request (§3.7), else a reference to it could mean either.
+fn refuse_repeated(operations: &mut [Result<BulkOperation, Unread>]) {
+    let mut seen = HashSet::new();
+    for (position, read) in operations.iter_mut().enumerate() {
+        let Ok(BulkOperation { bulk_id: Some(bulk_id), method, path, .. }) = read else { continue };
+        if seen.insert(bulk_id.clone()) {
+            continue;
+        }
+        let detail = format!("the bulkId \"{bulk_id}\" is that of an earlier operation; it must be unique.");
+        let error = Error::new(Code::InvalidValue, detail).at(format_args!("Operations[{position}]"));
+        *read = Err(Unread {
+            method: Some((*method).to_owned()),
+            bulk_id: Some(bulk_id.clone()),
+            path: Some(path.clone()),
+            error: Arc::new(error),
+        });
     }
 }
 

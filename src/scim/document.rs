@@ -211,6 +211,9 @@ impl Accepted {
                     return Ok(());
                 }
                 if attribute.name == "members" && resource_type.kind == Kind::Group {
+                    if value.is_string() {
+                        return Err(refuse("members", "must be an array of objects"));
+                    }
                     self.members = if value.is_null() { None } else { Some(member_ids(value, &mut self.notes)?) };
                     return Ok(());
                 }
@@ -240,6 +243,9 @@ impl Accepted {
     }
 
     fn set(&mut self, urn: Option<&str>, attribute: &Attribute, value: &Value, path: &str) -> Result<()> {
+        if attribute.multi_valued && attribute.is_complex() && lenient::is_bare_text(attribute, value) {
+            return Err(refuse(path, "must be an array of objects"));
+        }
         let Some(value) = canonical(attribute, value.clone(), path, &mut self.notes)? else { return Ok(()) };
         let map = &mut self.document.0;
         match urn {

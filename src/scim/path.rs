@@ -152,15 +152,15 @@ mod tests {
             ("", Code::InvalidPath, "empty"),
             ("emials", Code::InvalidPath, "`emials` is not an attribute of User; did you mean `emails`?"),
             ("emails.valeu", Code::InvalidPath, "did you mean `emails.value`?"),
-            ("emials[type eq work]", Code::InvalidPath, "did you mean"),
-            ("emails.value[type eq work]", Code::InvalidPath, "no sub-attributes"),
-            ("userName[type eq work]", Code::InvalidPath, "no sub-attributes"),
-            ("emails[type eq work]value", Code::InvalidPath, "goes on with `value`"),
-            ("emails[type eq work].", Code::InvalidPath, "goes on with `.`"),
-            ("emails[type eq work].nope", Code::InvalidPath, "goes on with"),
-            ("emails[type eq work] .value", Code::InvalidPath, "goes on with"),
+            ("emials[type eq \"work\"]", Code::InvalidPath, "did you mean"),
+            ("emails.value[type eq \"work\"]", Code::InvalidPath, "no sub-attributes"),
+            ("userName[type eq \"work\"]", Code::InvalidPath, "no sub-attributes"),
+            ("emails[type eq \"work\"]value", Code::InvalidPath, "goes on with `value`"),
+            ("emails[type eq \"work\"].", Code::InvalidPath, "goes on with `.`"),
+            ("emails[type eq \"work\"].nope", Code::InvalidPath, "goes on with"),
+            ("emails[type eq \"work\"] .value", Code::InvalidPath, "goes on with"),
             ("emails[]", Code::InvalidFilter, "character 8: expected an attribute"),
-            ("emails[type eq work", Code::InvalidFilter, "or \"]\", found the end"),
+            ("emails[type eq \"work\"", Code::InvalidFilter, "or \"]\", found the end"),
             ("emails[nope eq work]", Code::InvalidFilter, "`nope` is not a sub-attribute of `emails`"),
             ("emails[type regex work]", Code::InvalidFilter, "`regex`"),
             ("a\0", Code::InvalidPath, "NUL"),
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn the_filter_selects_elements() {
         let registry = Registry::standard().unwrap();
-        let path = Path::parse("members[type eq user]", registry.resource_type(Kind::Group)).unwrap();
+        let path = Path::parse("members[type eq \"user\"]", registry.resource_type(Kind::Group)).unwrap();
         let PathTarget::Attribute { filter: Some(filter), .. } = path.target else { panic!() };
         assert!(filter.matches_element(&json!({"value": "1", "type": "User"})));
         assert!(!filter.matches_element(&json!({"value": "1"})));

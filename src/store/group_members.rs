@@ -166,8 +166,20 @@ pub fn delete(batch: &mut Batch, organization: OrganizationId, group: ResourceId
     }
 }
 
-/// Removes every membership a resource takes part in, as a member and as a group.
-pub fn delete_of(batch: &mut Batch, organization: OrganizationId, resource: ResourceId, kind: Kind) {
+/// Removes every membership a deleted resource takes part in, as a member and as a group. The groups it
+/// was a direct member of are another version from `now` on: their members changed.
+pub fn delete_of(batch: &mut Batch, organization: OrganizationId, resource: ResourceId, kind: Kind, now: i64) {
+    // Before the memberships go: SQLite runs one statement after the other.
+    let mut touch = Sql::new("UPDATE resources SET version = version + 1, updated_at = ");
+    touch.push_bind(now).push(" WHERE organization_id = ").push_bind(organization);
+    touch.push(" AND kind = ").push_bind(kind_number(Kind::Group));
+    touch.push(" AND id IN (SELECT group_id FROM group_members WHERE organization_id = ").push_bind(organization);
+    touch.push(" AND member_id = ").push_bind(resource).push(")");
+    if kind == Kind::Group {
+        // A group may be a member of itself, and a batch must not touch a row twice.
+        touch.push(" AND id <> ").push_bind(resource);
+    }
+    batch.run(touch);
     let mut sql = Sql::new("DELETE FROM group_members WHERE organization_id = ");
     sql.push_bind(organization);
     match kind {

@@ -1,11 +1,12 @@
 //! Groups: members as clients change them, nesting, bulk.
 
+use headcount::store::sql::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Server, on_each_database};
 
-on_each_database!(members, streamed_members, nested_groups, bulk_references);
+on_each_database!(members, deleted_members, streamed_members, nested_groups, bulk_references);
 
 async fn group(server: &Server, name: &str, members: &[&str]) -> String {
     let members: Vec<Value> = members.iter().map(|id| json!({"value": id})).collect();
@@ -52,6 +53,44 @@ async fn members(server: Server) {
     assert_eq!(server.find("/Groups", &format!("members.value eq \"{ann}\"")).await.len(), 1);
     assert_eq!(server.send(Method::DELETE, &format!("/Users/{ann}"), None).await.0, 204);
     assert!(member_ids(&server, &id).await.is_empty());
+}
+
+/// Who is deleted is no member any more, so each group that had the member is another version (RFC 7644 §3.14).
+async fn deleted_members(server: Server) {
+    let (ann, bob, cid) = (server.user("ann").await, server.user("bob").await, server.user("cid").await);
+    let inner = group(&server, "Inner", &[&ann]).await;
+    let outer = group(&server, "Outer", &[&ann, &bob, &inner]).await;
+    let other = group(&server, "Other", &[&cid]).await;
+    // A group may be a member of itself.
+    let own = json!([{"op": "add", "path": "members", "value": [{"value": inner}]}]);
+    assert_eq!(server.patch(&format!("/Groups/{inner}"), own).await.0, 204);
+    let bulk = json!({"Operations": [{"method": "DELETE", "path": format!("/Users/{bob}")}]});
+    for (path, body, changed) in [
+        (format!("/Users/{ann}"), None, vec![&inner, &outer]),
+        ("/Bulk".to_owned(), Some(bulk), vec![&outer]),
+        (format!("/Groups/{inner}"), None, vec![&outer]),
+    ] {
+        Sql::new("UPDATE resources SET updated_at = created_at - 1000000").execute(&mut server.database()).unwrap();
+        let mut tags = Vec::new();
+        for id in changed.iter().chain([&&other]) {
+            tags.push(server.get(&format!("/Groups/{id}")).await.1["meta"]["version"].as_str().unwrap().to_owned());
+        }
+        let method = if body.is_some() { Method::POST } else { Method::DELETE };
+        assert!(server.send(method, &path, body.as_ref()).await.0.is_success(), "{path}");
+        for (id, tag) in changed.iter().chain([&&other]).zip(tags) {
+            let moves = *id != &other;
+            let request = server.request(Method::GET, &format!("/Groups/{id}")).header("if-none-match", &tag);
+            assert_eq!(request.send().await.unwrap().status(), if moves { 200 } else { 304 }, "{path}");
+            let (_, shown) = server.get(&format!("/Groups/{id}")).await;
+            let later = shown["meta"]["lastModified"].as_str() > shown["meta"]["created"].as_str();
+            assert_eq!(later, moves, "{path}: {shown}");
+            let patch =
+                json!({"Operations": [{"op": "replace", "path": "displayName", "value": shown["displayName"]}]});
+            let request = server.request(Method::PATCH, &format!("/Groups/{id}")).header("if-match", &tag);
+            let status = request.header("content-type", "application/scim+json").body(patch.to_string()).send().await;
+            assert_eq!(status.unwrap().status(), if moves { 412 } else { 204 }, "{path}");
+        }
+    }
 }
 
 /// More members than are read with the group: the rest is streamed, with the same sub-attributes.

@@ -19,7 +19,7 @@ pub(super) async fn handle(
     mut call: Call,
 ) -> Result<HttpResponse> {
     request.authenticate(state, &call).await?;
-    call.ignored_parameters = Parameters::from_query(request.query())?.ignored;
+    call.ignored_parameters = Parameters::of_write(request.query())?.ignored;
     let body = request.json(state).await?;
     let wanted = BulkRequest::read(body, state.provisioning.options.bulk_max_operations)?;
     let answers = bulk::run(&state.store, &state.provisioning, &call, wanted).await?;

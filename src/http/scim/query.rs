@@ -26,6 +26,7 @@ pub(super) struct Parameters {
     excluded: Vec<String>,
     /// Parameters that mean nothing here; for the log.
     pub(super) ignored: Vec<String>,
+    dry_run: bool,
 }
 
 impl Parameters {
@@ -50,6 +51,7 @@ impl Parameters {
                 "attributes" => parameters.attributes.extend(list()),
                 "excludedAttributes" => parameters.excluded.extend(list()),
                 "filter" | "sortBy" => {}
+                "dryRun" => parameters.dry_run = !value.eq_ignore_ascii_case("false"),
                 other => lenient::unknown_parameter(other, &mut parameters.ignored),
             }
         }
@@ -100,26 +102,36 @@ impl Parameters {
             over_all_types: false,
         };
         let mut parameters =
-            Self { query, attributes: names("attributes"), excluded: names("excludedAttributes"), ignored: Vec::new() };
+            Self { query, attributes: names("attributes"), excluded: names("excludedAttributes"), ..Self::default() };
         parameters.count(text("count")?.as_deref())?;
         parameters.refuse_contradiction()?;
         Ok(parameters)
     }
 
-    /// A negative count means 0 and a startIndex below 1 means 1 (RFC 7644 §3.4.2.4); with a cursor a
-    /// count must be one (RFC 9865 §2.1).
+    /// A negative count means 0, with a cursor too (RFC 7644 §3.4.2.4, RFC 9865 §2), and a startIndex below
+    /// 1 means 1; what is no number has an error of its own with a cursor (RFC 9865 §2.1).
     fn count(&mut self, value: Option<&str>) -> Result<()> {
         self.query.start_index = self.query.start_index.max(1);
         let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(()) };
         self.query.count = match (value.parse::<i64>(), self.query.cursor.is_some()) {
-            (Ok(count), true) if count < 0 => {
-                return Err(Error::new(Code::InvalidCount, "count must not be negative."));
-            }
             (Ok(count), _) => Some(count.max(0)),
             (Err(_), true) => return Err(Error::new(Code::InvalidCount, "count must be an integer.")),
             (Err(_), false) => return Err(Error::new(Code::InvalidValue, "count must be an integer.")),
         };
         Ok(())
+    }
+
+    /// Reads the query string of a write. One that must change nothing is not offered yet, and doing it for
+    /// real would be the worst answer.
+    ///
+    /// # Errors
+    /// `not_implemented` with `dryRun`, and those of [`Self::from_query`].
+    pub(super) fn of_write(text: &str) -> Result<Self> {
+        let parameters = Self::from_query(text)?;
+        if parameters.dry_run {
+            return Err(Error::new(Code::NotImplemented, "dryRun is not offered yet. Nothing was changed."));
+        }
+        Ok(parameters)
     }
 
     /// Resolves `attributes` and `excludedAttributes`.
@@ -176,14 +188,7 @@ pub(super) async fn get(
             Ok((caller, shown, projection))
         })
         .await?;
-    // A weak comparison (RFC 9110 §13.1.2).
-    let known = |condition: &str| {
-        condition.trim() == "*"
-            || condition
-                .split(',')
-                .any(|tag| tag.trim().trim_start_matches("W/") == shown.etag().trim_start_matches("W/"))
-    };
-    if request.if_none_match().as_deref().is_some_and(known) {
+    if request.if_none_match().is_some_and(|condition| shown.is_named_by(&condition)) {
         return Ok(HttpResponse::NotModified().insert_header(("ETag", shown.etag())).finish());
     }
     respond::resource(200, state, caller.organization, &caller.registry, &shown, &projection)

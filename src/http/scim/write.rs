@@ -18,6 +18,7 @@ use crate::provisioning::{Call, Caller, Planned, groups, record, users};
 use crate::scim::project::Projection;
 use crate::scim::registry::Kind;
 use crate::store::batch::Batch;
+use crate::store::connection::Connection;
 
 /// What came of it.
 #[derive(Debug)]
@@ -27,16 +28,25 @@ pub(super) struct Done {
     pub(super) shown: Option<Shown>,
 }
 
+/// What must be so for a change to be done (RFC 7644 §3.14).
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    /// `If-Match`.
+    matches: Option<String>,
+    /// `If-None-Match`.
+    matches_none: Option<String>,
+}
+
 pub(super) async fn create(
     request: &mut Request<'_>,
     state: &web::Data<State>,
     mut call: Call,
     kind: Kind,
 ) -> Result<HttpResponse> {
-    let mut parameters = Parameters::from_query(request.query())?;
+    let mut parameters = Parameters::of_write(request.query())?;
     call.ignored_parameters = std::mem::take(&mut parameters.ignored);
     let body = Arc::new(body(request, state, &call).await?);
-    let done = perform(state, call, kind, Operation::Create(Arc::clone(&body)), None).await?;
+    let done = perform(state, call, kind, Operation::Create(Arc::clone(&body)), Conditions::default()).await?;
     answer(201, state, &parameters, &body, kind, done).await
 }
 
@@ -47,9 +57,9 @@ pub(super) async fn change(
     kind: Kind,
     id: &str,
 ) -> Result<HttpResponse> {
-    let mut parameters = Parameters::from_query(request.query())?;
+    let mut parameters = Parameters::of_write(request.query())?;
     call.ignored_parameters = std::mem::take(&mut parameters.ignored);
-    let if_match = request.if_match();
+    let conditions = Conditions { matches: request.if_match(), matches_none: request.if_none_match() };
     let Ok(id) = id.parse::<ResourceId>() else {
         request.authenticate(state, &call).await?;
         return Err(users::not_found(id));
@@ -64,7 +74,7 @@ pub(super) async fn change(
         _ => Operation::Patch(id, Arc::clone(&body)),
     };
     let patches_group = kind == Kind::Group && matches!(operation, Operation::Patch(..));
-    let done = perform(state, call, kind, operation, if_match).await?;
+    let done = perform(state, call, kind, operation, conditions).await?;
     if patches_group && !parameters.asks_for_attributes() {
         let mut response = respond::empty(204);
         if let Some(shown) = &done.shown
@@ -116,7 +126,7 @@ pub(super) async fn perform(
     call: Call,
     kind: Kind,
     operation: Operation,
-    if_match: Option<String>,
+    conditions: Conditions,
 ) -> Result<Done> {
     let id = operation.target();
     let (shared, log_call) = (state.clone(), call.clone());
@@ -125,7 +135,11 @@ pub(super) async fn perform(
         .write(move |connection| {
             let caller = authenticate(connection, &shared.provisioning, &call)?;
             let service = &shared.provisioning;
-            let planned = operation::plan(connection, service, &call, &caller, kind, &operation, if_match.as_deref())?;
+            if let (Some(unwanted), Some(id)) = (&conditions.matches_none, operation.target()) {
+                refuse_matching(connection, &caller, kind, id, unwanted)?;
+            }
+            let if_match = conditions.matches.as_deref();
+            let planned = operation::plan(connection, service, &call, &caller, kind, &operation, if_match)?;
             Ok(Planned { batch: planned.batch, answer: Done { caller, shown: planned.answer } })
         })
         .await;
@@ -136,6 +150,27 @@ pub(super) async fn perform(
         log_refusal(state, log_call, error, Some(kind), id).await;
     }
     outcome
+}
+
+/// Refuses a change of a resource that is as `If-None-Match` says it must not be (RFC 9110 §13.1.2).
+fn refuse_matching(
+    connection: &mut Connection,
+    caller: &Caller,
+    kind: Kind,
+    id: ResourceId,
+    unwanted: &str,
+) -> Result<()> {
+    let shown = match kind {
+        Kind::User => users::get(connection, caller, id, true)?,
+        Kind::Group => groups::get(connection, caller, id, Relations::None)?,
+    };
+    if shown.is_named_by(unwanted) {
+        return Err(Error::new(
+            Code::PreconditionFailed,
+            format!("The resource is at version {}, which If-None-Match names.", shown.etag()),
+        ));
+    }
+    Ok(())
 }
 
 async fn log_refusal(state: &web::Data<State>, call: Call, error: &Error, kind: Option<Kind>, id: Option<ResourceId>) {

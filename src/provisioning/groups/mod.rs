@@ -226,7 +226,8 @@ pub fn delete(
     let derived = service.storage.derive(&Document::from_stored(&resource.document)?, Kind::Group)?;
     let mut batch = Batch::default();
     resources::delete(&mut batch, caller.organization, Kind::Group, id, resource.version, &derived);
-    group_members::delete_of(&mut batch, caller.organization, id, Kind::Group);
+    let now = service.clock.now().to_millisecond().0;
+    group_members::delete_of(&mut batch, caller.organization, id, Kind::Group, now);
     organizations::change_usage(&mut batch, caller.organization, &Change { groups: -1, ..Change::default() });
     let outcome = Outcome {
         status: 204,

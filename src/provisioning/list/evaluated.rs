@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::relations::add_all_relations;
-use super::sort::{SortKey, order, sort_key};
+use super::sort::{Row, SortKey, order, sort_key};
 use super::{Found, Plan, bare, indexed};
 use crate::error::{Code, Error, Result};
 use crate::provisioning::answer::Shown;
@@ -27,17 +27,34 @@ const CHUNK: usize = 500;
 pub(super) fn page(connection: &mut Connection, service: &Service, caller: &Caller, plan: &Plan<'_>) -> Result<Found> {
     let candidates = candidates(connection, service.options.unindexed_limit, plan)?;
     let mut matches = matches(connection, caller, plan, &candidates)?;
-    if let Some(sort) = &plan.sort {
-        matches.sort_by(|(a, _), (b, _)| order(a.as_ref(), b.as_ref(), sort.descending));
+    let descending = plan.sort.as_ref().is_some_and(|sort| sort.descending);
+    if plan.sort.is_some() {
+        matches.sort_by(|a, b| order(row(a), row(b), descending));
     }
-    let total = i64::try_from(matches.len()).unwrap_or(i64::MAX);
-    let offset = plan.position.map_or(plan.query.start_index - 1, |position| position.offset).max(0);
     let number = |number: i64| usize::try_from(number).unwrap_or(0);
-    let resources: Vec<Resource> =
-        matches.into_iter().skip(number(offset)).take(number(plan.count)).map(|(_, resource)| resource).collect();
-    let end = offset + i64::try_from(resources.len()).unwrap_or(0);
-    let next = (end < total && plan.count > 0).then_some(Position { after: None, offset: end, total });
-    Ok(plan.found(total, resources, next))
+    let total = i64::try_from(matches.len()).unwrap_or(i64::MAX);
+    // A walk's later pages tell no less than its first, and go on behind the last row told.
+    let (total, told) = match &plan.position {
+        None => (total, number(plan.query.start_index - 1)),
+        Some(position) => {
+            // Without a sort the position's key is of another type's order.
+            let told = position.row().map(|told| Row { key: told.key.filter(|_| plan.sort.is_some()), ..told });
+            let is_told = |found: &Match| told.is_some_and(|told| order(row(found), told, descending).is_le());
+            (total.max(position.total), matches.partition_point(is_told))
+        }
+    };
+    let more = matches.len() > told.saturating_add(number(plan.count));
+    let page: Vec<Match> = matches.into_iter().skip(told).take(number(plan.count)).collect();
+    let last = page.last().filter(|_| more);
+    let next = last.map(|(key, resource)| Position { after: Some(resource.id), key: key.clone(), total });
+    Ok(plan.found(total, page.into_iter().map(|(_, resource)| resource).collect(), next))
+}
+
+/// What a filter finds, with its key to sort by.
+type Match = (Option<SortKey>, Resource);
+
+fn row((key, resource): &Match) -> Row<'_> {
+    Row { key: key.as_ref(), id: resource.id }
 }
 
 /// What the database cannot rule out.
@@ -63,7 +80,7 @@ fn matches(
     caller: &Caller,
     plan: &Plan<'_>,
     candidates: &[ResourceRow],
-) -> Result<Vec<(Option<SortKey>, Resource)>> {
+) -> Result<Vec<Match>> {
     let kind = plan.place.kind;
     let resource_type = caller.registry.resource_type(kind);
     let relations = plan.filter.as_ref().is_some_and(names_relations)

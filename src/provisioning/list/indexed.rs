@@ -2,13 +2,12 @@
 
 use diesel::sql_types::BigInt;
 
-use super::sort::{Part, order_by};
-use super::walks::Walk;
+use super::sort::{Part, Sort, order_by};
 use super::{Found, Plan};
 use crate::error::Result;
 use crate::id::ResourceId;
-use crate::provisioning::cursor::{self, Position};
-use crate::provisioning::{Caller, Service};
+use crate::provisioning::Caller;
+use crate::provisioning::cursor::Position;
 use crate::scim::registry::Kind;
 use crate::store::connection::Connection;
 use crate::store::filter_sql;
@@ -20,41 +19,26 @@ use crate::store::{database_error, organizations};
 ///
 /// # Errors
 /// The database's.
-pub(super) fn page(connection: &mut Connection, service: &Service, caller: &Caller, plan: &Plan<'_>) -> Result<Found> {
-    let Plan { query, position, count, .. } = *plan;
-    if position.is_none_or(|position| position == Position::FIRST)
+pub(super) fn page(connection: &mut Connection, caller: &Caller, plan: &Plan<'_>) -> Result<Found> {
+    let (query, position, count) = (plan.query, plan.position.as_ref(), plan.count);
+    if position.is_none_or(|position| *position == Position::FIRST)
         && query.start_index <= 1
         && let Some(found) = handful(connection, plan)?
     {
         return Ok(found);
     }
-    let walk = (caller.token, cursor::fingerprint(plan.place.kind, query));
-    let known =
-        if plan.sort.is_none() && position.is_none() { service.walks.at(walk, query.start_index) } else { None };
-    let total = match (known, position.map(|position| position.total).filter(|total| *total >= 0)) {
-        (Some(known), _) => known.total,
-        (None, Some(total)) => total,
-        (None, None) => total(connection, plan)?,
-    };
-    let (after, offset) = match (known, position) {
-        (Some(known), _) => (Some(known.after), 0),
-        (None, Some(position)) => (position.after, position.offset),
-        (None, None) => (None, (query.start_index - 1).max(0)),
+    let total = match position.map(|position| position.total).filter(|total| *total >= 0) {
+        Some(total) => total,
+        None => total(connection, plan)?,
     };
     // One row more tells whether a cursor's page is the last (RFC 9865 §2: it has no nextCursor).
-    let ahead = i64::from(position.is_some());
-    let mut resources =
-        if count == 0 { Vec::new() } else { rows(connection, plan, total, after, offset, count + ahead)? };
-    let full = i64::try_from(resources.len()).unwrap_or(0) == count + ahead && count > 0;
+    let ahead = i64::from(query.cursor.is_some());
+    let mut resources = if count == 0 { Vec::new() } else { rows(connection, plan, total, count + ahead)? };
+    let full = length(&resources) == count + ahead && count > 0;
     resources.truncate(usize::try_from(count).unwrap_or(0));
-    let last = resources.last().map(|resource| resource.id);
-    if let (None, None, Some(after), true) = (&plan.sort, position, last, full) {
-        service.walks.remember(walk, Walk { next_index: query.start_index + count, after, total });
-    }
-    let next = match (full, plan.sort.is_none(), last) {
-        (true, true, Some(after)) => Some(Position { after: Some(after), offset: 0, total }),
-        (true, false, _) => Some(Position { after: None, offset: offset + count, total }),
-        _ => None,
+    let next = match resources.last().filter(|_| full) {
+        Some(last) => Some(Position { after: Some(last.id), key: plan.sort_key(caller, last)?, total }),
+        None => None,
     };
     Ok(plan.found(total, resources, next))
 }
@@ -81,7 +65,7 @@ fn handful(connection: &mut Connection, plan: &Plan<'_>) -> Result<Option<Found>
     resources.sort_unstable_by_key(|resource| resource.id);
     resources.truncate(usize::try_from(plan.count).unwrap_or(0));
     let last = resources.last().filter(|_| plan.count < total).map(|resource| resource.id);
-    let next = last.map(|after| Position { after: Some(after), offset: 0, total });
+    let next = last.map(|after| Position { after: Some(after), key: None, total });
     Ok(Some(plan.found(total, resources, next)))
 }
 
@@ -98,45 +82,46 @@ pub(super) fn total(connection: &mut Connection, plan: &Plan<'_>) -> Result<i64>
     count_of(connection, filter_sql::from_where(plan.place, plan.predicate.sql.as_ref()))
 }
 
-/// The rows of a page.
-fn rows(
-    connection: &mut Connection,
-    plan: &Plan<'_>,
-    total: i64,
-    after: Option<ResourceId>,
-    offset: i64,
-    count: i64,
-) -> Result<Vec<Resource>> {
+/// The rows of a page: behind the last one's, or by counting.
+fn rows(connection: &mut Connection, plan: &Plan<'_>, total: i64, count: i64) -> Result<Vec<Resource>> {
+    let offset = if plan.position.is_some() { 0 } else { (plan.query.start_index - 1).max(0) };
+    let behind = plan.position.as_ref().and_then(Position::row);
     let mut from = filter_sql::from_where(plan.place, plan.predicate.sql.as_ref());
     match &plan.sort {
         // What a filter's own index finds is sorted; else an index of the order is walked.
-        Some(sort) if !plan.predicate.narrow => sorted_rows(connection, plan, &sort.parts(), total, offset, count),
-        sort => {
-            if let Some(after) = after {
-                from.push(" AND r.id > ").push_bind(after);
+        Some(sort) if !plan.predicate.narrow => return sorted_rows(connection, plan, sort, total, offset, count),
+        Some(sort) => {
+            if let Some(row) = behind {
+                from.push(" AND ").append(sort.behind(row));
             }
-            rows_of(connection, plan, from, &order_by(sort.as_ref()), offset, count)
+        }
+        None => {
+            if let Some(row) = behind {
+                from.push(" AND r.id > ").push_bind(row.id);
+            }
         }
     }
+    rows_of(connection, plan, from, &order_by(plan.sort.as_ref()), offset, count)
 }
 
 /// The rows of a page from the parts of an order.
 fn sorted_rows(
     connection: &mut Connection,
     plan: &Plan<'_>,
-    parts: &[Part],
+    sort: &Sort,
     total: i64,
     mut offset: i64,
     count: i64,
 ) -> Result<Vec<Resource>> {
+    let behind = plan.position.as_ref().and_then(Position::row);
+    let parts = sort.parts(behind);
     let mut found: Vec<Resource> = Vec::new();
     for (position, part) in parts.iter().enumerate() {
         let mut room = count - length(&found);
         let from = from_part(plan, part);
         // Nobody looks through everything for those without a value who are not there.
-        if part.unassigned {
-            let others = parts.iter().find(|other| !other.unassigned).map(|other| from_part(plan, other));
-            let these = (total - others.map_or(Ok(0), |others| count_of(connection, others))?).max(0);
+        if part.unassigned && behind.is_none_or(|row| row.key.is_some()) {
+            let these = unassigned(connection, plan, sort, total)?;
             if these <= offset {
                 offset -= these;
                 continue;
@@ -158,9 +143,19 @@ fn sorted_rows(
     Ok(found)
 }
 
+/// How many have no value to be sorted by. The total of a walk's first page would not do: others came and went.
+fn unassigned(connection: &mut Connection, plan: &Plan<'_>, sort: &Sort, total: i64) -> Result<i64> {
+    let all = if plan.position.is_some() { self::total(connection, plan)? } else { total };
+    let assigned = match sort.parts(None).iter().find(|part| !part.unassigned) {
+        Some(part) => count_of(connection, from_part(plan, part))?,
+        None => 0,
+    };
+    Ok((all - assigned).max(0))
+}
+
 fn from_part(plan: &Plan<'_>, part: &Part) -> Sql {
     let mut from = filter_sql::from_where(plan.place, plan.predicate.sql.as_ref());
-    from.push(" AND ").push(&part.condition);
+    from.push(" AND ").append(part.condition.clone());
     from
 }
 

@@ -22,7 +22,7 @@ use crate::store::resources::Resource;
 
 pub(super) use self::relations::add_relations;
 use self::sort::Sort;
-pub(super) use self::sort::{SortKey, order, sort_key};
+pub(super) use self::sort::{Row, SortKey, is_sorted_by, order, sort_key};
 pub use self::walks::Walks;
 
 /// A query as the client asked it.
@@ -56,6 +56,13 @@ pub struct Page {
     pub by_cursor: bool,
 }
 
+impl Page {
+    /// The `startIndex` of the page behind this one.
+    pub(super) fn next_index(&self) -> i64 {
+        self.start_index.saturating_add(i64::try_from(self.resources.len()).unwrap_or(i64::MAX))
+    }
+}
+
 /// Answers a query on one resource type.
 ///
 /// # Errors
@@ -69,16 +76,21 @@ pub fn list(
 ) -> Result<Page> {
     let fingerprint = cursor::fingerprint(kind, query);
     let now = service.clock.now();
+    let walk = (caller.token, fingerprint);
     let position = match query.cursor.as_deref() {
-        None => None,
+        None => service.walks.at(walk, query.start_index).map(|(_, position)| position),
         Some(text) => Some(cursor::read(&service.cursor_key, text, fingerprint, query.count, now)?),
     };
     let count = page_size(service, query)?;
     let Found { mut page, next } = find(connection, service, caller, kind, query, position, count)?;
-    if let Some(next) = next.filter(|_| query.cursor.is_some()) {
-        let expires = now.plus_seconds(service.options.cursor_lifetime_seconds);
-        let begun_with = query.count.unwrap_or(count);
-        page.next_cursor = Some(cursor::write(&service.cursor_key, next, fingerprint, begun_with, expires));
+    match next {
+        Some(next) if query.cursor.is_some() => {
+            let expires = now.plus_seconds(service.options.cursor_lifetime_seconds);
+            let begun_with = query.count.unwrap_or(count);
+            page.next_cursor = Some(cursor::write(&service.cursor_key, &next, fingerprint, begun_with, expires));
+        }
+        Some(next) => service.walks.remember(walk, page.next_index(), kind, next),
+        None => {}
     }
     if query.relations != Relations::None {
         add_relations(connection, caller, kind, query.relations, &mut page.resources)?;
@@ -139,7 +151,7 @@ pub(super) fn find(
     let sort = Sort::asked(query, resource_type);
     let plan = Plan { query, position, count, place, filter, predicate, sort };
     if plan.predicate.exact && plan.sort.as_ref().is_none_or(Sort::is_indexed) {
-        indexed::page(connection, service, caller, &plan)
+        indexed::page(connection, caller, &plan)
     } else {
         evaluated::page(connection, service, caller, &plan)
     }
@@ -157,6 +169,15 @@ fn parse(text: &str, caller: &Caller, kind: Kind, query: &Query) -> Result<Filte
 }
 
 impl Plan<'_> {
+    /// What a resource is sorted by.
+    fn sort_key(&self, caller: &Caller, resource: &Resource) -> Result<Option<SortKey>> {
+        let Some(sort) = &self.sort else { return Ok(None) };
+        let kind = self.place.kind;
+        let text = bare(kind, resource.clone()).text(&caller.base);
+        let value = serde_json::from_str(&text).map_err(Error::internal)?;
+        Ok(sort_key(&value, &sort.path, caller.registry.resource_type(kind)))
+    }
+
     /// The answer with these resources.
     fn found(&self, total: i64, resources: Vec<Resource>, next: Option<Position>) -> Found {
         let resources = resources.into_iter().map(|resource| bare(self.place.kind, resource)).collect();

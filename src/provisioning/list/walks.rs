@@ -3,40 +3,48 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::id::{ResourceId, TokenId};
+use crate::id::TokenId;
+use crate::provisioning::cursor::Position;
+use crate::scim::registry::Kind;
 
-/// Where walks stand, by token and fingerprint of the query: the next page continues from the key
+/// Where walks stand, by token and fingerprint of the query: the next page continues from the row
 /// where the last one ended, so that deletions meanwhile lose nobody and no offset is counted.
 #[derive(Debug, Default)]
 pub struct Walks(Mutex<HashMap<(TokenId, u64), Walk>>);
 
 /// Where one walk stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Walk {
+#[derive(Clone, Debug)]
+struct Walk {
     /// The `startIndex` that continues it.
-    pub(super) next_index: i64,
-    /// The last resource told.
-    pub(super) after: ResourceId,
-    /// `totalResults` as its first page told it.
-    pub(super) total: i64,
+    next_index: i64,
+    /// The resource type that its next page begins in.
+    kind: Kind,
+    position: Position,
 }
 
 /// Walks remembered at most; a forgotten one continues by counting.
 const WALKS: usize = 4_096;
 
 impl Walks {
-    /// The walk that `start_index` continues.
-    pub(super) fn at(&self, walk: (TokenId, u64), start_index: i64) -> Option<Walk> {
+    /// Where the walk that `start_index` continues stands.
+    pub(in crate::provisioning) fn at(&self, walk: (TokenId, u64), start_index: i64) -> Option<(Kind, Position)> {
         let walks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        walks.get(&walk).copied().filter(|known| known.next_index == start_index && start_index > 1)
+        let known = walks.get(&walk).filter(|known| known.next_index == start_index && start_index > 1)?;
+        Some((known.kind, known.position.clone()))
     }
 
     /// Remembers where a walk stands now.
-    pub(super) fn remember(&self, walk: (TokenId, u64), at: Walk) {
+    pub(in crate::provisioning) fn remember(
+        &self,
+        walk: (TokenId, u64),
+        next_index: i64,
+        kind: Kind,
+        position: Position,
+    ) {
         let mut walks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if walks.len() >= WALKS && !walks.contains_key(&walk) {
             walks.clear();
         }
-        walks.insert(walk, at);
+        walks.insert(walk, Walk { next_index, kind, position });
     }
 }

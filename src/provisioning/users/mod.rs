@@ -109,7 +109,7 @@ pub fn delete(
         organization: caller.organization,
         user_type: user_type(caller),
         removed_by: "provisioning",
-        now: service.clock.now().0,
+        now: service.clock.now().to_millisecond().0,
     };
     let (mut ledger, groups) = membership::remove(connection, &mut batch, &removal, &usage, &stored)?;
     if ledger.used < 0 {

@@ -81,10 +81,10 @@ fn date_time(text: &str) -> Option<Timestamp> {
     Timestamp::parse(text).filter(|at| WRITABLE.contains(&at.0))
 }
 
-/// A text in quotes, or a word that may be one.
+/// A text in quotes, or a word where one may be a text.
 fn text(leaf: &Attribute, operand: &Operand<'_>, name: &str) -> Result<Literal, String> {
-    if matches!(operand, Operand::Bare(word) if !lenient::is_unquoted_text(word)) {
-        return Err(format!("`{name}` is compared with a text in double quotes, not with a boolean"));
+    if matches!(operand, Operand::Bare(word) if !lenient::is_unquoted_text(name, word)) {
+        return Err(format!("`{name}` is compared with a text in double quotes, not with `{}`", clip(operand.text())));
     }
     let value = operand.text().to_owned();
     let key = if leaf.compares_exactly() { value.clone() } else { scim_key(&value) };

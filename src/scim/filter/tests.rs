@@ -92,7 +92,7 @@ fn not_binds_tighter_than_and_tighter_than_or() {
         ("id pr and (title pr and (userName pr))", "id pr and title pr and userName pr"),
         ("NOT(id pr)AND not  ( title pr ) Or (active pr)", "not (id pr) and not (title pr) or active pr"),
         (
-            "emails[(not(type eq work)) AND (value pr OR display pr)]",
+            "emails[(not(type eq \"work\")) AND (value pr OR display pr)]",
             "emails[not (type eq \"work\") and (value pr or display pr)]",
         ),
     ] {
@@ -106,7 +106,7 @@ fn not_binds_tighter_than_and_tighter_than_or() {
 fn names_become_canonical_and_complex_attributes_mean_their_value() {
     for (text, expected) in [
         ("  USERNAME   EQ   \"x\"  ", "userName eq \"x\""),
-        ("emails co x", "emails.value co \"x\""),
+        ("emails co \"x\"", "emails.value co \"x\""),
         ("emails pr", "emails pr"),
         ("emails ne null", "emails ne null"),
         ("name eq NULL", "name eq null"),
@@ -121,12 +121,12 @@ fn names_become_canonical_and_complex_attributes_mean_their_value() {
             "urn:example:2.0:Device:bought gt 2020-01-01T01:00:00.0000015+01:00",
             "urn:example:2.0:Device:bought gt \"2020-01-01T00:00:00.000001Z\"",
         ),
-        ("externalId eq 00123", "externalId eq \"00123\""),
-        ("id eq 2819c223-7f76 and userName eq é", "id eq \"2819c223-7f76\" and userName eq \"é\""),
+        ("externalId eq \"00123\"", "externalId eq \"00123\""),
+        ("id eq 2819c223-7f76 and userName eq \"é\"", "id eq \"2819c223-7f76\" and userName eq \"é\""),
         (r#"userName eq "\u00e9\ud83d\ude00\"""#, "userName eq \"é😀\\\"\""),
-        ("emails[type eq work].value eq x", "emails[type eq \"work\" and value eq \"x\"]"),
-        ("emails[type eq work].value ne x", "not (emails[type eq \"work\" and value eq \"x\"])"),
-        ("emails[type eq work].value eq null", "not (emails[type eq \"work\" and value pr])"),
+        ("emails[type eq \"work\"].value eq \"x\"", "emails[type eq \"work\" and value eq \"x\"]"),
+        ("emails[type eq \"work\"].value ne \"x\"", "not (emails[type eq \"work\" and value eq \"x\"])"),
+        ("emails[type eq \"work\"].value eq null", "not (emails[type eq \"work\" and value pr])"),
     ] {
         assert_eq!(canonical(text), expected);
     }
@@ -185,6 +185,10 @@ fn what_is_wrong_is_named_with_its_place() {
         ("active co \"t\"", "`co` cannot be used with `active`"),
         ("active eq \"yes\"", "`active` is compared with true or false"),
         ("userName eq true", "`userName` is compared with a text in double quotes"),
+        ("userName eq unquoted", "`userName` is compared with a text in double quotes, not with `unquoted`"),
+        ("userName eq {}", "`userName` is compared with a text in double quotes"),
+        ("externalId eq 1", "`externalId` is compared with a text in double quotes"),
+        ("emails[type eq work]", "`emails.type` is compared with a text in double quotes"),
         ("userName gt null", "`gt` cannot be used with null"),
         ("x509Certificates.value gt \"x\"", "which is binary"),
         ("meta.created co \"2011\"", "which is a date and time"),
@@ -220,6 +224,6 @@ fn limits_hold() {
     assert!(parse(&long(MAX_LENGTH)).is_ok());
     assert!(detail(&long(MAX_LENGTH + 1)).contains("8193"));
     // The test behind the brackets becomes a "not" around them, one deeper than the text.
-    let behind = format!("{}emails[type pr].value ne x{}", "not (".repeat(49), ")".repeat(49));
+    let behind = format!("{}emails[type pr].value ne \"x\"{}", "not (".repeat(49), ")".repeat(49));
     assert!(detail(&behind).contains("deeper than 50"));
 }

@@ -16,12 +16,12 @@ pub fn boolean_text(text: &str) -> Option<bool> {
     }
 }
 
-/// Whether a word without quotes may be a text: Entra ID's reference checks write
-/// `id eq 2819c223 and manager eq 7f3a` (`entra.json`). A bare `true` or `false` is rather a
-/// mistaken attribute.
+/// Whether a word without quotes may be a text of this attribute: Entra ID's reference checks write
+/// `id eq 2819c223 and manager eq 7f3a` (`entra.json`), and an example of RFC 7644 §3.4.2.2
+/// `meta.resourceType eq User`. A bare `true` or `false` is rather a mistaken attribute.
 #[must_use]
-pub fn is_unquoted_text(word: &str) -> bool {
-    boolean_text(word).is_none()
+pub fn is_unquoted_text(attribute: &str, word: &str) -> bool {
+    ["id", "manager.value", "members.value", "meta.resourceType"].contains(&attribute) && boolean_text(word).is_none()
 }
 
 /// A test behind a value path, `emails[type eq "work"].value eq "x"`, which Entra ID's matching

@@ -18,6 +18,6 @@ pub use operations::{key_as_path, member_id, names_element, no_path, one_in_arra
 pub use requests::{is_json, path_segments, unknown_parameter};
 pub use schemas::{any_case, draft_urn, names_message, schemas, take_any_case};
 pub use values::{
-    bare_value, empty_text, is_empty_object, json_in_string, manager_id, one_for_many, read_only, string_boolean,
-    string_number,
+    bare_value, empty_text, is_bare_text, is_empty_object, json_in_string, manager_id, one_for_many, read_only,
+    string_boolean, string_number,
 };

@@ -44,14 +44,21 @@ pub fn key_as_path<'r>(key: &str, resource_type: &'r ResourceType, notes: &mut N
 }
 
 /// A group's member: an object with `value` (without `type` from Okta, with a null `$ref` from
-/// Entra ID), or the bare id (`jumpcloud.json`).
+/// Entra ID), or with its address in `$ref` alone, or the bare id (`jumpcloud.json`).
 pub fn member_id<'v>(element: &'v Value, notes: &mut Notes) -> Option<&'v str> {
     match element {
         Value::String(id) => {
             notes.rewrote("members", "text as an object with value");
             Some(id)
         }
-        Value::Object(object) => super::any_case(object, "value").and_then(Value::as_str),
+        Value::Object(object) => {
+            let text = |name| super::any_case(object, name).and_then(Value::as_str);
+            text("value").or_else(|| {
+                let id = text("$ref")?.trim_end_matches('/').rsplit('/').next().filter(|id| !id.is_empty())?;
+                notes.rewrote("members", "$ref as value");
+                Some(id)
+            })
+        }
         _ => None,
     }
 }
@@ -85,7 +92,8 @@ pub fn typed_element<'a>(attribute: &'a Attribute, filter: &Filter) -> Option<&'
     canonical.iter().find(|canonical| canonical.eq_ignore_ascii_case(value)).map(String::as_str)
 }
 
-/// An array of one object as the value of a path that selects elements: `rippling.json`.
+/// An array of one object as the value of a path that selects elements (`rippling.json`), or of a
+/// single-valued attribute such as `manager`.
 pub fn one_in_array(value: Value, path: &str, notes: &mut Notes) -> Value {
     match value {
         Value::Array(values) if values.len() == 1 => {

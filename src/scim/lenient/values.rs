@@ -47,6 +47,14 @@ pub fn bare_value(attribute: &Attribute, value: Value, path: &str, notes: &mut N
     }
 }
 
+/// Whether a body has a text where an array of objects belongs: no client sends one in a POST or PUT but for
+/// roles, and JSON in a text and an empty text mean something else. `entra.json`.
+#[must_use]
+pub fn is_bare_text(attribute: &Attribute, value: &Value) -> bool {
+    let is_text = |text: &str| !text.trim().is_empty() && !text.trim_start().starts_with(['{', '[']);
+    attribute.name != "roles" && value.as_str().is_some_and(is_text)
+}
+
 /// Entra ID's `AppRoleAssignmentsComplex` puts a JSON object inside a string: `entra.json`.
 pub fn json_in_string(value: Value, path: &str, notes: &mut Notes) -> Value {
     match &value {

@@ -48,6 +48,8 @@ fn set_whole(
     notes: &mut Notes,
 ) -> Result<()> {
     let name = &attribute.name;
+    let one_object = !attribute.multi_valued && attribute.is_complex();
+    let value = if one_object { lenient::one_in_array(value, name, notes) } else { value };
     let Some(new) = canonical(attribute, value, name, notes)? else {
         if replaces {
             holder.shift_remove(name);

@@ -158,7 +158,12 @@ impl<'r> Planner<'r> {
     fn with_path(&mut self, verb: Verb, text: &str, value: Option<Value>) -> Result<()> {
         let text = lenient::draft_urn(text.trim());
         match Path::parse(text, self.resource_type)?.target {
-            PathTarget::Extension(schema) => self.extension(verb, schema, value.unwrap_or_default()),
+            PathTarget::Extension(schema) => match value {
+                None if verb == Verb::Replace => {
+                    Err(Error::new(Code::InvalidValue, "value is missing; a null unassigns."))
+                }
+                value => self.extension(verb, schema, value.unwrap_or_default()),
+            },
             PathTarget::Attribute { target, .. } if is_read_only(&target) => {
                 Err(Error::new(Code::Mutability, format!("{text} is readOnly: this service sets it. Leave it out.")))
             }
@@ -219,7 +224,10 @@ impl<'r> Planner<'r> {
             return self.members(verb, filter, value);
         }
         self.removed_active |= verb == Verb::Remove && target.extension.is_none() && target.attribute.name == "active";
-        let unassigns = verb == Verb::Replace && value.as_ref().is_none_or(Value::is_null);
+        if verb == Verb::Replace && value.is_none() {
+            return Err(Error::new(Code::InvalidValue, "value is missing; a null unassigns."));
+        }
+        let unassigns = verb == Verb::Replace && value.as_ref().is_some_and(Value::is_null);
         if verb == Verb::Remove || unassigns {
             let removed = self.remove(&target, filter.as_ref(), value);
             return match (removed, &filter) {
@@ -276,6 +284,9 @@ impl<'r> Planner<'r> {
         }
         let change = match (verb, filter, ids) {
             (Verb::Add, _, Some(ids)) => MemberChange::Add(ids),
+            (Verb::Replace, ..) if value.is_none() => {
+                return Err(Error::new(Code::InvalidValue, "value is missing; a null removes all."));
+            }
             (Verb::Add, _, None) => return Err(Error::new(Code::InvalidValue, "value is missing.")),
             (Verb::Replace, None, ids) => MemberChange::ReplaceAll(ids.unwrap_or_default()),
             (Verb::Replace, Some(filter), ids) => {

@@ -103,11 +103,11 @@ fn several_values() {
         ("emails[type ne \"home\"]", true),
         ("emails[primary eq null]", true),
         ("emails[primary eq \"True\"]", true),
-        ("emails[not (primary pr) and type eq home]", true),
-        ("emails[type eq home].value eq b@home.example", true),
-        ("emails[type eq home].value ne b@home.example", false),
-        ("emails[type eq work].display eq null", true),
-        ("phoneNumbers[not (type eq work)]", false),
+        ("emails[not (primary pr) and type eq \"home\"]", true),
+        ("emails[type eq \"home\"].value eq \"b@home.example\"", true),
+        ("emails[type eq \"home\"].value ne \"b@home.example\"", false),
+        ("emails[type eq \"work\"].display eq null", true),
+        ("phoneNumbers[not (type eq \"work\")]", false),
         ("name[familyName eq \"jensen\"]", true),
         ("groups.value eq \"g1\" and groups[display eq \"staff\"]", true),
         ("D:tags eq \"GREEN\"", true),
@@ -139,7 +139,7 @@ fn elements() {
     let registry = registry();
     let group = registry.resource_type(Kind::Group);
     let members = group.attribute("members").unwrap();
-    let filter = Filter::parse_for(" value eq \"a\" and not (type eq group)", group, members, None).unwrap();
+    let filter = Filter::parse_for(" value eq \"a\" and not (type eq \"group\")", group, members, None).unwrap();
     assert!(filter.matches_element(&json!({"value": "a", "type": "User"})));
     assert!(!filter.matches_element(&json!({"value": "a", "type": "Group"})));
     assert!(!filter.matches_element(&json!({"value": "A"})));
