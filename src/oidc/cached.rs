@@ -102,3 +102,41 @@ impl<T> Cached<T> {
         at <= now && now < at.plus_seconds(seconds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    #[tokio::test]
+    async fn who_has_seen_an_older_value_gets_the_newer_one_and_fetches_nothing() {
+        let cached = Cached::new(ManualClock::at(Timestamp(0)));
+        let old = cached.get(async { Ok(1) }).await.unwrap();
+        assert_eq!(*cached.newer_than(Arc::clone(&old), async { Ok(2) }).await.unwrap(), 2);
+        assert_eq!(*cached.newer_than(old, async { unreachable!() }).await.unwrap(), 2);
+        assert_eq!(*cached.get(async { unreachable!() }).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_fetch_that_nobody_waited_for_was_too_slow() {
+        let clock = ManualClock::at(Timestamp(0));
+        let cached = Cached::new(clock.clone());
+        let old = cached.get(async { Ok(1) }).await.unwrap();
+        assert!(cached.newer_than(Arc::clone(&old), std::future::pending()).now_or_never().is_none());
+        let again = cached.newer_than(Arc::clone(&old), async { unreachable!() }).await;
+        assert_eq!(again.unwrap_err().reason, Reason::ProviderTooSlow);
+        clock.advance_seconds(OUT_OF_TURN_AFTER);
+        assert_eq!(*cached.newer_than(old, async { Ok(2) }).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_set_back_makes_values_old() {
+        let clock = ManualClock::at(Timestamp(0));
+        let cached = Cached::new(clock.clone());
+        cached.get(async { Ok(1) }).await.unwrap();
+        clock.advance_seconds(-1);
+        assert_eq!(*cached.get(async { Ok(2) }).await.unwrap(), 2);
+    }
+}

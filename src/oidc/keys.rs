@@ -161,7 +161,7 @@ mod tests {
             json!({"alg": "ES384"}),
             json!({"alg": "HS256"}),
             json!({"crv": "P-384"}),
-            json!({"x": "AA"}),
+            json!({"x": "%%"}),
             json!({"kty": "oct", "k": "c2VjcmV0"}),
             json!({"kty": "unheard of"}),
         ] {

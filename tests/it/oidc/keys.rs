@@ -32,6 +32,16 @@ async fn a_new_key_is_fetched_at_once_and_older_ones_go_on() {
 }
 
 #[tokio::test]
+async fn many_who_meet_a_new_key_at_once_all_sign_in() {
+    let scene = Scene::new();
+    assert_eq!(scene.refusal().await, None);
+    scene.stand_in.rotate().unwrap();
+    let refusals = join_all((0..50).map(|_| scene.refusal())).await;
+    assert!(refusals.iter().all(Option::is_none), "{refusals:?}");
+    assert_eq!(scene.stand_in.requests(Endpoint::Keys), 2);
+}
+
+#[tokio::test]
 async fn unknown_keys_cause_one_request_in_ten_seconds() {
     let scene = Scene::new();
     assert_eq!(scene.refusal().await, None);

@@ -37,7 +37,9 @@ async fn a_logout_token_says_whose_sessions_end() {
     assert_eq!(ended.refused_from.0, (NOW + 3_660) * 1_000_000);
     let other = scene.provider.logged_out(&token(&scene, json!({}), json!({"jti": "j2"}), false)).await.unwrap();
     assert_ne!(other.id, ended.id);
-    for changes in [json!({"sid": null}), json!({"sub": null}), json!({"exp": null}), json!({"aud": CLIENT_ID})] {
+    let exact = json!({"exp": NOW - 59});
+    for changes in [json!({"sid": null}), json!({"sub": null}), json!({"exp": null}), json!({"aud": CLIENT_ID}), exact]
+    {
         assert_eq!(refusal(&scene, &token(&scene, json!({}), changes.clone(), false)).await, None, "{changes}");
     }
     let typed = token(&scene, json!({"typ": "logout+jwt"}), json!({}), false);
@@ -127,4 +129,18 @@ async fn the_browser_is_sent_to_end_the_providers_session() {
     assert_eq!(scene.stand_in.requests(Endpoint::Logout), 1);
     let url = scene.provider.end_session(None, back, None).await.unwrap().unwrap();
     assert!(!url.query_pairs().any(|(name, _)| name == "id_token_hint" || name == "state"));
+}
+
+#[tokio::test]
+async fn an_algorithm_that_is_not_announced_ends_nothing() {
+    let mut scene = Scene::new();
+    // The third key is on P-256.
+    scene.stand_in.rotate().unwrap();
+    scene.stand_in.rotate().unwrap();
+    let token = token(&scene, json!({}), json!({}), false);
+    for (announced, refused) in [(&["RS256"][..], Some(Reason::Algorithm)), (&["RS256", "ES256"], None)] {
+        scene.stand_in.set_algorithms(announced);
+        scene.forget();
+        assert_eq!(refusal(&scene, &token).await, refused, "{announced:?}");
+    }
 }

@@ -138,6 +138,7 @@ async fn an_issuer_in_the_clear_is_refused_at_once() {
         ("http://issuer.example", None),
         ("issuer.example", None),
         ("ftp://127.0.0.1", None),
+        ("http://issuer.example", Some("https://issuer.example/openid")),
         ("https://issuer.example", Some("http://issuer.example/openid")),
     ] {
         let discovery_url = discovery_url.map(str::to_owned);

@@ -5,7 +5,7 @@ use headcount::oidc::failure::Reason;
 use headcount::oidc::tenant::Tenant;
 use headcount::stand_in::Layout;
 use headcount::stand_in::hostile::Endpoint;
-use headcount::stand_in::person::Person;
+use headcount::stand_in::person::{Person, Place, Shape};
 use serde_json::{Map, json};
 
 use super::{REDIRECT_URI, Scene, TENANT, ada};
@@ -149,6 +149,12 @@ async fn an_address_is_proven_by_json_true_only_and_with_its_own_proof() {
     scene.stand_in.set_person(Person { email_verified: None, ..ada() });
     scene.stand_in.set_userinfo_claims(claims(json!({"email_verified": true})));
     assert!(!scene.sign_in().await.unwrap().address_verified);
+    // Userinfo is asked for the tenant, and for nothing else.
+    scene.stand_in.claim_tenants(Shape::TenantOnly, &[Place::Userinfo]);
+    scene.stand_in.set_userinfo_claims(claims(json!({"email": "eve@acme.example", "email_verified": true})));
+    let person = scene.sign_in().await.unwrap();
+    assert_eq!((person.address.as_deref(), person.address_verified), (Some("ada@acme.example"), false));
+    assert!(person.tenant.proves(TENANT));
 }
 
 #[tokio::test]

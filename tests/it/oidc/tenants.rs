@@ -42,6 +42,8 @@ async fn what_an_earlier_place_says_stands() {
     let scene = Scene::new();
     for (more, tenant) in [
         (json!({"dct": "T2other"}), Tenant::Named("T2other".into())),
+        // Userinfo is asked for the address, and for nothing else.
+        (json!({"dct": "T2other", "email": null}), Tenant::Named("T2other".into())),
         (json!({"dct": "T2other", "tenants": {TENANT: {}}}), Tenant::Unclear),
         (json!({"tenants": {TENANT: {}, "T2other": {}}}), Tenant::Unclear),
         (json!({"tenants": [TENANT]}), Tenant::Unclear),
