@@ -63,7 +63,7 @@ impl<'r> Path<'r> {
         let Some(Named::Attribute(target)) = resource_type.resolve(name) else {
             return Err(unknown(name, resource_type));
         };
-        if target.sub_attribute.is_some() || !target.attribute.is_complex() {
+        if target.sub_attribute.is_some() || !target.attribute.has_elements() {
             let detail = format!("`{name}` has no sub-attributes that the filter in its path could look at.");
             return Err(invalid(detail));
         }

@@ -101,6 +101,12 @@ impl Attribute {
         self.kind == AttributeType::Complex
     }
 
+    /// Whether a value path can select among its values: simple ones have `value` for a name (RFC 7643 §2.4).
+    #[must_use]
+    pub fn has_elements(&self) -> bool {
+        self.is_complex() || self.multi_valued
+    }
+
     /// Whether answers may leave the attribute or a part of it out on their own (`request`, `never`).
     #[must_use]
     pub fn is_partly_hidden(&self) -> bool {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Server, on_each_database};
 
-on_each_database!(removed, unique_values_reindexed, left_behind);
+on_each_database!(simple_values, removed, unique_values_reindexed, left_behind);
 
 const BADGE: &str = "urn:example:params:scim:schemas:badge";
 /// Its URN begins like the other's.
@@ -29,6 +29,29 @@ fn remove(server: &Server, urn: &str) {
 fn user(name: &str, number: &str) -> Value {
     let values = json!({"number": number, "card": {"code": number}});
     json!({"userName": name, "title": "Boss", BADGE: values, DOOR: values})
+}
+
+/// A simple value has `value` for a name in value paths (RFC 7643 §2.4).
+async fn simple_values(server: Server) {
+    let attributes = json!([{"name": "tags", "type": "string", "multiValued": true}]);
+    server.extension(&json!({"id": BADGE, "name": "X", "attributes": attributes}));
+    let (_, ann) = server.post("/Users", &json!({"userName": "ann", BADGE: {"tags": ["a", "b", "c"]}})).await;
+    let path = format!("/Users/{}", ann["id"].as_str().unwrap());
+    let tags = |tag: &str| format!("{BADGE}:tags[value eq \"{tag}\"]");
+    assert_eq!(server.find("/Users", &tags("b")).await.len(), 1);
+    assert!(server.find("/Users", &tags("x")).await.is_empty());
+    let (status, patched) = server
+        .patch(
+            &path,
+            json!([
+                {"op": "remove", "path": tags("a")},
+                {"op": "replace", "path": tags("b"), "value": "d"}
+            ]),
+        )
+        .await;
+    assert_eq!((status.as_u16(), &patched[BADGE]["tags"]), (200, &json!(["d", "c"])), "{patched}");
+    let (_, refused) = server.patch(&path, json!([{"op": "replace", "path": tags("x"), "value": "y"}])).await;
+    assert_eq!(refused["scimType"], "noTarget", "{refused}");
 }
 
 async fn removed(server: Server) {

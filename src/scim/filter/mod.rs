@@ -268,6 +268,7 @@ fn write_all(f: &mut fmt::Formatter<'_>, items: &[Filter], between: &str, inside
 fn write_name(f: &mut fmt::Formatter<'_>, attribute: &AttributeRef, inside: bool) -> fmt::Result {
     match &attribute.sub {
         Some(sub) if inside => f.write_str(sub),
+        None if inside => f.write_str("value"),
         _ => write!(f, "{attribute}"),
     }
 }

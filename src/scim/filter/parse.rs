@@ -69,7 +69,7 @@ impl<'t, 'r> Parser<'t, 'r> {
         if self.within.is_some() {
             return Err(self.fail(start, "expected an operator: a value path cannot hold another"));
         }
-        if target.sub_attribute.is_some() || !target.attribute.is_complex() {
+        if target.sub_attribute.is_some() || !target.attribute.has_elements() {
             let name = &target.leaf().name;
             return Err(self.fail(start, format!("`{name}` has no sub-attributes that a value path could look at")));
         }
@@ -175,6 +175,10 @@ impl<'t, 'r> Parser<'t, 'r> {
 
     fn resolve(&self, name: &str) -> Result<Target<'r>, String> {
         if let Some((attribute, extension)) = self.within {
+            // The values of a simple attribute have `value` for a name (RFC 7643 §2.4).
+            if !attribute.is_complex() && name.eq_ignore_ascii_case("value") {
+                return Ok(Target { extension, attribute, sub_attribute: None });
+            }
             let sub = attribute.sub_attribute(name).ok_or_else(|| {
                 let near = suggestion_within(name, attribute);
                 format!("`{}` is not a sub-attribute of `{}`{near}", clip(name), attribute.name)

@@ -116,6 +116,9 @@ fn set_elements(
     value: Value,
     notes: &mut Notes,
 ) -> Result<()> {
+    if !attribute.is_complex() {
+        return set_values(holder, attribute, filter, value, notes);
+    }
     let path = match sub {
         Some(sub) => format!("{}[…].{}", attribute.name, sub.name),
         None => format!("{}[…]", attribute.name),
@@ -156,6 +159,28 @@ fn set_elements(
         }
     }
     Ok(())
+}
+
+/// The same for the values of a simple attribute.
+fn set_values(
+    holder: &mut Map<String, Value>,
+    attribute: &Attribute,
+    filter: &Filter,
+    value: Value,
+    notes: &mut Notes,
+) -> Result<()> {
+    let one = Attribute { multi_valued: false, ..attribute.clone() };
+    let Some(new) = canonical(&one, value, &attribute.name, notes)? else { return Ok(()) };
+    let matched = matching(holder, attribute, filter);
+    match holder.get_mut(&attribute.name) {
+        Some(Value::Array(values)) if !matched.is_empty() => {
+            for position in matched {
+                values[position] = new.clone();
+            }
+            Ok(())
+        }
+        _ => Err(missing(&attribute.name)),
+    }
 }
 
 /// The value for a matched element.

@@ -112,6 +112,8 @@ fn several_values() {
         ("groups.value eq \"g1\" and groups[display eq \"staff\"]", true),
         ("D:tags eq \"GREEN\"", true),
         ("D:tags ne \"red\"", false),
+        ("D:tags[value eq \"GREEN\"]", true),
+        ("D:tags[value eq \"blue\"]", false),
         ("schemas eq \"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User\"", true),
     ]);
 }
