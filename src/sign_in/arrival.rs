@@ -255,6 +255,7 @@ impl<'a> Visit<'a> {
                 self.service.sealing.seal(token.as_bytes(), &secret.hash().0, self.service.random.as_ref())
             }),
         };
+        sessions::delete_expired(&mut self.batch, self.now.0);
         sessions::insert(&mut self.batch, &session, opened);
         if let Some(organization) = organization {
             self.audit(organization, "sign_in.succeeded", None, "signed in");

@@ -35,9 +35,10 @@ pub struct Notice {
 ///
 /// # Errors
 /// The database's.
-pub fn end_at_provider(connection: &mut Connection, notice: &Notice) -> Result<Planned<()>> {
+pub fn end_at_provider(connection: &mut Connection, service: &Service, notice: &Notice) -> Result<Planned<()>> {
     let mut batch = Batch::default();
     if !logout_tokens::is_used(connection, notice.token)? {
+        logout_tokens::delete_expired(&mut batch, service.clock.now().0);
         logout_tokens::insert(&mut batch, notice.token, notice.expires_at);
         sessions::end_at_provider(
             &mut batch,

@@ -139,6 +139,7 @@ impl std::fmt::Debug for Memory {
 pub fn start(service: &Service, started: &Started) -> Result<Planned<()>> {
     let now = service.clock.now();
     let mut batch = Batch::default();
+    sign_ins::delete_expired(&mut batch, now.0);
     let memory = serde_json::to_vec(&started.memory).map_err(Error::internal)?;
     let memory = service.sealing.seal(&memory, &started.state.0, service.random.as_ref());
     sign_ins::insert(

@@ -1,6 +1,3 @@
-DROP TABLE mails;
-DROP TABLE recovery_codes;
-DROP TABLE one_time_links;
 DROP TABLE join_requests;
 DROP TABLE logout_tokens;
 DROP TABLE sessions;

@@ -94,39 +94,3 @@ CREATE TABLE join_requests (
     requested_at BIGINT NOT NULL,
     PRIMARY KEY (organization_id, identity_id)
 ) WITHOUT ROWID;
-
--- Links that work once: into an account whose address they were mailed to, and the founder's.
-CREATE TABLE one_time_links (
-    hash BLOB NOT NULL PRIMARY KEY,
-    purpose TEXT NOT NULL,
-    address TEXT,
-    address_key TEXT,
-    return_to TEXT NOT NULL,
-    created_at BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX one_time_links_address ON one_time_links (address_key, created_at) WHERE address_key IS NOT NULL;
-
-CREATE TABLE recovery_codes (
-    organization_id BLOB NOT NULL,
-    member_id BLOB NOT NULL,
-    hash BLOB NOT NULL,
-    created_at BIGINT NOT NULL,
-    PRIMARY KEY (organization_id, member_id, hash)
-) WITHOUT ROWID;
-
--- Mail to be sent, in the transaction of what it tells of.
-CREATE TABLE mails (
-    id BLOB NOT NULL PRIMARY KEY,
-    organization_id BLOB,
-    recipient TEXT NOT NULL,
-    recipient_key TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    body TEXT NOT NULL,
-    created_at BIGINT NOT NULL,
-    attempts BIGINT NOT NULL,
-    due_at BIGINT,
-    sent_at BIGINT
-);
-CREATE INDEX mails_due ON mails (due_at, id) WHERE due_at IS NOT NULL;
-CREATE INDEX mails_recipient ON mails (recipient_key, created_at);

@@ -75,7 +75,8 @@ pub async fn backchannel_logout(form: Sent<web::Form<Logout>>, state: web::Data<
         token: over.id,
         expires_at: over.refused_from.0,
     };
-    match state.store.write(move |connection| departure::end_at_provider(connection, &notice)).await {
+    let service = Arc::clone(&state.door.service);
+    match state.store.write(move |connection| departure::end_at_provider(connection, &service, &notice)).await {
         Ok(()) => HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).finish(),
         Err(error) => {
             tracing::error!(error = ?error, "a logout was not carried out");

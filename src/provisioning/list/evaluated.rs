@@ -119,7 +119,7 @@ fn too_many(plan: &Plan<'_>, limit: i64) -> Error {
         Code::TooMany,
         format!(
             "No index answers \"{what}\", and it would look at more than {limit} resources. \
-             Add a clause on userName, externalId, displayName, emails.value, name.familyName, name.givenName or employeeNumber with eq or sw."
+             Add a clause on userName, externalId, displayName, emails.value or employeeNumber with eq or sw."
         ),
     )
 }
