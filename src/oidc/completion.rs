@@ -111,8 +111,9 @@ impl Provider {
             return Ok(());
         }
         let Some(endpoint) = &metadata.userinfo_endpoint else { return Ok(()) };
-        let userinfo: Userinfo =
-            self.fetch.document(endpoint.url(), Some(access_token), Reason::UserinfoMalformed).await?;
+        let answer = self.fetch.document_as(endpoint.url(), access_token, Reason::UserinfoMalformed).await?;
+        // Refused, nothing more is known of the person: what that comes to is for the rules of joining.
+        let Some(userinfo): Option<Userinfo> = answer else { return Ok(()) };
         // §5.3.2: of another person, it must not be used.
         if userinfo.sub != person.subject {
             return Err(Reason::UserinfoSubject.into());

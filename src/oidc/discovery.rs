@@ -56,7 +56,7 @@ pub(super) fn location(options: &Options) -> std::result::Result<Url, String> {
 /// Reads the document and refuses one that sign-ins could not rely on.
 pub(super) async fn read(fetch: &Fetch, location: &Url, issuer: &str) -> Result<Metadata> {
     let wrong = |detail: String| Failure::new(Reason::DiscoveryWrong, format_args!("{location}: {detail}"));
-    let document: Document = fetch.document(location, None, Reason::DiscoveryWrong).await?;
+    let document: Document = fetch.document(location, Reason::DiscoveryWrong).await?;
     // Byte for byte: a document of another issuer must not lend it our trust (§4.3).
     if document.issuer != issuer {
         return Err(wrong(format!("its issuer is \"{}\", and \"{issuer}\" is configured", document.issuer)));

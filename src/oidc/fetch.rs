@@ -32,14 +32,25 @@ impl Fetch {
         Ok(Self { client })
     }
 
-    /// The JSON document at a URL, as the bearer of a token if there is one. An answer that refuses is
-    /// a failure for this reason, and so is a document that is no `T`.
-    pub(super) async fn document<T: DeserializeOwned>(
+    /// The JSON document at a URL. An answer that refuses is a failure for this reason, and so is a
+    /// document that is no `T`.
+    pub(super) async fn document<T: DeserializeOwned>(&self, url: &Url, malformed: Reason) -> Result<T> {
+        let response = self.get(url, None, malformed).await?;
+        read(url, &response, malformed)
+    }
+
+    /// The JSON document at a URL as the bearer of a token; `None` when it is refused (4xx).
+    pub(super) async fn document_as<T: DeserializeOwned>(
         &self,
         url: &Url,
-        bearer: Option<&AccessToken>,
+        bearer: &AccessToken,
         malformed: Reason,
-    ) -> Result<T> {
+    ) -> Result<Option<T>> {
+        let response = self.get(url, Some(bearer), malformed).await?;
+        if response.status().is_client_error() { Ok(None) } else { read(url, &response, malformed).map(Some) }
+    }
+
+    async fn get(&self, url: &Url, bearer: Option<&AccessToken>, malformed: Reason) -> Result<HttpResponse> {
         let mut request = Request::get(url.as_str()).header(ACCEPT, "application/json");
         if let Some(token) = bearer {
             // A token that cannot stand in a header is none.
@@ -47,16 +58,9 @@ impl Fetch {
             request = request.header(AUTHORIZATION, value);
         }
         let request = request.body(Vec::new()).map_err(|error| Failure::new(malformed, error))?;
-        let response = self.send(request).await.map_err(|failure| match failure.reason {
+        self.send(request).await.map_err(|failure| match failure.reason {
             Reason::ResponseTooLarge => Failure { reason: malformed, ..failure },
             _ => failure,
-        })?;
-        if response.status() != 200 {
-            return Err(Failure::new(malformed, format_args!("status {} from {url}", response.status())));
-        }
-        serde_json::from_slice(response.body()).map_err(|error| {
-            let reason = if error.is_eof() { Reason::ResponseTruncated } else { malformed };
-            Failure::new(reason, format_args!("{url}: {}", place(&error)))
         })
     }
 
@@ -84,6 +88,16 @@ impl Fetch {
         }
         response.body(body).map_err(|error| Failure::new(Reason::ProviderFailed, error))
     }
+}
+
+fn read<T: DeserializeOwned>(url: &Url, response: &HttpResponse, malformed: Reason) -> Result<T> {
+    if response.status() != 200 {
+        return Err(Failure::new(malformed, format_args!("status {} from {url}", response.status())));
+    }
+    serde_json::from_slice(response.body()).map_err(|error| {
+        let reason = if error.is_eof() { Reason::ResponseTruncated } else { malformed };
+        Failure::new(reason, format_args!("{url}: {}", place(&error)))
+    })
 }
 
 /// Whether a request or a browser may be sent there: over TLS, or not beyond this machine.

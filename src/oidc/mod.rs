@@ -106,8 +106,7 @@ impl Provider {
     /// revoked one is: when they cannot be had again, nobody signs in.
     async fn key(&self, metadata: &Metadata, header: Header) -> Result<Key> {
         let (id, algorithm) = header.key(&metadata.algorithms)?;
-        let fetch =
-            async || Keys::new(self.fetch.document(metadata.jwks_uri.url(), None, Reason::KeysUnreadable).await?);
+        let fetch = async || Keys::new(self.fetch.document(metadata.jwks_uri.url(), Reason::KeysUnreadable).await?);
         let mut keys = self.keys.get(fetch()).await?;
         if keys.find(&id).is_none() {
             keys = self.keys.newer_than(keys, fetch()).await?;

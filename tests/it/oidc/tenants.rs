@@ -100,7 +100,6 @@ async fn userinfo_that_fails_ends_the_sign_in() {
         (Fault::Resets, Reason::ProviderUnreachable),
         (Fault::Truncates, Reason::ResponseTruncated),
         (Fault::TruncatesJson, Reason::ResponseTruncated),
-        (Fault::RefusesAsDescope, Reason::UserinfoMalformed),
         (Fault::Redirects, Reason::UserinfoMalformed),
         (Fault::Html, Reason::UserinfoMalformed),
         (Fault::Garbage, Reason::UserinfoMalformed),
@@ -111,4 +110,16 @@ async fn userinfo_that_fails_ends_the_sign_in() {
         scene.forget();
         assert_eq!(scene.refusal().await, Some(reason), "{fault:?}");
     }
+}
+
+/// Nothing proves the tenant then, and the organization's rule refuses the person (403), not the protocol (400).
+#[tokio::test]
+async fn userinfo_that_is_refused_says_nothing() {
+    use headcount::stand_in::hostile::Fault;
+    let scene = Scene::new();
+    scene.stand_in.claim_tenants(Shape::Default, &[Place::Userinfo]);
+    scene.stand_in.set_hostile(Some(Hostile::Answer(Endpoint::Userinfo, Fault::RefusesAsDescope)));
+    let person = scene.sign_in().await.unwrap();
+    assert!(!person.tenant.proves(TENANT), "{:?}", person.tenant);
+    assert_eq!(scene.stand_in.requests(Endpoint::Userinfo), 1);
 }
