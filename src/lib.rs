@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! 0  clock  id  secret  sealing  text  error
-//! 1  scim  organization  jwt
+//! 1  scim  organization  jwt  rate
 //! 2  store
 //! 3  oidc  dns
 //! 4  membership
@@ -29,6 +29,7 @@ pub mod membership;
 pub mod oidc;
 pub mod organization;
 pub mod provisioning;
+pub mod rate;
 pub mod scim;
 pub mod sealing;
 pub mod secret;

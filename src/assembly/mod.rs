@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::dns;
 use crate::error::Error;
 use crate::http::browser::Cookies;
+use crate::http::limits::Limits;
 use crate::http::scim::Lanes;
 use crate::http::sign_in::Door;
 use crate::http::{State, operations};
@@ -124,6 +125,8 @@ impl Assembly {
                 cookies: Cookies::new(public_url, self.form_key.clone()),
             },
             lanes: Lanes::new(config.number("scim.concurrency") as usize),
+            limits: Limits::new(config.number("limits.sign_in")),
+            behind_proxy: config.boolean("http.behind_proxy"),
             body_timeout: Duration::from_secs(u64::from(config.number("http.client_timeout"))),
             metrics: operations::Metrics::default(),
             life: operations::Life::default(),

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod browser;
+pub mod limits;
 pub mod oauth;
 pub mod operations;
 mod pages;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::middleware::from_fn;
 use actix_web::web;
 
 use crate::clock::Clock;
@@ -36,6 +38,10 @@ pub struct State {
     pub scim_base: Arc<str>,
     /// Where people sign in.
     pub door: sign_in::Door,
+    /// How much is taken from one address.
+    pub limits: limits::Limits,
+    /// Whether a proxy stands in front and tells where requests come from.
+    pub behind_proxy: bool,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
     /// Requests of one organization that run at once at most.
@@ -83,14 +89,26 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
 
 fn sign_in_routes(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource("/sign-in").route(web::get().to(sign_in::form)).route(web::post().to(sign_in::submit)))
+        .service(
+            web::resource("/sign-in")
+                .wrap(from_fn(limits::sign_in))
+                .route(web::get().to(sign_in::form))
+                .route(web::post().to(sign_in::submit)),
+        )
         .service(
             web::resource("/sign-in/initiate")
+                .wrap(from_fn(limits::sign_in))
                 .route(web::get().to(sign_in::initiate_by_link))
                 .route(web::post().to(sign_in::initiate_by_form)),
         )
-        .service(web::resource("/sign-in/callback").route(web::get().to(sign_in::callback)))
+        .service(
+            web::resource("/sign-in/callback").wrap(from_fn(limits::callback)).route(web::get().to(sign_in::callback)),
+        )
         .service(web::resource("/sign-in/backchannel-logout").route(web::post().to(sign_in::backchannel_logout)))
-        .service(web::resource("/sign-in/{organization}").route(web::get().to(sign_in::at_organization)))
+        .service(
+            web::resource("/sign-in/{organization}")
+                .wrap(from_fn(limits::sign_in))
+                .route(web::get().to(sign_in::at_organization)),
+        )
         .service(web::resource("/sign-out").route(web::post().to(sign_in::sign_out)));
 }

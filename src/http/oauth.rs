@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::State;
+use super::limits::client_address;
 use crate::error::{Code, Error, Result};
 use crate::jwt;
 use crate::provisioning::client_credentials::{self, LIFETIME_SECONDS, Proof, Request, TOKEN_PREFIX};
@@ -68,7 +69,7 @@ async fn grant(http: &HttpRequest, payload: web::Payload, state: &web::Data<Stat
         client: client.parse()?,
         proof,
         request_id: super::request_id(http.headers(), &state.ids),
-        client_address: http.peer_addr().map(|address| address.ip().to_string()),
+        client_address: client_address(http, state).map(|address| address.to_string()),
         audience: Arc::clone(&state.audience),
     };
     let token = Arc::new(SecretToken::generate(TOKEN_PREFIX, state.random.as_ref()));

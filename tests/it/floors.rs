@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("scim", 1),
     ("organization", 1),
     ("jwt", 1),
+    ("rate", 1),
     ("store", 2),
     ("oidc", 3),
     ("dns", 3),

@@ -16,6 +16,7 @@ mod faults;
 mod filter_property;
 mod floors;
 mod groups;
+mod limits;
 mod logs;
 mod members;
 mod oauth;

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::http::State;
+use crate::http::limits::client_address;
 use crate::http::operations::Operation;
 use crate::provisioning::authenticate::authenticate;
 use crate::provisioning::signature::Signed;
@@ -70,7 +71,7 @@ impl<'r> Request<'r> {
         Ok(Call {
             credential: SecretHash::of(presented.as_bytes()),
             request_id: self.id.clone(),
-            client_address: self.http.peer_addr().map(|address| address.ip().to_string()),
+            client_address: client_address(self.http, state).map(|address| address.to_string()),
             method: method_name(&self.method),
             path: self.http.path().trim_start_matches("/scim").trim_start_matches("/v2").chars().take(300).collect(),
             started: self.started,

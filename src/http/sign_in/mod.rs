@@ -16,6 +16,7 @@ pub use self::leave::{backchannel_logout, sign_out};
 pub use self::start::{at_organization, form, initiate_by_form, initiate_by_link, submit};
 
 use super::browser::{Browser, Cookies};
+use super::limits::client_address;
 use super::pages::{self, Home, Place};
 use super::{REQUEST_ID, State};
 use crate::error::{Code, Error, Result};
@@ -63,7 +64,7 @@ impl<'r> Visit<'r> {
         let agent = self.http.headers().get("user-agent").and_then(|value| value.to_str().ok());
         Circumstances {
             request_id: self.request_id.clone(),
-            client_address: self.http.peer_addr().map(|address| address.ip().to_string()),
+            client_address: client_address(self.http, self.state).map(|address| address.to_string()),
             user_agent: agent.map(|agent| agent.chars().take(300).collect()),
         }
     }

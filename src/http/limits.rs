@@ -1,0 +1,85 @@
+//! Where requests come from, and how many from one place are taken (design.md §5).
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderName;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, web};
+
+use super::{REQUEST_ID, State, pages};
+use crate::error;
+use crate::rate::{Limiter, network};
+
+/// Each proxy adds whom it got the request from at the end.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// What is limited by the address it comes from.
+#[derive(Debug)]
+pub struct Limits {
+    sign_in: Limiter<IpAddr>,
+    callback: Limiter<IpAddr>,
+}
+
+impl Limits {
+    /// So many sign-ins a minute from one address, and as many answers to them; 0 for any number.
+    #[must_use]
+    pub fn new(sign_ins: u32) -> Self {
+        let a_minute = || Limiter::new(sign_ins, Duration::from_mins(1));
+        Self { sign_in: a_minute(), callback: a_minute() }
+    }
+}
+
+/// The address a request comes from: the peer's or, behind a declared proxy, the one the proxy saw.
+/// What stands before that in the header is the client's own word and worth nothing.
+pub(super) fn client_address(http: &HttpRequest, state: &State) -> Option<IpAddr> {
+    let peer = http.peer_addr().map(|address| address.ip());
+    let by_proxy = || {
+        let last = http.headers().get_all(FORWARDED_FOR).next_back()?.to_str().ok()?;
+        last.rsplit(',').next()?.trim().parse().ok()
+    };
+    if state.behind_proxy { by_proxy().or(peer) } else { peer }
+}
+
+/// Counts a sign-in, before anything of it is read.
+pub(super) async fn sign_in<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    limited(request, next, |limits| &limits.sign_in).await
+}
+
+/// Counts an answer to a sign-in.
+pub(super) async fn callback<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    limited(request, next, |limits| &limits.callback).await
+}
+
+async fn limited<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+    limiter: impl Fn(&Limits) -> &Limiter<IpAddr>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    match take(&request, limiter) {
+        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
+        Err((error, request_id)) => {
+            let mut response = pages::problem(&error, &request_id);
+            if let Ok(id) = request_id.parse() {
+                response.headers_mut().insert(REQUEST_ID, id);
+            }
+            Ok(request.into_response(response).map_into_right_body())
+        }
+    }
+}
+
+fn take(request: &ServiceRequest, limiter: impl Fn(&Limits) -> &Limiter<IpAddr>) -> Result<(), (error::Error, String)> {
+    let Some(state) = request.app_data::<web::Data<State>>() else { return Ok(()) };
+    let address = client_address(request.request(), state).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    limiter(&state.limits)
+        .take(network(address), state.clock.now(), "sign-ins from your network")
+        .map_err(|error| (error, super::request_id(request.headers(), &state.ids)))
+}
