@@ -9,6 +9,7 @@ use crate::administration::{Administration, SYSTEM, domain};
 use crate::error::Result;
 use crate::id::OrganizationId;
 use crate::organization::associated_domain::proof_host;
+use crate::store::associated_domains::Due;
 use crate::store::{Store, associated_domains};
 
 /// Domains that are taken at once; what a process that dies has taken waits for the next time.
@@ -17,12 +18,16 @@ const PAGE: i64 = 50;
 /// Looks that run at once.
 const CONCURRENCY: usize = 8;
 
-/// How often it is seen whether something is due, at most.
-const OFTEN: Duration = Duration::from_mins(1);
+/// How seldom it is seen whether something is due; a fourth of a shorter interval.
+const SELDOM: Duration = Duration::from_mins(1);
+
+/// Who has just added a domain is at work on its proof: for so long it is looked at this often.
+const NEW: Duration = Duration::from_hours(7 * 24);
+const WHILE_NEW: Duration = Duration::from_mins(10);
 
 /// Looks at what is due for as long as the service lives.
 pub async fn run(store: Store, administration: Administration, interval: Duration) {
-    let mut ticks = tokio::time::interval(interval.min(OFTEN));
+    let mut ticks = tokio::time::interval((interval / 4).clamp(Duration::from_millis(10), SELDOM));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -32,8 +37,9 @@ pub async fn run(store: Store, administration: Administration, interval: Duratio
     }
 }
 
-/// Looks at every domain that nobody has looked at for an interval; how many those were. Processes that
-/// do so at the same time share the domains. A DNS that does not answer changes nothing.
+/// Looks at every domain that nobody has looked at for an interval, and more often at new ones that are not
+/// proven; how many those were. Processes that do so at the same time share the domains. A DNS that does not
+/// answer changes nothing.
 ///
 /// # Errors
 /// The database's.
@@ -41,8 +47,12 @@ pub async fn recheck(store: &Store, administration: &Administration, interval: D
     let mut looked = 0;
     loop {
         let now = administration.clock.now();
-        let claim =
-            move |connection: &mut _| associated_domains::claim_due(connection, now.minus(interval).0, now.0, PAGE);
+        let due = Due {
+            since: now.minus(interval).0,
+            added_after: now.minus(NEW).0,
+            pending_since: now.minus(interval.min(WHILE_NEW)).0,
+        };
+        let claim = move |connection: &mut _| associated_domains::claim_due(connection, due, now.0, PAGE);
         let page = store.transaction(claim).await?;
         if page.is_empty() {
             return Ok(looked);

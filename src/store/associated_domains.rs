@@ -75,17 +75,34 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, domain: &Domain) 
     );
 }
 
-/// Takes the domains that nobody has looked at since `due` for a look at `now`; at most `limit`. One
-/// statement, so that of several processes one takes a domain; none is left when it finds nothing.
+/// Which domains a look is due for; microseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Due {
+    /// Those that nobody has looked at since.
+    pub since: i64,
+    /// Those that were added after this and are still pending …
+    pub added_after: i64,
+    /// … when nobody has looked at them since this.
+    pub pending_since: i64,
+}
+
+/// Takes the domains that are due for a look at `now`; at most `limit`. One statement, so that of
+/// several processes one takes a domain; none is left when it finds nothing.
 ///
 /// # Errors
 /// The database's.
-pub fn claim_due(connection: &mut Connection, due: i64, now: i64, limit: i64) -> Result<Vec<(OrganizationId, String)>> {
-    const DUE: &str = "NOT vouched AND (checked_at IS NULL OR checked_at <= ";
+pub fn claim_due(connection: &mut Connection, due: Due, now: i64, limit: i64) -> Result<Vec<(OrganizationId, String)>> {
+    let is_due = |sql: &mut Sql| {
+        sql.push("NOT vouched AND (checked_at IS NULL OR checked_at <= ").push_bind(due.since);
+        sql.push(" OR (state = 'pending' AND created_at > ").push_bind(due.added_after);
+        sql.push(" AND checked_at <= ").push_bind(due.pending_since).push("))");
+    };
     let mut sql = Sql::new("UPDATE associated_domains SET checked_at = ").bind_here(now);
-    sql.push(" WHERE ").push(DUE).push_bind(due);
-    sql.push(") AND (organization_id, domain) IN (SELECT organization_id, domain FROM associated_domains WHERE ");
-    sql.push(DUE).push_bind(due).push(") ORDER BY organization_id, domain LIMIT ").push_bind(limit);
+    sql.push(" WHERE ");
+    is_due(&mut sql);
+    sql.push(" AND (organization_id, domain) IN (SELECT organization_id, domain FROM associated_domains WHERE ");
+    is_due(&mut sql);
+    sql.push(" ORDER BY organization_id, domain LIMIT ").push_bind(limit);
     sql.push(") RETURNING organization_id, domain");
     sql.load::<(SqlId, Text), (OrganizationId, String)>(connection).map_err(database_error)
 }

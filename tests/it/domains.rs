@@ -22,6 +22,7 @@ in_process_on_each_database!(
     one_owner,
     settings,
     looked_at_again,
+    new_ones_soon,
     nobody_looks_twice,
     while_serving
 );
@@ -86,7 +87,11 @@ impl Place {
 
     /// Lets days go by and looks at what is due; how many domains that were.
     async fn after_days(&self, days: i64) -> usize {
-        self.clock.advance_seconds(days * 86_400);
+        self.after_minutes(days * 24 * 60).await
+    }
+
+    async fn after_minutes(&self, minutes: i64) -> usize {
+        self.clock.advance_seconds(minutes * 60);
         let assembly = &self.house.assembly;
         recheck(&assembly.store, &assembly.administration, DAY).await.unwrap()
     }
@@ -281,6 +286,21 @@ async fn looked_at_again(database: Database) {
     let changes: Vec<String> =
         place.trail().into_iter().filter(|(actor, _)| actor == "system").map(|(_, action)| action).collect();
     assert_eq!(changes, ["domain.verified", "domain.at_risk", "domain.lapsed", "domain.verified"]);
+}
+
+/// Who has just added a domain does not wait a day for its proof to be seen.
+async fn new_ones_soon(database: Database) {
+    let place = Place::new(database);
+    let added = place.add("acme", "acme.example");
+    place.add("acme", "never.example");
+    assert_eq!(place.after_minutes(1).await, 2);
+    place.prove(&[&added]);
+    assert_eq!(place.after_minutes(9).await, 0, "not each minute");
+    assert_eq!(place.after_minutes(1).await, 2);
+    assert_eq!(place.state("acme.example"), "verified");
+    assert_eq!(place.after_minutes(10).await, 1, "what is proven waits for its interval");
+    place.after_days(7).await;
+    assert_eq!(place.after_minutes(10).await, 0, "a week later nobody is at work on it");
 }
 
 /// Two processes share a round of more domains than are taken at once.
