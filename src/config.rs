@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
+use crate::mail::smtp::Smtp;
 use crate::store::connection::DatabaseUrl;
 use crate::text;
 
@@ -78,6 +79,7 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         self.database_url()?;
         self.dns_servers()?;
+        self.smtp()?;
         for key in ["domains.recheck_interval", "domains.grace"] {
             self.duration(key)?;
         }
@@ -134,6 +136,17 @@ impl Config {
             .collect()
     }
 
+    /// The mail server; nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// A sentence naming the key.
+    pub fn smtp(&self) -> Result<Option<Smtp>, String> {
+        match self.text("mail.smtp_url") {
+            "" => Ok(None),
+            url => Smtp::new(url, self.text("mail.from"), &self.public_url_at(self.listen()?)).map(Some),
+        }
+    }
+
     /// A switch.
     #[must_use]
     pub fn boolean(&self, key: &str) -> bool {
@@ -180,7 +193,9 @@ impl Config {
             // The key exists: the defaults have it.
             let _ = set(&mut shown, key, Value::String(value));
         };
-        cover("database.url", redact(self.text("database.url")));
+        for url in ["database.url", "mail.smtp_url"] {
+            cover(url, redact(self.text(url)));
+        }
         for secret in ["keys.master", "oidc.client_secret"] {
             if !self.text(secret).is_empty() {
                 cover(secret, "***".into());
@@ -348,6 +363,14 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_server_needs_a_sender() {
+        let error = load(&[("HEADCOUNT_MAIL_SMTP_URL", "smtps://mail.example")]).unwrap_err();
+        assert!(error.contains("mail.from"), "{error}");
+        let mail = [("HEADCOUNT_MAIL_SMTP_URL", "smtps://mail.example"), ("HEADCOUNT_MAIL_FROM", "hc@acme.example")];
+        assert!(load(&mail).unwrap().smtp().unwrap().is_some() && load(&[]).unwrap().smtp().unwrap().is_none());
+    }
+
+    #[test]
     fn a_public_address_without_tls_is_refused() {
         assert!(load(&[("HEADCOUNT_LISTEN", "0.0.0.0:8080")]).unwrap_err().contains("in clear"));
         assert!(
@@ -361,6 +384,8 @@ mod tests {
         let config = load(&[
             ("HEADCOUNT_DATABASE_URL", "postgres://ann:geheim@db/headcount?password=geheim&sslpassword=geheim"),
             ("HEADCOUNT_KEYS_MASTER", &secret),
+            ("HEADCOUNT_MAIL_SMTP_URL", "smtps://ann:geheim@mail.example"),
+            ("HEADCOUNT_MAIL_FROM", "hc@acme.example"),
         ]);
         let shown = config.unwrap().redacted().to_string();
         assert!(shown.contains("postgres://ann:***@db/headcount?password=***&sslpassword=***"), "{shown}");

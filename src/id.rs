@@ -42,6 +42,9 @@ pub mod of {
     /// A signed-in browser.
     #[derive(Debug)]
     pub enum Session {}
+    /// A mail in the outbox.
+    #[derive(Debug)]
+    pub enum Mail {}
 }
 
 /// The id of an organization.
@@ -58,6 +61,8 @@ pub type EventId = Id<of::Event>;
 pub type IdentityId = Id<of::Identity>;
 /// The id of a session, by which it is listed and revoked; its secret is another thing.
 pub type SessionId = Id<of::Session>;
+/// The id of a mail in the outbox.
+pub type MailId = Id<of::Mail>;
 
 impl<T> Id<T> {
     /// Wraps the 16 bytes of a UUID.

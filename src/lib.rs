@@ -7,7 +7,7 @@
 //! 0  clock  id  secret  sealing  text  error
 //! 1  scim  organization  jwt  rate
 //! 2  store
-//! 3  oidc  dns
+//! 3  oidc  dns  mail
 //! 4  membership
 //! 5  provisioning  administration  sign_in
 //! 6  http  jobs
@@ -25,6 +25,7 @@ pub mod http;
 pub mod id;
 pub mod jobs;
 pub mod jwt;
+pub mod mail;
 pub mod membership;
 pub mod oidc;
 pub mod organization;

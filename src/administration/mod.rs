@@ -5,6 +5,7 @@ pub mod audit;
 pub mod domain;
 pub mod member;
 pub mod organization;
+pub mod outbox;
 pub mod provisioning_client;
 pub mod provisioning_token;
 pub mod reindex;

@@ -19,6 +19,7 @@ use crate::http::scim::Lanes;
 use crate::http::sign_in::Door;
 use crate::http::{State, operations};
 use crate::id::IdGenerator;
+use crate::jobs::outbox::Postman;
 use crate::oidc::{self, Provider};
 use crate::provisioning::authenticate::Registries;
 use crate::provisioning::client_assertion::Audience;
@@ -40,6 +41,8 @@ pub struct Assembly {
     provider: Option<Arc<Provider>>,
     /// Signs the hidden input of forms.
     form_key: ring::hmac::Key,
+    /// Delivers mail.
+    pub postman: Postman,
 }
 
 impl Assembly {
@@ -81,6 +84,12 @@ impl Assembly {
             registry: Arc::clone(provisioning.registries.standard()),
         });
         let provider = provider(config, Arc::clone(&clock), Arc::clone(&random))?;
+        let postman = Postman {
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            sealing: Arc::new(keys.sealing()),
+            smtp: config.smtp()?,
+        };
         let administration = Administration {
             clock,
             random,
@@ -89,7 +98,7 @@ impl Assembly {
             dns: Arc::new(dns::Resolver::new(config.dns_servers()?)),
             grace: config.duration("domains.grace")?,
         };
-        Ok(Self { store, provisioning, administration, sign_in, provider, form_key: keys.forms() })
+        Ok(Self { store, provisioning, administration, sign_in, provider, form_key: keys.forms(), postman })
     }
 
     /// Runs an operator's use case.

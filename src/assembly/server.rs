@@ -51,9 +51,12 @@ impl Prepared {
             handle.stop(false).await;
         }
         let (store, administration) = (assembly.store.clone(), assembly.administration.clone());
-        let jobs = actix_web::rt::spawn(jobs::domains::run(store, administration, recheck_interval));
+        let jobs = [
+            actix_web::rt::spawn(jobs::domains::run(store, administration, recheck_interval)),
+            actix_web::rt::spawn(jobs::outbox::run(assembly.postman.clone())),
+        ];
         let outcome = server.await.map_err(|error| format!("the server failed: {error}"))?;
-        jobs.abort();
+        jobs.iter().for_each(tokio::task::JoinHandle::abort);
         migrated.and(outcome.map_err(|error| format!("the server failed: {error}")))
     }
 }

@@ -6,6 +6,7 @@ mod domain;
 mod member;
 mod operator;
 mod organization;
+mod outbox;
 mod print;
 mod provisioning_client;
 mod provisioning_token;
@@ -109,6 +110,9 @@ enum Question {
     /// What people and the system did
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Mail on its way
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     /// Bring the database's schema up to this binary
     Migrate,
     /// Rebuild everything that is derived from documents
@@ -176,6 +180,7 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
         Question::Domain(command) => domain::run(&Operator::open(config)?, command),
         Question::Member(command) => member::run(&Operator::open(config)?, command),
         Question::Audit(command) => audit::run(&Operator::open(config)?, command),
+        Question::Outbox(command) => outbox::run(&Operator::open(config)?, command),
         Question::Migrate => Ok(Operator::open(config)?.migrate()),
         Question::Reindex => Operator::open(config)?.reindex(),
         Question::Config(ConfigCommand::Check) => Keys::check(config).map(|()| json!({"usable": true})),

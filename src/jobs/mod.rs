@@ -2,3 +2,4 @@
 //! runs it while the service lives.
 
 pub mod domains;
+pub mod outbox;

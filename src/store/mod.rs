@@ -20,6 +20,7 @@ pub mod join_requests;
 pub mod logout_tokens;
 pub mod members;
 pub mod organizations;
+pub mod outbox;
 pub mod provisioning_clients;
 pub mod provisioning_log;
 pub mod provisioning_tokens;

@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("store", 2),
     ("oidc", 3),
     ("dns", 3),
+    ("mail", 3),
     ("membership", 4),
     ("provisioning", 5),
     ("sign_in", 5),

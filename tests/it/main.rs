@@ -18,6 +18,7 @@ mod floors;
 mod groups;
 mod limits;
 mod logs;
+mod mail;
 mod members;
 mod oauth;
 mod oidc;

@@ -3,6 +3,7 @@
 pub mod dns;
 pub mod in_process;
 pub mod postgres;
+pub mod smtp;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

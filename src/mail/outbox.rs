@@ -1,0 +1,131 @@
+//! The outbox: a letter is written in the transaction of what it tells of, within the limits of
+//! design.md §5, and delivered by a job.
+
+use std::time::Duration;
+
+use super::Letter;
+use crate::clock::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::id::{IdGenerator, MailId, OrganizationId};
+use crate::sealing::SealingKey;
+use crate::secret::Random;
+use crate::store::batch::Batch;
+use crate::store::connection::Connection;
+use crate::store::outbox::{self, Mail, state};
+
+/// What a mail is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A one-time link to sign in by, asked for by whoever typed the address.
+    SignInLink,
+}
+
+impl Kind {
+    /// The name in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SignInLink => "sign_in_link",
+        }
+    }
+
+    /// How many of them a recipient gets in which time.
+    const fn limit(self) -> (usize, Duration) {
+        match self {
+            Self::SignInLink => (5, Duration::from_hours(1)),
+        }
+    }
+}
+
+/// What writing and reading letters takes.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    pub ids: &'a IdGenerator,
+    pub sealing: &'a SealingKey,
+    pub random: &'a dyn Random,
+    pub now: Timestamp,
+}
+
+impl std::fmt::Debug for Desk<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// A letter on its way to somebody.
+#[derive(Clone, Copy, Debug)]
+pub struct Post<'a> {
+    pub kind: Kind,
+    /// What it is about: posted twice, it is one mail.
+    pub dedup_key: &'a str,
+    /// The organization that writes, if one does.
+    pub organization: Option<OrganizationId>,
+    /// The key of an address.
+    pub recipient: &'a str,
+    pub letter: &'a Letter,
+    /// From when on it would tell nothing that is still true.
+    pub expires_at: Timestamp,
+    /// Written so that nobody can tell that there is nobody to write to.
+    pub withheld: bool,
+}
+
+/// Puts a letter into the outbox, encrypted: it holds the secret of its link.
+///
+/// # Errors
+/// None of its own.
+pub fn post(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>) -> Result<()> {
+    let id: MailId = desk.ids.next();
+    let letter = serde_json::to_vec(post.letter).map_err(Error::internal)?;
+    let (_, window) = post.kind.limit();
+    let mail = Mail {
+        id,
+        organization: post.organization,
+        kind: post.kind.name().to_owned(),
+        recipient: post.recipient.to_owned(),
+        letter: desk.sealing.seal(&letter, id.as_bytes(), desk.random),
+        state: if post.withheld { state::WITHHELD } else { state::WAITING }.to_owned(),
+        attempts: 0,
+        due_at: desk.now.0,
+        created_at: desk.now.0,
+        expires_at: post.expires_at.0,
+        // As long as it counts.
+        kept_until: post.expires_at.max(desk.now.plus(window)).0,
+        last_error: None,
+    };
+    outbox::insert(batch, post.dedup_key, &mail);
+    Ok(())
+}
+
+/// What a stored mail says; nothing once it was delivered or with another key than it was written with.
+#[must_use]
+pub fn open(sealing: &SealingKey, mail: &Mail) -> Option<Letter> {
+    let letter = sealing.open(&mail.letter, mail.id.as_bytes())?;
+    serde_json::from_slice(&letter).ok()
+}
+
+/// Refuses one mail more than a recipient is to get of a kind; alike for those that were withheld.
+///
+/// # Errors
+/// `too_many_requests` with the time to wait.
+pub fn check_recipient(connection: &mut Connection, kind: Kind, recipient: &str, now: Timestamp) -> Result<()> {
+    let (limit, window) = kind.limit();
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let written = outbox::written_to(connection, recipient, kind.name(), now.minus(window).0, most)?;
+    match written.last() {
+        Some(oldest) if written.len() >= limit => {
+            let wait = Timestamp(*oldest).plus(window).0.saturating_sub(now.0);
+            let seconds = u32::try_from(wait.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
+            Err(Error {
+                retry_after: Some(seconds),
+                ..Error::new(
+                    Code::TooManyRequests,
+                    format!(
+                        "Enough mails were asked for with this address. Look into your mailbox, also among the spam, or wait {} minutes.",
+                        seconds.div_ceil(60)
+                    ),
+                )
+            })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,196 @@
+//! Mail on its way (floor 2): written with what it tells of, taken by whichever process delivers.
+
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+
+use super::batch::Batch;
+use super::connection::Connection;
+use super::database_error;
+use super::sql::{Sql, SqlId, Value};
+use crate::error::Result;
+use crate::id::{MailId, OrganizationId};
+
+/// The states of a mail.
+pub mod state {
+    /// It is to be delivered.
+    pub const WAITING: &str = "waiting";
+    /// The mail server has taken it.
+    pub const SENT: &str = "sent";
+    /// It was given up; why is written beside it.
+    pub const DEAD: &str = "dead";
+    /// It was written so that nobody can tell that there is nobody to write to.
+    pub const WITHHELD: &str = "withheld";
+}
+
+/// A mail. Times in microseconds.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    pub id: MailId,
+    pub organization: Option<OrganizationId>,
+    pub kind: String,
+    /// The key of an address.
+    pub recipient: String,
+    /// Sealed; empty once it is of no more use.
+    pub letter: Vec<u8>,
+    pub state: String,
+    pub attempts: i64,
+    pub due_at: i64,
+    pub created_at: i64,
+    /// From when on it would tell nothing that is still true.
+    pub expires_at: i64,
+    /// From when on the row is of no use.
+    pub kept_until: i64,
+    pub last_error: Option<String>,
+}
+
+const COLUMNS: &str = "id, organization_id, kind, recipient, letter, state, attempts, due_at, created_at, expires_at, \
+    kept_until, last_error";
+type Columns =
+    ((SqlId, Nullable<SqlId>, Text, Text, Binary, Text), (BigInt, BigInt, BigInt, BigInt, BigInt, Nullable<Text>));
+type Row =
+    ((MailId, Option<OrganizationId>, String, String, Vec<u8>, String), (i64, i64, i64, i64, i64, Option<String>));
+
+fn from_row(row: Row) -> Mail {
+    let (
+        (id, organization, kind, recipient, letter, state),
+        (attempts, due_at, created_at, expires_at, kept_until, last_error),
+    ) = row;
+    Mail {
+        id,
+        organization,
+        kind,
+        recipient,
+        letter,
+        state,
+        attempts,
+        due_at,
+        created_at,
+        expires_at,
+        kept_until,
+        last_error,
+    }
+}
+
+/// Inserts a mail; what is about the same is there already.
+pub fn insert(batch: &mut Batch, dedup_key: &str, mail: &Mail) {
+    batch.run(
+        Sql::new(
+            "INSERT INTO outbox (dedup_key, id, organization_id, kind, recipient, letter, state, attempts, due_at, \
+             created_at, expires_at, kept_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (dedup_key) DO NOTHING",
+        )
+        .bind(dedup_key)
+        .bind(mail.id)
+        .bind(mail.organization)
+        .bind(mail.kind.as_str())
+        .bind(mail.recipient.as_str())
+        .bind(Value::Bytes(mail.letter.clone()))
+        .bind(mail.state.as_str())
+        .bind(mail.attempts)
+        .bind(mail.due_at)
+        .bind(mail.created_at)
+        .bind(mail.expires_at)
+        .bind(mail.kept_until),
+    );
+}
+
+/// When the latest mails of a kind to a recipient were written since, newest first; at most `limit`.
+///
+/// # Errors
+/// The database's.
+pub fn written_to(
+    connection: &mut Connection,
+    recipient: &str,
+    kind: &str,
+    since: i64,
+    limit: i64,
+) -> Result<Vec<i64>> {
+    Sql::new(
+        "SELECT created_at FROM outbox WHERE recipient = ? AND kind = ? AND created_at > ? ORDER BY created_at DESC LIMIT ?",
+    )
+    .bind(recipient)
+    .bind(kind)
+    .bind(since)
+    .bind(limit)
+    .load::<BigInt, i64>(connection)
+    .map_err(database_error)
+}
+
+/// How many mails an organization has written since.
+///
+/// # Errors
+/// The database's.
+pub fn written_by(connection: &mut Connection, organization: OrganizationId, since: i64) -> Result<i64> {
+    let count = Sql::new("SELECT COUNT(*) FROM outbox WHERE organization_id = ? AND created_at > ?")
+        .bind(organization)
+        .bind(since)
+        .first::<BigInt, i64>(connection)
+        .map_err(database_error)?;
+    Ok(count.unwrap_or_default())
+}
+
+/// Takes mails that are due until `again`, one attempt counted; at most `limit`. One statement, so that
+/// of several processes one takes a mail; what a process that dies has taken is due again then.
+///
+/// # Errors
+/// The database's.
+pub fn claim_due(connection: &mut Connection, now: i64, again: i64, limit: i64) -> Result<Vec<Mail>> {
+    const DUE: &str = "state = 'waiting' AND due_at <= ";
+    let mut sql = Sql::new("UPDATE outbox SET attempts = attempts + 1, due_at = ").bind_here(again);
+    sql.push(" WHERE ").push(DUE).push_bind(now).push(" AND expires_at > ").push_bind(now);
+    sql.push(" AND id IN (SELECT id FROM outbox WHERE ").push(DUE).push_bind(now);
+    sql.push(" AND expires_at > ").push_bind(now).push(" ORDER BY due_at, id LIMIT ").push_bind(limit);
+    sql.push(") RETURNING ").push(COLUMNS);
+    Ok(sql.load::<Columns, Row>(connection).map_err(database_error)?.into_iter().map(from_row).collect())
+}
+
+/// The mail server has taken it: what it said is forgotten.
+pub fn update_sent(batch: &mut Batch, id: MailId) {
+    batch.run(
+        Sql::new("UPDATE outbox SET state = 'sent', letter = ?, last_error = NULL WHERE id = ?")
+            .bind(Value::Bytes(Vec::new()))
+            .bind(id),
+    );
+}
+
+/// It is tried again.
+pub fn update_due(batch: &mut Batch, id: MailId, due_at: i64, why: &str) {
+    batch.run(Sql::new("UPDATE outbox SET due_at = ?, last_error = ? WHERE id = ?").bind(due_at).bind(why).bind(id));
+}
+
+/// It is given up.
+pub fn update_dead(batch: &mut Batch, id: MailId, kept_until: i64, why: &str) {
+    batch.run(
+        Sql::new("UPDATE outbox SET state = 'dead', kept_until = ?, last_error = ? WHERE id = ?")
+            .bind(kept_until)
+            .bind(why)
+            .bind(id),
+    );
+}
+
+/// Gives up what could not be delivered while it was true. `why` beside what went wrong before.
+pub fn give_up_expired(batch: &mut Batch, now: i64, kept_until: i64, why: &str) {
+    batch.run(
+        Sql::new(
+            "UPDATE outbox SET state = 'dead', kept_until = ?, last_error = COALESCE(last_error, ?) \
+             WHERE state = 'waiting' AND expires_at <= ?",
+        )
+        .bind(kept_until)
+        .bind(why)
+        .bind(now),
+    );
+}
+
+/// Removes what is of no more use.
+pub fn delete_expired(batch: &mut Batch, now: i64) {
+    batch.run(Sql::new("DELETE FROM outbox WHERE kept_until <= ").bind_here(now));
+}
+
+/// The mails that were written for somebody to get, newest first; at most `limit`.
+///
+/// # Errors
+/// The database's.
+pub fn list(connection: &mut Connection, limit: i64) -> Result<Vec<Mail>> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM outbox WHERE state <> 'withheld' ORDER BY id DESC LIMIT ").push_bind(limit);
+    Ok(sql.load::<Columns, Row>(connection).map_err(database_error)?.into_iter().map(from_row).collect())
+}
