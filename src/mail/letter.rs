@@ -58,8 +58,9 @@ impl Letter {
         let subject = one_line(&self.subject);
         let (paragraphs, button, small) = (&self.paragraphs, self.button.as_ref(), &self.small);
         let text = Text { paragraphs, button, small }.render().map_err(Error::internal)?;
-        let html = Html { subject: &subject, paragraphs, button, small }.render().map_err(Error::internal)?;
-        Ok(Rendered { text, html, subject })
+        let html = Html { subject: &subject, paragraphs, button, small };
+        let html = html.render().map_err(Error::internal)?;
+        Ok(Rendered { subject, text, html })
     }
 }
 
