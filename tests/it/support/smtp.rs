@@ -6,7 +6,6 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 /// What the server does with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,11 +69,6 @@ impl Smtp {
     /// The mail that has arrived and was not asked for yet.
     pub fn received(&self) -> Option<Received> {
         self.mails.lock().unwrap().try_recv().ok()
-    }
-
-    /// Waits for a mail.
-    pub fn wait(&self) -> Received {
-        self.mails.lock().unwrap().recv_timeout(Duration::from_mins(1)).expect("no mail has arrived")
     }
 
     pub fn connections(&self) -> usize {
@@ -152,12 +146,11 @@ fn converse(stream: &TcpStream, manner: Manner, mails: &Sender<Received>) -> std
                     mail.data.push_str(line.strip_prefix('.').unwrap_or(&line));
                     mail.data.push('\n');
                 }
-                match manner {
-                    Manner::RefuseMail(why) => say(why)?,
-                    _ => {
-                        let _ = mails.send(mail.clone());
-                        say("250 taken")?;
-                    }
+                if let Manner::RefuseMail(why) = manner {
+                    say(why)?;
+                } else {
+                    let _ = mails.send(mail.clone());
+                    say("250 taken")?;
                 }
             }
             "QUIT" => return say("221 bye"),
