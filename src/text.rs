@@ -9,6 +9,9 @@ use std::time::Duration;
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
+/// Bytes of an address's key at most: 64 before the `@` and 255 behind it (RFC 5321 §4.5.3.1).
+const LONGEST_ADDRESS: usize = 320;
+
 /// The key of a SCIM string with `caseExact: false`: NFKC and full case folding, so that equal
 /// keys are equal text without regard to case (RFC 7643 §2.2, RFC 8264 practice).
 #[must_use]
@@ -23,14 +26,16 @@ pub fn scim_key(text: &str) -> String {
 
 /// The key of an e-mail address: the local part in NFC with ASCII letters lower-cased, the domain
 /// as A-labels. `None` for what is no plain address: quoted local parts, control characters or
-/// spaces, not exactly one `@`, a domain that IDNA refuses.
+/// spaces, not exactly one `@`, a domain that IDNA refuses, more than any mail system takes.
 #[must_use]
 pub fn address_key(address: &str) -> Option<String> {
     let (local, domain) = address.split_once('@')?;
     if local.is_empty() || domain.contains('@') || local.contains(['"', '(', ')', '<', '>', ',', ';', '\\']) {
         return None;
     }
-    if address.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    // What stands for bytes that were no text would make one address of many.
+    let is_none = |c: char| c.is_control() || c.is_whitespace() || c == char::REPLACEMENT_CHARACTER;
+    if address.chars().any(is_none) {
         return None;
     }
     let domain = domain_key(domain)?;
@@ -39,7 +44,7 @@ pub fn address_key(address: &str) -> Option<String> {
     let mut key = nfc.normalize(&local.to_ascii_lowercase()).into_owned();
     key.push('@');
     key.push_str(&domain);
-    Some(key)
+    (key.len() <= LONGEST_ADDRESS).then_some(key)
 }
 
 /// The A-label form of a domain name in lower case (RFC 5891), or `None` when it is none.
@@ -103,9 +108,19 @@ mod tests {
         assert_eq!(address_key("Ann@Example.COM").as_deref(), Some("ann@example.com"));
         assert_ne!(address_key("\u{212a}ay@example.com"), address_key("kay@example.com"));
         assert_eq!(address_key("a@bücher.example").as_deref(), Some("a@xn--bcher-kva.example"));
-        for refused in ["ann", "a@b@example.com", "\"a b\"@example.com", "a\u{0}@example.com", "@example.com", "a@"] {
+        for refused in [
+            "ann",
+            "a@b@example.com",
+            "\"a b\"@example.com",
+            "a\u{0}@example.com",
+            "@example.com",
+            "a@",
+            "a\u{fffd}@example.com",
+        ] {
             assert_eq!(address_key(refused), None, "{refused}");
         }
+        let of = |length: usize| format!("{}@example.com", "a".repeat(length - "@example.com".len()));
+        assert!(address_key(&of(320)).is_some() && address_key(&of(321)).is_none());
     }
 
     #[test]

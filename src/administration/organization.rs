@@ -227,17 +227,17 @@ fn describe(connection: &mut Connection, organization: &Organization) -> Result<
 }
 
 fn check_slug(slug: &str) -> Result<()> {
-    let fits = !slug.is_empty()
-        && slug.len() <= 63
-        && slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        && !slug.starts_with('-')
-        && !slug.ends_with('-');
-    if fits {
-        Ok(())
-    } else {
-        Err(Error::new(
+    if crate::organization::is_reserved(slug) {
+        return Err(Error::new(
             Code::InvalidValue,
-            "A slug has 1 to 63 lower-case letters, digits and inner hyphens, such as acme.",
-        ))
+            format!("\"{slug}\" is an address of the service's own. Choose another slug."),
+        ));
     }
+    if crate::organization::is_slug(slug) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::InvalidValue,
+        "A slug has 1 to 63 lower-case letters, digits and inner hyphens, such as acme.",
+    ))
 }

@@ -171,8 +171,6 @@ fn database(config: &Config) -> Result<Options, String> {
 
 /// The issuer people sign in at; nothing is asked of it yet.
 fn provider(config: &Config, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Option<Arc<Provider>>, String> {
-    /// How long one use of the provider may take.
-    const PATIENCE: Duration = Duration::from_secs(5);
     let given = |key: &str| Some(config.text(key)).filter(|text| !text.is_empty()).map(str::to_owned);
     let list = |key: &str| -> Vec<String> {
         config.text(key).split([',', ' ']).filter(|item| !item.is_empty()).map(str::to_owned).collect()
@@ -187,7 +185,7 @@ fn provider(config: &Config, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> 
         discovery_url: given("oidc.discovery_url"),
         scopes: list("oidc.scopes"),
         extra_audiences: list("oidc.extra_audiences"),
-        timeout: PATIENCE,
+        timeout: oidc::Options::TIMEOUT,
     };
     Provider::new(options, clock, random).map(|provider| Some(Arc::new(provider))).map_err(|why| format!("oidc: {why}"))
 }

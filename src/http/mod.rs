@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::middleware::from_fn;
-use actix_web::web;
+use actix_web::{HttpRequest, Resource, web};
 
 use crate::clock::Clock;
 use crate::id::{IdGenerator, of};
@@ -68,7 +68,7 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
             .app_data(state)
             .service(web::resource("/healthz").route(web::get().to(operations::healthz)))
             .service(web::resource("/readyz").route(web::get().to(operations::readyz)))
-            .service(web::resource("/").route(web::get().to(sign_in::home)))
+            .service(page("/", "GET").route(web::get().to(sign_in::home)))
             .service(web::resource("/assets/headcount.css").route(web::get().to(pages::style)))
             .configure(sign_in_routes)
             .service(web::resource("/api/v1/me").route(web::get().to(api::me)))
@@ -90,25 +90,32 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
 fn sign_in_routes(config: &mut web::ServiceConfig) {
     config
         .service(
-            web::resource("/sign-in")
+            page("/sign-in", "GET, POST")
                 .wrap(from_fn(limits::sign_in))
                 .route(web::get().to(sign_in::form))
                 .route(web::post().to(sign_in::submit)),
         )
         .service(
-            web::resource("/sign-in/initiate")
+            page("/sign-in/initiate", "GET, POST")
                 .wrap(from_fn(limits::sign_in))
                 .route(web::get().to(sign_in::initiate_by_link))
                 .route(web::post().to(sign_in::initiate_by_form)),
         )
         .service(
-            web::resource("/sign-in/callback").wrap(from_fn(limits::callback)).route(web::get().to(sign_in::callback)),
+            page("/sign-in/callback", "GET").wrap(from_fn(limits::callback)).route(web::get().to(sign_in::callback)),
         )
-        .service(web::resource("/sign-in/backchannel-logout").route(web::post().to(sign_in::backchannel_logout)))
+        .service(page("/sign-in/backchannel-logout", "POST").route(web::post().to(sign_in::backchannel_logout)))
         .service(
-            web::resource("/sign-in/{organization}")
+            page("/sign-in/{organization}", "GET")
                 .wrap(from_fn(limits::sign_in))
                 .route(web::get().to(sign_in::at_organization)),
         )
-        .service(web::resource("/sign-out").route(web::post().to(sign_in::sign_out)));
+        .service(page("/sign-out", "POST").route(web::post().to(sign_in::sign_out)));
+}
+
+/// A page with these methods; what asks by another one reads a page too.
+fn page(path: &str, methods: &'static str) -> Resource {
+    web::resource(path).default_service(web::route().to(move |http: HttpRequest, state: web::Data<State>| async move {
+        sign_in::wrong_method(&http, &state, methods)
+    }))
 }

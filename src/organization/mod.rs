@@ -6,6 +6,24 @@ pub mod plan;
 pub mod role;
 pub mod seats;
 
+/// What is below `/sign-in/` beside the organizations' own doors, or will be.
+const OTHER_DOORS: [&str; 7] = ["backchannel-logout", "callback", "initiate", "link", "recovery", "setup", "sign-in"];
+
+/// Whether this can name an organization in addresses: 1 to 63 lower-case letters, digits and inner hyphens.
+#[must_use]
+pub fn is_slug(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// Whether an address of the service's own is called so, so that no organization can be.
+#[must_use]
+pub fn is_reserved(slug: &str) -> bool {
+    OTHER_DOORS.contains(&slug)
+}
+
 /// Whether identity providers may provision an organization in this state (product.md §2).
 #[must_use]
 pub fn takes_provisioning(state: &str) -> bool {

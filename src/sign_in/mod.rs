@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::id::{IdGenerator, OrganizationId};
 use crate::organization::associated_domain::domain_of;
+use crate::organization::is_slug;
 use crate::organization::joining::Sso;
 use crate::scim::index::Storage;
 use crate::scim::registry::Registry;
@@ -94,7 +95,8 @@ pub fn destination_of_address(connection: &mut Connection, address: &str) -> Res
 /// # Errors
 /// `not_found`.
 pub fn destination_of_organization(connection: &mut Connection, slug: &str) -> Result<Destination> {
-    let found = organizations::by_slug(connection, slug)?.filter(|organization| is_open(&organization.state));
+    let found = if is_slug(slug) { organizations::by_slug(connection, slug)? } else { None };
+    let found = found.filter(|organization| is_open(&organization.state));
     found.as_ref().map(Destination::of).ok_or_else(|| {
         Error::new(Code::NotFound, "There is no organization at this address. Check the link you were given.")
     })

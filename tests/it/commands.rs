@@ -110,6 +110,8 @@ async fn refusals(server: Server) {
         refusal(&server.run(&arguments))
     };
     assert!(create("acme", "a@b.example", "1").contains("Another organization has the slug \"acme\""));
+    // Nobody would find it at /sign-in/callback.
+    assert!(create("callback", "a@b.example", "1").contains("an address of the service's own"));
     assert!(create("Not A Slug", "a@b.example", "1").contains("such as acme"));
     assert!(create("new", "nobody", "1").contains("\"nobody\" is not an e-mail address"));
     assert!(create("new", "a@b.example", "0").contains("at least one seat"));

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::super::State;
+use super::super::{REQUEST_ID, State, request_id};
 use super::{Sent, Visit, read, see_other, set_cookie};
 use crate::error::Result;
 use crate::sign_in::departure::{self, Notice};
@@ -57,15 +58,27 @@ async fn leave(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpRes
 }
 
 /// `POST /sign-in/backchannel-logout`: 200, or 400 that tells nothing of what was sent.
-pub async fn backchannel_logout(form: Sent<web::Form<Logout>>, state: web::Data<State>) -> HttpResponse {
-    let refused = || HttpResponse::BadRequest().insert_header((CACHE_CONTROL, "no-store")).finish();
+pub async fn backchannel_logout(
+    http: HttpRequest,
+    form: Sent<web::Form<Logout>>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let request_id = request_id(http.headers(), &state.ids);
+    let status = end(form, &state, &request_id).await;
+    HttpResponse::build(status)
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((REQUEST_ID, request_id))
+        .finish()
+}
+
+async fn end(form: Sent<web::Form<Logout>>, state: &State, request_id: &str) -> StatusCode {
     let token = form.ok().and_then(|form| form.into_inner().logout_token);
-    let (Some(provider), Some(token)) = (&state.door.provider, token) else { return refused() };
+    let (Some(provider), Some(token)) = (&state.door.provider, token) else { return StatusCode::BAD_REQUEST };
     let over = match provider.logged_out(&token).await {
         Ok(over) => over,
         Err(failure) => {
-            tracing::warn!(reason = failure.reason.name(), "a logout token was refused");
-            return refused();
+            tracing::warn!(reason = failure.reason.name(), request_id, "a logout token was refused");
+            return StatusCode::BAD_REQUEST;
         }
     };
     let notice = Notice {
@@ -77,10 +90,10 @@ pub async fn backchannel_logout(form: Sent<web::Form<Logout>>, state: web::Data<
     };
     let service = Arc::clone(&state.door.service);
     match state.store.write(move |connection| departure::end_at_provider(connection, &service, &notice)).await {
-        Ok(()) => HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).finish(),
+        Ok(()) => StatusCode::OK,
         Err(error) => {
-            tracing::error!(error = ?error, "a logout was not carried out");
-            HttpResponse::ServiceUnavailable().insert_header((CACHE_CONTROL, "no-store")).finish()
+            tracing::error!(error = ?error, request_id, "a logout was not carried out");
+            StatusCode::SERVICE_UNAVAILABLE
         }
     }
 }

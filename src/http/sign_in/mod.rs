@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue, LOCATION, REFERRER_POLICY};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 pub use self::callback::callback;
@@ -124,6 +124,15 @@ fn see_other(location: &str) -> HttpResponse {
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((REFERRER_POLICY, "no-referrer"))
         .finish()
+}
+
+/// A page that is asked for by another method than it has.
+pub(super) fn wrong_method(http: &HttpRequest, state: &web::Data<State>, allowed: &'static str) -> HttpResponse {
+    let visit = Visit::new(http, state);
+    let error = Error::new(Code::MethodNotAllowed, "This address does nothing of that kind. Open the page again.");
+    let mut response = visit.finish(Err(error));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 /// `GET /`: who is signed in; the form for everybody else.

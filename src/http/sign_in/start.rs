@@ -118,7 +118,9 @@ async fn initiate(visit: &Visit<'_>, wanted: Sent<Initiation>) -> Result<HttpRes
     // The address of a page of ours, or its path.
     let target = wanted.target_link_uri.as_deref();
     let path = target.map(|target| target.strip_prefix(visit.state.public_url.as_ref()).unwrap_or(target));
-    by_address(visit, wanted.login_hint.as_deref(), own_path(path)).await
+    // A hint is anybody's word: what is no address goes no further.
+    let address = wanted.login_hint.as_deref().filter(|hint| address_key(hint).is_some());
+    by_address(visit, address, own_path(path)).await
 }
 
 async fn by_address(visit: &Visit<'_>, address: Option<&str>, return_to: String) -> Result<HttpResponse> {

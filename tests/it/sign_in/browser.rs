@@ -7,11 +7,32 @@ use std::sync::{Arc, Mutex};
 use headcount::clock::SystemClock;
 use headcount::stand_in::person::Person;
 use headcount::stand_in::{CLIENT_ID, CLIENT_SECRET, Layout, StandIn};
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
-use reqwest::{Method, StatusCode};
+use reqwest::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
 use crate::support::{Database, Server, Setup};
+
+/// Runs a case on every database there is, in an office of so many seats.
+macro_rules! in_each_office {
+    ($($name:ident: $seats:literal),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test] async fn $name() {
+                let database = crate::support::Database::Sqlite;
+                super::$name(crate::sign_in::browser::Office::open(database, $seats).await).await;
+            })+
+        }
+        mod postgresql {
+            $(#[tokio::test] async fn $name() {
+                if let Some(url) = crate::support::postgres::database() {
+                    let database = crate::support::Database::Postgres(url);
+                    super::$name(crate::sign_in::browser::Office::open(database, $seats).await).await;
+                }
+            })+
+        }
+    };
+}
+pub(crate) use in_each_office;
 
 /// The organization's tenant.
 pub const TENANT: &str = "T2acme";
@@ -27,7 +48,26 @@ pub struct Office {
 pub struct Answer {
     pub status: StatusCode,
     pub location: Option<String>,
+    pub headers: HeaderMap,
     pub body: String,
+}
+
+impl Answer {
+    /// Asserts that this is a plain page of that status which opens nothing: what it says, but for the
+    /// number by which it is found in the log.
+    pub fn plain(&self, status: u16, what: &str) -> String {
+        assert_eq!(self.status, status, "{what}: {}", self.body);
+        assert_eq!(self.headers[CONTENT_TYPE], "text/html; charset=utf-8", "{what}");
+        assert!(self.headers.contains_key(CONTENT_SECURITY_POLICY), "{what}");
+        assert_eq!(self.location, None, "{what}");
+        let mut cookies = self.headers.get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
+        assert!(cookies.all(|cookie| !cookie.contains("session")), "{what}");
+        let number = self.headers["x-request-id"].to_str().unwrap();
+        // Where there is a form to fill in again, nobody has to ask for help.
+        let is_told = self.body.contains(number) || self.body.contains("<form");
+        assert!(!number.is_empty() && is_told, "{what}: no request id in {}", self.body);
+        self.body.replace(number, "…")
+    }
 }
 
 /// A browser.
@@ -61,6 +101,14 @@ impl Office {
         Self { server, provider }
     }
 
+    /// Asserts that nobody came of it: no session, no member beside the owner, no seat.
+    pub async fn assert_untouched(&self, browser: &Browser, what: &str) {
+        assert_eq!(browser.cookie("headcount_session"), None, "{what}");
+        assert_eq!(browser.me().await.0, 401, "{what}");
+        let shown = self.server.command(&["organization", "show", "--organization", "acme", "--json"]);
+        assert_eq!((&shown["users"], &shown["seats_used"]), (&1.into(), &1.into()), "{what}: {shown}");
+    }
+
     pub fn browser(&self) -> Browser {
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Browser { client, home: format!("http://{}", self.server.listen), cookies: Mutex::default() }
@@ -77,14 +125,20 @@ impl Office {
 
 impl Browser {
     pub async fn get(&self, path: &str) -> Answer {
-        self.send(Method::GET, path, None).await
+        self.send(Method::GET, path, |request| request).await
     }
 
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        self.send(Method::POST, path, Some(fields)).await
+        self.send(Method::POST, path, |request| request.form(fields)).await
     }
 
-    async fn send(&self, method: Method, address: &str, fields: Option<&[(&str, &str)]>) -> Answer {
+    /// Sends a request as no form and no link would.
+    pub async fn send(
+        &self,
+        method: Method,
+        address: &str,
+        shape: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Answer {
         let ours = address.starts_with('/') || address.starts_with(&self.home);
         let url = if address.starts_with('/') { format!("{}{address}", self.home) } else { address.to_owned() };
         let mut request = self.client.request(method, url);
@@ -93,15 +147,13 @@ impl Browser {
             let text: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(COOKIE, text.join("; "));
         }
-        if let Some(fields) = fields {
-            request = request.form(fields);
-        }
-        let response = request.send().await.unwrap();
+        let response = shape(request).send().await.unwrap();
         if ours {
             self.keep(response.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap()));
         }
-        let location = response.headers().get(LOCATION).map(|location| location.to_str().unwrap().to_owned());
-        Answer { status: response.status(), location, body: response.text().await.unwrap() }
+        let headers = response.headers().clone();
+        let location = headers.get(LOCATION).map(|location| location.to_str().unwrap().to_owned());
+        Answer { status: response.status(), location, headers, body: response.text().await.unwrap() }
     }
 
     fn keep<'c>(&self, set: impl Iterator<Item = &'c str>) {

@@ -1,28 +1,14 @@
 //! Signing in as people do it: a browser, the real server, a provider that stands in for Descope.
 
 mod browser;
+mod hostile_answers;
+mod hostile_requests;
 
 use headcount::stand_in::person::{Person, Place, Shape};
 use serde_json::json;
 
-use self::browser::{Browser, Office, TENANT, hidden};
-use crate::support::{Database, postgres, user};
-
-/// Runs a case on every database there is.
-macro_rules! in_each_office {
-    ($($name:ident: $seats:literal),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test] async fn $name() { super::$name(super::Office::open(super::Database::Sqlite, $seats).await).await; })+
-        }
-        mod postgresql {
-            $(#[tokio::test] async fn $name() {
-                if let Some(url) = super::postgres::database() {
-                    super::$name(super::Office::open(super::Database::Postgres(url), $seats).await).await;
-                }
-            })+
-        }
-    };
-}
+use self::browser::{Browser, Office, TENANT, hidden, in_each_office};
+use crate::support::user;
 
 in_each_office!(
     joining_by_domain: 10,
