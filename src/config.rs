@@ -80,7 +80,7 @@ impl Config {
         self.database_url()?;
         self.dns_servers()?;
         self.smtp()?;
-        for key in ["domains.recheck_interval", "domains.grace"] {
+        for key in ["domains.recheck_interval", "domains.grace", "sessions.idle", "sessions.absolute"] {
             self.duration(key)?;
         }
         let listen = self.listen()?;

@@ -82,6 +82,18 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(u64::from(number) * factor))
 }
 
+/// A length of time as people write it, in whole hours, minutes or seconds.
+#[must_use]
+pub fn duration_shown(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match seconds {
+        0 => "0s".to_owned(),
+        hours if hours % 3_600 == 0 => format!("{}h", hours / 3_600),
+        minutes if minutes % 60 == 0 => format!("{}m", minutes / 60),
+        seconds => format!("{seconds}s"),
+    }
+}
+
 /// A number as text whose byte order is the order of the numbers.
 #[must_use]
 pub fn number_key(number: f64) -> String {
@@ -135,6 +147,9 @@ mod tests {
         assert_eq!(duration("45s"), Ok(Duration::from_secs(45)));
         for wrong in ["12", "-1d", "+1d", "0d", "", "d", "1w", "1é", "9999999999999999d"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        for shown in ["36h", "90m", "45s"] {
+            assert_eq!(duration_shown(duration(shown).unwrap()), shown);
         }
     }
 

@@ -10,6 +10,7 @@ pub mod provisioning_client;
 pub mod provisioning_token;
 pub mod reindex;
 pub mod schema;
+pub mod session;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub struct Administration {
     pub dns: Arc<dyn TxtRecords>,
     /// How long people still join by a domain whose proof has gone.
     pub grace: Duration,
+    /// A session that nobody uses ends after so many microseconds.
+    pub session_idle: i64,
 }
 
 /// How the audit trail calls who types commands.

@@ -1,5 +1,7 @@
 //! Organizations and their seats.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{Administration, check_name, named};
@@ -18,6 +20,7 @@ use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::members;
 use crate::store::organizations::{self, Organization};
+use crate::text::duration_shown;
 
 /// A new organization.
 #[derive(Clone, Debug)]
@@ -61,6 +64,7 @@ pub fn create(
         seat_policy: SeatPolicy::Reject.name().into(),
         tenant_id: None,
         sso: Sso::Off.name().into(),
+        session_length: None,
         created_at: now,
     };
     let mut batch = Batch::default();
@@ -109,6 +113,8 @@ pub struct Settings {
     /// Its tenant at Descope; empty for none.
     pub tenant_id: Option<String>,
     pub sso: Option<Sso>,
+    /// How long its members' sessions last at most; the inner `None` for as long as the service lets them.
+    pub session_length: Option<Option<Duration>>,
 }
 
 /// Changes an organization; more seats admit who waits.
@@ -145,10 +151,14 @@ pub fn set(
         policy.name().clone_into(&mut organization.seat_policy);
     }
     set_sign_on(&mut organization, settings.tenant_id.as_deref(), settings.sso)?;
+    if let Some(length) = settings.session_length {
+        organization.session_length = length.and_then(|length| i64::try_from(length.as_micros()).ok());
+    }
     organizations::update_settings(&mut batch, &organization, settings.seats, &ledger, now);
     let detail = json!({
         "seats": settings.seats, "seat_policy": settings.seat_policy.map(SeatPolicy::name),
-        "descope_tenant_id": settings.tenant_id, "sso": settings.sso.map(Sso::name)
+        "descope_tenant_id": settings.tenant_id, "sso": settings.sso.map(Sso::name),
+        "session_length": settings.session_length.map(|length| length.map(duration_shown))
     });
     administration.audit(&mut batch, organization.id, "organization.changed", &detail);
     let answer = json!({
@@ -157,6 +167,7 @@ pub fn set(
         "seat_policy": organization.seat_policy,
         "descope_tenant_id": organization.tenant_id,
         "sso": organization.sso,
+        "session_length": session_length(&organization),
         "admitted": ledger.used
     });
     Ok(Planned { batch, answer })
@@ -220,10 +231,15 @@ fn describe(connection: &mut Connection, organization: &Organization) -> Result<
     Ok(json!({
         "id": organization.id.to_string(), "slug": organization.slug, "name": organization.name, "state": organization.state,
         "plan": organization.plan, "descope_tenant_id": organization.tenant_id, "sso": organization.sso,
-        "seat_policy": organization.seat_policy, "seats": usage.seats, "seats_used": usage.used,
+        "session_length": session_length(organization), "seat_policy": organization.seat_policy, "seats": usage.seats, "seats_used": usage.used,
         "seats_pending": usage.pending, "waiting": usage.waiting, "users": usage.users, "groups": usage.groups,
         "created_at": Timestamp(organization.created_at).to_string()
     }))
+}
+
+fn session_length(organization: &Organization) -> Option<String> {
+    let micros = u64::try_from(organization.session_length?).ok()?;
+    Some(duration_shown(Duration::from_micros(micros)))
 }
 
 fn check_slug(slug: &str) -> Result<()> {

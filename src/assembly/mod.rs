@@ -75,7 +75,10 @@ impl Assembly {
             cursor_key: keys.cursors(),
         });
         let sign_in = Arc::new(sign_in::Service {
-            options: sign_in::Options::default(),
+            options: sign_in::Options {
+                idle: config.duration("sessions.idle")?,
+                absolute: config.duration("sessions.absolute")?,
+            },
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             ids: ids.clone(),
@@ -97,6 +100,7 @@ impl Assembly {
             provisioning: Arc::clone(&provisioning),
             dns: Arc::new(dns::Resolver::new(config.dns_servers()?)),
             grace: config.duration("domains.grace")?,
+            session_idle: sign_in.options.idle_micros(),
         };
         Ok(Self { store, provisioning, administration, sign_in, provider, form_key: keys.forms(), postman })
     }

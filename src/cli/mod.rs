@@ -12,6 +12,7 @@ mod provisioning_client;
 mod provisioning_token;
 mod schema;
 mod serve;
+mod session;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -107,6 +108,9 @@ enum Question {
     /// Members: who they are, their roles, who is kept out
     #[command(subcommand)]
     Member(member::Command),
+    /// Where members are signed in
+    #[command(subcommand)]
+    Session(session::Command),
     /// What people and the system did
     #[command(subcommand)]
     Audit(audit::Command),
@@ -179,6 +183,7 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
         Question::ProvisioningClient(command) => provisioning_client::run(&Operator::open(config)?, command),
         Question::Domain(command) => domain::run(&Operator::open(config)?, command),
         Question::Member(command) => member::run(&Operator::open(config)?, command),
+        Question::Session(command) => session::run(&Operator::open(config)?, command),
         Question::Audit(command) => audit::run(&Operator::open(config)?, command),
         Question::Outbox(command) => outbox::run(&Operator::open(config)?, command),
         Question::Migrate => Ok(Operator::open(config)?.migrate()),

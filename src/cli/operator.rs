@@ -45,6 +45,15 @@ impl Operator {
         self.runtime.block_on(self.assembly.store.read(use_case)).map_err(|error| explain(&error))
     }
 
+    /// Runs a use case that looks at what time or the settings change.
+    pub(super) fn look(
+        &self,
+        use_case: impl FnOnce(&mut Connection, &Administration) -> UseCase<Value> + Send + 'static,
+    ) -> Result<Value, String> {
+        let administration = self.assembly.administration.clone();
+        self.read(move |connection| use_case(connection, &administration))
+    }
+
     /// Runs a use case that changes something.
     pub(super) fn write(
         &self,

@@ -1,5 +1,7 @@
 //! `headcount organization …`
 
+use std::time::Duration;
+
 use clap::Subcommand;
 use serde_json::Value;
 
@@ -8,6 +10,7 @@ use crate::administration::organization::{self, NewOrganization, Settings};
 use crate::organization::joining::Sso;
 use crate::organization::plan::Plan;
 use crate::organization::seats::SeatPolicy;
+use crate::text::duration;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -46,6 +49,9 @@ pub(super) enum Command {
         /// Whether its tenant is the way in: off, optional or required
         #[arg(long, group = "change")]
         sso: Option<Sso>,
+        /// How long its members' sessions last at most, such as 4h; "" for as long as the service lets them
+        #[arg(long, group = "change", value_parser = session_length)]
+        session_length: Option<SessionLength>,
     },
     /// List organizations
     List,
@@ -56,14 +62,23 @@ pub(super) enum Command {
     },
 }
 
+/// A bound, or none.
+#[derive(Clone, Debug)]
+pub(super) struct SessionLength(Option<Duration>);
+
+fn session_length(text: &str) -> Result<SessionLength, String> {
+    if text.is_empty() { Ok(SessionLength(None)) } else { duration(text).map(|length| SessionLength(Some(length))) }
+}
+
 pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
     match command {
         Command::Create { name, slug, owner_email, owner_given_name, owner_family_name, seats, plan } => {
             let new = NewOrganization { name, slug, owner_email, owner_given_name, owner_family_name, seats, plan };
             operator.write(move |connection, administration| organization::create(connection, administration, &new))
         }
-        Command::Set { organization: slug, seats, seat_policy, descope_tenant_id, sso } => {
-            let settings = Settings { seats, seat_policy, tenant_id: descope_tenant_id, sso };
+        Command::Set { organization: slug, seats, seat_policy, descope_tenant_id, sso, session_length } => {
+            let session_length = session_length.map(|SessionLength(length)| length);
+            let settings = Settings { seats, seat_policy, tenant_id: descope_tenant_id, sso, session_length };
             operator.write(move |connection, administration| {
                 organization::set(connection, administration, &slug, &settings)
             })

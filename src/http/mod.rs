@@ -71,7 +71,7 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
             .service(page("/", "GET").route(web::get().to(sign_in::home)))
             .service(web::resource("/assets/headcount.css").route(web::get().to(pages::style)))
             .configure(sign_in_routes)
-            .service(web::resource("/api/v1/me").route(web::get().to(api::me)))
+            .configure(api_routes)
             .service(
                 web::resource("/oauth/token")
                     .route(web::post().to(oauth::token))
@@ -85,6 +85,18 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
             .service(web::resource("/scim/{path:.*}").route(web::route().to(scim::handle)))
             .default_service(web::route().to(operations::nothing_here));
     }
+}
+
+fn api_routes(config: &mut web::ServiceConfig) {
+    let resource = |path, allowed| {
+        let refuse = move |http, state| std::future::ready(api::wrong_method(&http, &state, allowed));
+        web::resource(path).default_service(web::route().to(refuse))
+    };
+    config
+        .service(resource("/api/v1/me", "GET").route(web::get().to(api::me)))
+        .service(resource("/api/v1/me/sessions", "GET").route(web::get().to(api::sessions::list)))
+        .service(resource("/api/v1/me/sessions/{id}", "DELETE").route(web::delete().to(api::sessions::revoke)))
+        .service(web::resource("/api/{path:.*}").route(web::route().to(api::nothing_here)));
 }
 
 fn sign_in_routes(config: &mut web::ServiceConfig) {
@@ -110,7 +122,9 @@ fn sign_in_routes(config: &mut web::ServiceConfig) {
                 .wrap(from_fn(limits::sign_in))
                 .route(web::get().to(sign_in::at_organization)),
         )
-        .service(page("/sign-out", "POST").route(web::post().to(sign_in::sign_out)));
+        .service(page("/sign-out", "POST").route(web::post().to(sign_in::sign_out)))
+        .service(page("/sign-out/session", "POST").route(web::post().to(sign_in::end_session)))
+        .service(page("/sign-out/others", "POST").route(web::post().to(sign_in::end_others)));
 }
 
 /// A page with these methods; what asks by another one reads a page too.

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::session::KEPT;
 use super::{Circumstances, Destination, Service};
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -244,6 +245,7 @@ impl<'a> Visit<'a> {
             created_at: self.now.0,
             seen_at: self.now.0,
             expires_at: expires_at.0,
+            length: None,
             client_address: self.circumstances.client_address.clone(),
             user_agent: self.circumstances.user_agent.clone(),
         };
@@ -256,6 +258,9 @@ impl<'a> Visit<'a> {
             }),
         };
         sessions::delete_expired(&mut self.batch, self.now.0);
+        if !self.is_new {
+            sessions::end_oldest(&mut self.batch, self.identity.id, KEPT - 1);
+        }
         sessions::insert(&mut self.batch, &session, opened);
         if let Some(organization) = organization {
             self.audit(organization, "sign_in.succeeded", None, "signed in");

@@ -37,9 +37,11 @@ pub struct Options {
     pub absolute: Duration,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self { idle: Duration::from_hours(8), absolute: Duration::from_hours(12) }
+impl Options {
+    /// [`Options::idle`] in microseconds.
+    #[must_use]
+    pub fn idle_micros(&self) -> i64 {
+        i64::try_from(self.idle.as_micros()).unwrap_or(i64::MAX)
     }
 }
 

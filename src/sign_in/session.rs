@@ -1,6 +1,6 @@
 //! Sessions in use: who is signed in, where they may go, and how a session is listed and revoked.
 
-use super::Service;
+use super::{Options, Service};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::SessionId;
@@ -12,8 +12,10 @@ use crate::store::connection::Connection;
 use crate::store::identities::Identity;
 use crate::store::sessions::{self, Membership, Session};
 
-/// The last use of a session is exact to so many microseconds: it is written once in that time.
+/// The last use of a session is exact to so many microseconds at least: it is written once in that time.
 const EXACTNESS: i64 = 60 * 1_000_000;
+/// More sessions at once nobody has: a new one ends the oldest.
+pub const KEPT: i64 = 50;
 
 /// Somebody who is signed in.
 #[derive(Clone, Debug)]
@@ -23,10 +25,10 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// Whether the use of the session has to be written down.
+    /// Whether the use of the session has to be written down: often enough that who goes on in time stays.
     #[must_use]
-    pub const fn is_worth_noting(&self, now: Timestamp) -> bool {
-        now.0 - self.session.seen_at >= EXACTNESS
+    pub fn is_worth_noting(&self, options: &Options, now: Timestamp) -> bool {
+        now.0 - self.session.seen_at >= EXACTNESS.min(options.idle_micros() / 8)
     }
 
     /// Whether this session opens an organization: where only its tenant does, it must have.
@@ -43,12 +45,14 @@ impl Visitor {
 /// `unauthorized`.
 pub fn visitor(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<Visitor> {
     let found = sessions::find(connection, secret)?;
-    let now = service.clock.now().0;
-    let idle = i64::try_from(service.options.idle.as_micros()).unwrap_or(i64::MAX);
     found
-        .filter(|(session, _)| now < session.expires_at && now < session.seen_at.saturating_add(idle))
+        .filter(|(session, _)| is_live(service, session))
         .map(|(session, identity)| Visitor { session, identity })
         .ok_or_else(not_signed_in)
+}
+
+fn is_live(service: &Service, session: &Session) -> bool {
+    service.clock.now().0 < session.ends_at(service.options.idle_micros())
 }
 
 /// The 401 of everybody without a session.
@@ -69,6 +73,20 @@ pub fn me(connection: &mut Connection, service: &Service, secret: SecretHash) ->
     Ok((visitor, memberships))
 }
 
+/// [`me`] with the sessions of whoever is signed in.
+///
+/// # Errors
+/// `unauthorized`.
+pub fn overview(
+    connection: &mut Connection,
+    service: &Service,
+    secret: SecretHash,
+) -> Result<(Visitor, Vec<Membership>, Vec<Session>)> {
+    let (visitor, memberships) = me(connection, service, secret)?;
+    let sessions = live_of(connection, service, &visitor)?;
+    Ok((visitor, memberships, sessions))
+}
+
 /// Writes down that a session was used.
 #[must_use]
 pub fn note_use(service: &Service, secret: SecretHash) -> Planned<()> {
@@ -77,16 +95,42 @@ pub fn note_use(service: &Service, secret: SecretHash) -> Planned<()> {
     Planned { batch, answer: () }
 }
 
-/// The sessions of whoever is signed in.
+/// The sessions of whoever is signed in, newest first.
 ///
 /// # Errors
 /// `unauthorized`.
-pub fn list(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<Vec<Session>> {
+pub fn list(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<(Visitor, Vec<Session>)> {
     let visitor = visitor(connection, service, secret)?;
-    sessions::list(connection, visitor.identity.id)
+    let sessions = live_of(connection, service, &visitor)?;
+    Ok((visitor, sessions))
 }
 
-/// Ends one of one's own sessions.
+/// The sessions of somebody, newest first.
+///
+/// # Errors
+/// The database's.
+fn live_of(connection: &mut Connection, service: &Service, visitor: &Visitor) -> Result<Vec<Session>> {
+    let mut sessions = sessions::list(connection, visitor.identity.id)?;
+    sessions.retain(|session| is_live(service, session));
+    sessions.reverse();
+    Ok(sessions)
+}
+
+/// The 404 of a session that is nobody's, or another person's.
+#[must_use]
+pub fn no_such_session() -> Error {
+    Error::new(Code::NotFound, "There is no such session, or it has ended already.")
+}
+
+/// What somebody ends of their own sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    One(SessionId),
+    /// All but the one they use.
+    Others,
+}
+
+/// Ends sessions of one's own.
 ///
 /// # Errors
 /// `unauthorized`, `not_found`.
@@ -94,13 +138,18 @@ pub fn revoke(
     connection: &mut Connection,
     service: &Service,
     secret: SecretHash,
-    id: SessionId,
+    revoked: Revoked,
 ) -> Result<Planned<()>> {
-    let visitor = visitor(connection, service, secret)?;
-    if !sessions::list(connection, visitor.identity.id)?.iter().any(|session| session.id == id) {
-        return Err(Error::new(Code::NotFound, "There is no such session, or it has ended already."));
-    }
+    let (visitor, sessions) = list(connection, service, secret)?;
     let mut batch = Batch::default();
-    sessions::end_one(&mut batch, visitor.identity.id, id);
+    match revoked {
+        Revoked::One(id) => {
+            if !sessions.iter().any(|session| session.id == id) {
+                return Err(no_such_session());
+            }
+            sessions::end_one(&mut batch, visitor.identity.id, id);
+        }
+        Revoked::Others => sessions::end_others(&mut batch, visitor.identity.id, visitor.session.id),
+    }
     Ok(Planned { batch, answer: () })
 }

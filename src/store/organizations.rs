@@ -23,16 +23,20 @@ pub struct Organization {
     pub tenant_id: Option<String>,
     /// Whether that tenant is the way in.
     pub sso: String,
+    /// How long its members' sessions last at most, in microseconds.
+    pub session_length: Option<i64>,
     pub created_at: i64,
 }
 
-type OrganizationColumns = (SqlId, Text, Text, Text, Text, Text, Nullable<Text>, Text, BigInt);
-type OrganizationRow = (OrganizationId, String, String, String, String, String, Option<String>, String, i64);
-const COLUMNS: &str = "o.id, o.slug, o.name, o.state, o.plan, o.seat_policy, o.tenant_id, o.sso, o.created_at";
+type OrganizationColumns = (SqlId, Text, Text, Text, Text, Text, Nullable<Text>, Text, Nullable<BigInt>, BigInt);
+type OrganizationRow =
+    (OrganizationId, String, String, String, String, String, Option<String>, String, Option<i64>, i64);
+const COLUMNS: &str =
+    "o.id, o.slug, o.name, o.state, o.plan, o.seat_policy, o.tenant_id, o.sso, o.session_length, o.created_at";
 
 fn from_row(row: OrganizationRow) -> Organization {
-    let (id, slug, name, state, plan, seat_policy, tenant_id, sso, created_at) = row;
-    Organization { id, slug, name, state, plan, seat_policy, tenant_id, sso, created_at }
+    let (id, slug, name, state, plan, seat_policy, tenant_id, sso, session_length, created_at) = row;
+    Organization { id, slug, name, state, plan, seat_policy, tenant_id, sso, session_length, created_at }
 }
 
 /// The organization under a condition on `organizations o`.
@@ -123,10 +127,11 @@ pub fn update_settings(batch: &mut Batch, organization: &Organization, seats: Op
         );
     }
     batch.run_once(
-        Sql::new("UPDATE organizations SET seat_policy = ?, tenant_id = ?, sso = ?, updated_at = ? WHERE id = ?")
+        Sql::new("UPDATE organizations SET seat_policy = ?, tenant_id = ?, sso = ?, session_length = ?, updated_at = ? WHERE id = ?")
             .bind(organization.seat_policy.as_str())
             .bind(organization.tenant_id.as_deref())
             .bind(organization.sso.as_str())
+            .bind(organization.session_length)
             .bind(now)
             .bind(organization.id),
     );

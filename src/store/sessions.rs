@@ -24,18 +24,30 @@ pub struct Session {
     pub seen_at: i64,
     /// When it ends however much it is used.
     pub expires_at: i64,
+    /// How long the person's organizations let it last, as they are now: the shortest counts.
+    pub length: Option<i64>,
     pub client_address: Option<String>,
     pub user_agent: Option<String>,
 }
 
-const COLUMNS: &str =
-    "s.id, s.organization_id, s.tenant_proven, s.created_at, s.seen_at, s.expires_at, s.client_address, s.user_agent";
-type Columns = (SqlId, Nullable<SqlId>, Bool, BigInt, BigInt, BigInt, Nullable<Text>, Nullable<Text>);
-type Row = (SessionId, Option<OrganizationId>, bool, i64, i64, i64, Option<String>, Option<String>);
+impl Session {
+    /// When it ends if it is not used again.
+    #[must_use]
+    pub fn ends_at(&self, idle: i64) -> i64 {
+        let by_length = self.length.map_or(i64::MAX, |length| self.created_at.saturating_add(length));
+        self.expires_at.min(by_length).min(self.seen_at.saturating_add(idle))
+    }
+}
+
+const COLUMNS: &str = "s.id, s.organization_id, s.tenant_proven, s.created_at, s.seen_at, s.expires_at, \
+     (SELECT min(so.session_length) FROM members sm JOIN organizations so ON so.id = sm.organization_id WHERE sm.identity_id = s.identity_id), \
+     s.client_address, s.user_agent";
+type Columns = (SqlId, Nullable<SqlId>, Bool, BigInt, BigInt, BigInt, Nullable<BigInt>, Nullable<Text>, Nullable<Text>);
+type Row = (SessionId, Option<OrganizationId>, bool, i64, i64, i64, Option<i64>, Option<String>, Option<String>);
 
 fn from_row(row: Row) -> Session {
-    let (id, organization, tenant_proven, created_at, seen_at, expires_at, client_address, user_agent) = row;
-    Session { id, organization, tenant_proven, created_at, seen_at, expires_at, client_address, user_agent }
+    let (id, organization, tenant_proven, created_at, seen_at, expires_at, length, client_address, user_agent) = row;
+    Session { id, organization, tenant_proven, created_at, seen_at, expires_at, length, client_address, user_agent }
 }
 
 /// The session with this secret, also when it is over, and who is signed in.
@@ -121,6 +133,20 @@ pub fn end_one(batch: &mut Batch, identity: IdentityId, id: SessionId) {
     batch.run_once(Sql::new("DELETE FROM sessions WHERE identity_id = ? AND id = ?").bind(identity).bind(id));
 }
 
+/// Ends the oldest sessions of an identity, so that `kept` are left.
+pub fn end_oldest(batch: &mut Batch, identity: IdentityId, kept: i64) {
+    let sql = Sql::new(
+        "DELETE FROM sessions WHERE identity_id = ? AND id <= \
+         (SELECT o.id FROM sessions o WHERE o.identity_id = ? ORDER BY o.id DESC LIMIT 1 OFFSET ?)",
+    );
+    batch.run(sql.bind(identity).bind(identity).bind(kept));
+}
+
+/// Ends the sessions of an identity but one.
+pub fn end_others(batch: &mut Batch, identity: IdentityId, kept: SessionId) {
+    batch.run(Sql::new("DELETE FROM sessions WHERE identity_id = ? AND id <> ?").bind(identity).bind(kept));
+}
+
 /// Ends every session of an identity.
 pub fn end_all(batch: &mut Batch, identity: IdentityId) {
     batch.run(Sql::new("DELETE FROM sessions WHERE identity_id = ?").bind(identity));
@@ -137,6 +163,45 @@ pub fn end_at_provider(batch: &mut Batch, issuer: &str, subject: Option<&str>, p
     if let Some(sid) = provider_sid {
         sql.push(" AND provider_sid = ").push_bind(sid);
     }
+    batch.run(sql);
+}
+
+/// The sessions behind `after` of whoever signs in as a member, one's or anybody's, in the order of members.
+///
+/// # Errors
+/// The database's.
+pub fn of_members(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    member: Option<ResourceId>,
+    after: Option<(ResourceId, SessionId)>,
+    limit: i64,
+) -> Result<Vec<(ResourceId, Session)>> {
+    let mut sql = Sql::new("SELECT m.id, ");
+    sql.push(COLUMNS)
+        .push(" FROM members m JOIN sessions s ON s.identity_id = m.identity_id WHERE m.organization_id = ");
+    sql.push_bind(organization);
+    if let Some(member) = member {
+        sql.push(" AND m.id = ").push_bind(member);
+    }
+    if let Some((member, session)) = after {
+        sql.push(" AND (m.id, s.id) > (").push_bind(member).push(", ").push_bind(session).push(")");
+    }
+    sql.push(" ORDER BY m.id, s.id LIMIT ").push_bind(limit);
+    let rows = sql.load::<(SqlId, Columns), (ResourceId, Row)>(connection).map_err(database_error)?;
+    Ok(rows.into_iter().map(|(member, session)| (member, from_row(session))).collect())
+}
+
+/// Ends every session of whoever signs in as a member, one or anybody.
+pub fn end_of_members(batch: &mut Batch, organization: OrganizationId, member: Option<ResourceId>) {
+    let mut sql = Sql::new(
+        "DELETE FROM sessions WHERE identity_id IN (SELECT m.identity_id FROM members m WHERE m.organization_id = ",
+    );
+    sql.push_bind(organization);
+    if let Some(member) = member {
+        sql.push(" AND m.id = ").push_bind(member);
+    }
+    sql.push(")");
     batch.run(sql);
 }
 

@@ -91,6 +91,7 @@ fn sign_in(server: &Server, member: &str) -> SecretHash {
             tenant_proven: false,
             created_at: 1,
             seen_at: 1,
+            length: None,
             expires_at: i64::MAX,
             client_address: None,
             user_agent: None,

@@ -39,6 +39,7 @@ pub(super) struct Home<'a> {
     pub(super) name: Option<&'a str>,
     pub(super) address: Option<&'a str>,
     pub(super) places: Vec<Place<'a>>,
+    pub(super) sessions: Vec<SignedIn<'a>>,
     pub(super) csrf: &'a str,
 }
 
@@ -48,6 +49,17 @@ pub(super) struct Place<'a> {
     pub(super) name: &'a str,
     pub(super) role: &'a str,
     pub(super) status: &'a str,
+}
+
+/// A browser somebody is signed in with.
+#[derive(Debug)]
+pub(super) struct SignedIn<'a> {
+    pub(super) id: String,
+    pub(super) user_agent: &'a str,
+    pub(super) address: Option<&'a str>,
+    pub(super) started: String,
+    pub(super) used: String,
+    pub(super) current: bool,
 }
 
 /// Answers with a page.

@@ -11,6 +11,7 @@ use super::super::{REQUEST_ID, State, request_id};
 use super::{Sent, Visit, read, see_other, set_cookie};
 use crate::error::Result;
 use crate::sign_in::departure::{self, Notice};
+use crate::sign_in::session::{self, Revoked};
 
 /// The form of `/sign-out`.
 #[derive(Debug, Deserialize)]
@@ -55,6 +56,45 @@ async fn leave(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpRes
     let mut response = see_other(at_provider.as_ref().map_or("/sign-in", |url| url.as_str()));
     set_cookie(&mut response, &door.cookies.without_session());
     Ok(response)
+}
+
+/// The form that ends another session.
+#[derive(Debug, Deserialize)]
+pub struct Another {
+    csrf: Option<String>,
+    session: Option<String>,
+}
+
+/// `POST /sign-out/session`: one of one's own.
+pub async fn end_session(http: HttpRequest, form: Sent<web::Form<Another>>, state: web::Data<State>) -> HttpResponse {
+    let visit = Visit::new(&http, &state);
+    let outcome = async {
+        let form = read(form)?;
+        visit.check_form(form.csrf.as_deref())?;
+        let id = form.session.as_deref().and_then(|id| id.parse().ok()).ok_or_else(session::no_such_session)?;
+        end(&visit, Revoked::One(id)).await
+    };
+    visit.finish(outcome.await)
+}
+
+/// `POST /sign-out/others`: everywhere but here.
+pub async fn end_others(http: HttpRequest, form: Sent<web::Form<Form>>, state: web::Data<State>) -> HttpResponse {
+    let visit = Visit::new(&http, &state);
+    let outcome = async {
+        visit.check_form(read(form)?.csrf.as_deref())?;
+        end(&visit, Revoked::Others).await
+    };
+    visit.finish(outcome.await)
+}
+
+async fn end(visit: &Visit<'_>, revoked: Revoked) -> Result<HttpResponse> {
+    let door = &visit.state.door;
+    let secret = door.cookies.session(visit.http).ok_or_else(session::not_signed_in)?;
+    let service = Arc::clone(&door.service);
+    let write = move |connection: &mut _| session::revoke(connection, &service, secret, revoked);
+    visit.state.store.write(write).await?;
+    // Whose own session that was is led to the form from there.
+    Ok(see_other("/"))
 }
 
 /// `POST /sign-in/backchannel-logout`: 200, or 400 that tells nothing of what was sent.

@@ -12,19 +12,20 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue, LOCATION, REFER
 use actix_web::{HttpRequest, HttpResponse, web};
 
 pub use self::callback::callback;
-pub use self::leave::{backchannel_logout, sign_out};
+pub use self::leave::{backchannel_logout, end_others, end_session, sign_out};
 pub use self::start::{at_organization, form, initiate_by_form, initiate_by_link, submit};
 
 use super::browser::{Browser, Cookies};
 use super::limits::client_address;
 use super::pages::{self, Home, Place};
 use super::{REQUEST_ID, State};
+use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::oidc::Provider;
 use crate::secret::SecretHash;
 use crate::sign_in::session::{self, Visitor};
 use crate::sign_in::{self, Circumstances};
-use crate::store::sessions::Membership;
+use crate::store::sessions::{Membership, Session};
 
 /// What signing in needs beside [`State`].
 #[derive(Debug)]
@@ -106,7 +107,7 @@ impl<'r> Visit<'r> {
     }
 }
 
-fn set_cookie(response: &mut HttpResponse, cookie: &Cookie<'_>) {
+pub(super) fn set_cookie(response: &mut HttpResponse, cookie: &Cookie<'_>) {
     if let Err(error) = response.add_cookie(cookie) {
         tracing::error!(error = %error, "a cookie cannot be set");
     }
@@ -135,29 +136,52 @@ pub(super) fn wrong_method(http: &HttpRequest, state: &web::Data<State>, allowed
     response
 }
 
-/// `GET /`: who is signed in; the form for everybody else.
+/// `GET /`: who is signed in, and where; the form for everybody else.
 pub async fn home(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
     let visit = Visit::new(&http, &state);
-    let outcome = match who(&http, &state).await {
-        Ok((visitor, memberships)) => Ok(home_page(&visit, &visitor, &memberships)),
+    let outcome = match overview(&http, &state).await {
+        Ok((visitor, memberships, sessions)) => Ok(home_page(&visit, &visitor, &memberships, &sessions)),
         Err(error) if error.code == Code::Unauthorized => Ok(see_other("/sign-in")),
         Err(error) => Err(error),
     };
     visit.finish(outcome)
 }
 
-fn home_page<'m>(visit: &Visit<'_>, visitor: &Visitor, memberships: &'m [Membership]) -> HttpResponse {
+fn home_page<'m>(
+    visit: &Visit<'_>,
+    visitor: &Visitor,
+    memberships: &'m [Membership],
+    sessions: &'m [Session],
+) -> HttpResponse {
     let place = |membership: &'m Membership| {
         let Membership { name, role, status, suspended, .. } = membership;
         Place { name, role, status: if *suspended { "suspended" } else { status } }
+    };
+    let signed_in = |session: &'m Session| pages::SignedIn {
+        id: session.id.to_string(),
+        user_agent: session.user_agent.as_deref().unwrap_or("An unknown browser"),
+        address: session.client_address.as_deref(),
+        started: Timestamp(session.created_at).to_string(),
+        used: Timestamp(session.seen_at).to_string(),
+        current: session.id == visitor.session.id,
     };
     let home = Home {
         name: visitor.identity.name.as_deref(),
         address: visitor.identity.address.as_deref(),
         places: memberships.iter().map(place).collect(),
+        sessions: sessions.iter().map(signed_in).collect(),
         csrf: &visit.form_token(),
     };
     pages::page(StatusCode::OK, &home)
+}
+
+/// Who is signed in and where that leads, with the other sessions.
+async fn overview(http: &HttpRequest, state: &web::Data<State>) -> Result<(Visitor, Vec<Membership>, Vec<Session>)> {
+    let secret = state.door.cookies.session(http).ok_or_else(session::not_signed_in)?;
+    let service = Arc::clone(&state.door.service);
+    let known = state.store.read(move |connection| session::overview(connection, &service, secret)).await?;
+    note_if_due(state, &known.0, secret);
+    Ok(known)
 }
 
 /// Who is signed in, and where that leads. Each use of the session is noted, a minute apart.
@@ -168,14 +192,15 @@ pub(super) async fn who(http: &HttpRequest, state: &web::Data<State>) -> Result<
     let secret = state.door.cookies.session(http).ok_or_else(session::not_signed_in)?;
     let service = Arc::clone(&state.door.service);
     let (visitor, memberships) = state.store.read(move |connection| session::me(connection, &service, secret)).await?;
-    if visitor.is_worth_noting(state.clock.now()) {
-        note(state, secret);
-    }
+    note_if_due(state, &visitor, secret);
     Ok((visitor, memberships))
 }
 
 /// Behind the answer: nobody waits for it.
-fn note(state: &web::Data<State>, secret: SecretHash) {
+fn note_if_due(state: &web::Data<State>, visitor: &Visitor, secret: SecretHash) {
+    if !visitor.is_worth_noting(&state.door.service.options, state.clock.now()) {
+        return;
+    }
     let state = state.clone();
     actix_web::rt::spawn(async move {
         let service = Arc::clone(&state.door.service);

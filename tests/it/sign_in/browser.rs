@@ -110,8 +110,7 @@ impl Office {
     }
 
     pub fn browser(&self) -> Browser {
-        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Browser { client, home: format!("http://{}", self.server.listen), cookies: Mutex::default() }
+        Browser::new(format!("http://{}", self.server.listen))
     }
 
     /// Somebody signs in with the address they are known by at the provider.
@@ -124,6 +123,28 @@ impl Office {
 }
 
 impl Browser {
+    /// A browser without cookies.
+    pub fn new(home: String) -> Self {
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { client, home, cookies: Mutex::default() }
+    }
+
+    /// A request of a script of ours: an answer's JSON, and the token it gives.
+    pub async fn api(&self, method: Method, path: &str, token: Option<&str>) -> (StatusCode, Value, Option<String>) {
+        let text: Vec<String> =
+            self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut request = self.client.request(method, format!("{}{path}", self.home)).header(COOKIE, text.join("; "));
+        if let Some(token) = token {
+            request = request.header("x-csrf-token", token);
+        }
+        let response = request.send().await.unwrap();
+        self.keep(response.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap()));
+        let given = response.headers().get("x-csrf-token").map(|token| token.to_str().unwrap().to_owned());
+        let status = response.status();
+        let body = response.text().await.unwrap();
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null), given)
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, |request| request).await
     }

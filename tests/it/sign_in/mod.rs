@@ -1,8 +1,10 @@
 //! Signing in as people do it: a browser, the real server, a provider that stands in for Descope.
 
 mod browser;
+mod clocked;
 mod hostile_answers;
 mod hostile_requests;
+mod sessions;
 
 use headcount::stand_in::person::{Person, Place, Shape};
 use serde_json::json;

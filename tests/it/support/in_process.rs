@@ -14,6 +14,7 @@ use headcount::clock::Clock;
 use headcount::config::Config;
 use headcount::http::{State, routes};
 use headcount::secret::SystemRandom;
+use headcount::store::connection::Connection;
 use serde_json::Value;
 
 use super::{Database, create_organization, directory};
@@ -65,9 +66,19 @@ impl House {
         (config, assembly)
     }
 
+    /// A connection of the test's own to its database.
+    pub fn database(&self) -> Connection {
+        Connection::open(&self.url.parse().unwrap()).unwrap()
+    }
+
     /// What the handlers share; it serves.
     pub fn state(&self) -> State {
-        let state = self.assembly.state(&self.config, "http://localhost");
+        self.state_at("http://localhost")
+    }
+
+    /// The same at another address.
+    pub fn state_at(&self, public_url: &str) -> State {
+        let state = self.assembly.state(&self.config, public_url);
         state.life.serve();
         state
     }

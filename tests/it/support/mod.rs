@@ -328,7 +328,7 @@ fn command(url: &str, arguments: &[&str]) -> Value {
 }
 
 /// Runs an operator's command.
-fn run(url: &str, arguments: &[&str]) -> Output {
+pub fn run(url: &str, arguments: &[&str]) -> Output {
     headcount().args(arguments).args(["--database-url", url]).output().unwrap()
 }
 

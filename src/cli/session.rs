@@ -1,0 +1,38 @@
+//! `headcount session …`
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::operator::Operator;
+use crate::administration::session;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List where members are signed in
+    List {
+        #[arg(long)]
+        organization: String,
+        /// Of this member only, by its id
+        #[arg(long)]
+        member: Option<String>,
+    },
+    /// Sign members out everywhere
+    Revoke {
+        #[arg(long)]
+        organization: String,
+        /// This member only, by its id
+        #[arg(long)]
+        member: Option<String>,
+    },
+}
+
+pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
+    match command {
+        Command::List { organization: slug, member } => operator.look(move |connection, administration| {
+            session::list(connection, administration, &slug, member.as_deref())
+        }),
+        Command::Revoke { organization: slug, member } => operator.write(move |connection, administration| {
+            session::revoke(connection, administration, &slug, member.as_deref())
+        }),
+    }
+}

@@ -1,0 +1,59 @@
+//! `/api/v1/me/sessions`: where one is signed in, and ending it there.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::Call;
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::http::State;
+use crate::id::SessionId;
+use crate::sign_in::session::{self, Revoked};
+use crate::store::sessions::Session;
+
+/// `GET /api/v1/me/sessions`.
+pub async fn list(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = listed(&call).await;
+    call.finish(outcome)
+}
+
+async fn listed(call: &Call<'_>) -> Result<HttpResponse> {
+    let (service, secret) = (Arc::clone(&call.state.door.service), call.session()?);
+    let idle = service.options.idle_micros();
+    let (visitor, sessions) =
+        call.state.store.read(move |connection| session::list(connection, &service, secret)).await?;
+    let sessions: Vec<Value> =
+        sessions.iter().map(|session| describe(session, session.id == visitor.session.id, idle)).collect();
+    Ok(HttpResponse::Ok().json(json!({"sessions": sessions})))
+}
+
+fn describe(session: &Session, current: bool, idle: i64) -> Value {
+    json!({
+        "id": session.id.to_string(),
+        "started_at": Timestamp(session.created_at).to_string(),
+        "last_used_at": Timestamp(session.seen_at).to_string(),
+        "ends_at": Timestamp(session.ends_at(idle)).to_string(),
+        "address": session.client_address,
+        "user_agent": session.user_agent,
+        "current": current
+    })
+}
+
+/// `DELETE /api/v1/me/sessions/{id}`.
+pub async fn revoke(http: HttpRequest, id: web::Path<String>, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = revoked(&call, &id).await;
+    call.finish(outcome)
+}
+
+async fn revoked(call: &Call<'_>, id: &str) -> Result<HttpResponse> {
+    let secret = call.session()?;
+    call.check_token()?;
+    let revoked = Revoked::One(id.parse::<SessionId>().map_err(|_| session::no_such_session())?);
+    let service = Arc::clone(&call.state.door.service);
+    call.state.store.write(move |connection| session::revoke(connection, &service, secret, revoked)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
