@@ -9,6 +9,7 @@ mod pages;
 pub mod scim;
 pub mod sign_in;
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,7 +90,7 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
 
 fn api_routes(config: &mut web::ServiceConfig) {
     let resource = |path, allowed| {
-        let refuse = move |http, state| std::future::ready(api::wrong_method(&http, &state, allowed));
+        let refuse = move |http, state| ready(api::wrong_method(&http, &state, allowed));
         web::resource(path).default_service(web::route().to(refuse))
     };
     config

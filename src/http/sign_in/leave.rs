@@ -72,7 +72,7 @@ pub async fn end_session(http: HttpRequest, form: Sent<web::Form<Another>>, stat
         let form = read(form)?;
         visit.check_form(form.csrf.as_deref())?;
         let id = form.session.as_deref().and_then(|id| id.parse().ok()).ok_or_else(session::no_such_session)?;
-        end(&visit, Revoked::One(id)).await
+        revoke(&visit, Revoked::One(id)).await
     };
     visit.finish(outcome.await)
 }
@@ -82,12 +82,12 @@ pub async fn end_others(http: HttpRequest, form: Sent<web::Form<Form>>, state: w
     let visit = Visit::new(&http, &state);
     let outcome = async {
         visit.check_form(read(form)?.csrf.as_deref())?;
-        end(&visit, Revoked::Others).await
+        revoke(&visit, Revoked::Others).await
     };
     visit.finish(outcome.await)
 }
 
-async fn end(visit: &Visit<'_>, revoked: Revoked) -> Result<HttpResponse> {
+async fn revoke(visit: &Visit<'_>, revoked: Revoked) -> Result<HttpResponse> {
     let door = &visit.state.door;
     let secret = door.cookies.session(visit.http).ok_or_else(session::not_signed_in)?;
     let service = Arc::clone(&door.service);
