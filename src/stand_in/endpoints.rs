@@ -217,6 +217,13 @@ async fn answer(state: &Shared, endpoint: Endpoint, document: Value) -> HttpResp
             }));
             json(StatusCode::OK).streaming(Box::pin(broken))
         }
+        Fault::Stalls => json(StatusCode::OK)
+            .streaming(Box::pin(stream::once(async { Ok::<_, std::io::Error>(half) }).chain(stream::pending()))),
+        Fault::Endless => {
+            // Beyond any bound that anybody can have, and yet the end of a test's memory is not at stake.
+            json(StatusCode::OK)
+                .streaming(stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 4_096]))))
+        }
         Fault::TruncatesJson => json(StatusCode::OK).body(half),
         Fault::Redirects => {
             state.lock().elsewhere = text;

@@ -31,6 +31,8 @@ pub enum Endpoint {
 pub enum Fault {
     /// Never answers.
     Slow,
+    /// Stops in the middle of the body and never goes on.
+    Stalls,
     ServerError,
     /// 400 in the shape of RFC 6749 §5.2.
     Refuses,
@@ -49,12 +51,15 @@ pub enum Fault {
     EmptyObject,
     EmptyBody,
     Huge,
+    /// Goes on sending.
+    Endless,
 }
 
 impl Fault {
     /// Every one.
     pub const ALL: &[Self] = &[
         Self::Slow,
+        Self::Stalls,
         Self::ServerError,
         Self::Refuses,
         Self::RefusesAsDescope,
@@ -67,6 +72,7 @@ impl Fault {
         Self::EmptyObject,
         Self::EmptyBody,
         Self::Huge,
+        Self::Endless,
     ];
 }
 

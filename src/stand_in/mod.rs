@@ -17,6 +17,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, rt};
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use self::hostile::{Endpoint, Fault, Hostile};
 use self::issuing::Grant;
@@ -76,6 +77,8 @@ struct Shared {
     /// A key that is published nowhere.
     foreign: Signer,
     inner: Mutex<Inner>,
+    /// Told of every request that is counted.
+    counted: Notify,
 }
 
 /// A running stand-in; it ends when dropped.
@@ -91,10 +94,24 @@ impl StandIn {
     /// # Errors
     /// What failed.
     pub fn start(clock: Arc<dyn Clock>, layout: Layout, person: Person) -> Result<Self, String> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(|error| cannot_start(&error))?;
+        Self::start_on(listener, clock, layout, person)
+    }
+
+    /// The same behind a listener of the caller's, which decides the address.
+    ///
+    /// # Errors
+    /// What failed.
+    pub fn start_on(
+        listener: std::net::TcpListener,
+        clock: Arc<dyn Clock>,
+        layout: Layout,
+        person: Person,
+    ) -> Result<Self, String> {
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             rt::System::new().block_on(async move {
-                match serve(clock, layout, person).await {
+                match serve(listener, clock, layout, person).await {
                     Ok((shared, server)) => {
                         let _ = tell.send(Ok((shared, server.handle())));
                         let _ = server.await;
@@ -192,7 +209,19 @@ impl StandIn {
     /// How often an endpoint was asked.
     #[must_use]
     pub fn requests(&self, endpoint: Endpoint) -> usize {
-        self.shared.lock().counts.get(&endpoint).copied().unwrap_or(0)
+        self.shared.requests(endpoint)
+    }
+
+    /// Waits until an endpoint was asked that often.
+    pub async fn asked_for(&self, endpoint: Endpoint, times: usize) {
+        loop {
+            let mut counted = std::pin::pin!(self.shared.counted.notified());
+            counted.as_mut().enable();
+            if self.requests(endpoint) >= times {
+                return;
+            }
+            counted.await;
+        }
     }
 
     /// The parameters of the last request to authorize or to log out.
@@ -223,13 +252,17 @@ impl Drop for StandIn {
     }
 }
 
+fn cannot_start(error: &std::io::Error) -> String {
+    format!("the stand-in provider cannot start: {error}")
+}
+
 async fn serve(
+    listener: std::net::TcpListener,
     clock: Arc<dyn Clock>,
     layout: Layout,
     person: Person,
 ) -> Result<(Arc<Shared>, actix_web::dev::Server), String> {
-    let cannot = |error: std::io::Error| format!("the stand-in provider cannot start: {error}");
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(cannot)?;
+    let cannot = |error: std::io::Error| cannot_start(&error);
     let broken = TcpListener::bind("127.0.0.1:0").await.map_err(cannot)?;
     let at = |address: std::io::Result<std::net::SocketAddr>| address.map(|address| format!("http://{address}"));
     let shared = Arc::new(Shared {
@@ -240,6 +273,7 @@ async fn serve(
         broken: at(broken.local_addr()).map_err(cannot)?,
         foreign: Signer::new(usize::MAX)?,
         inner: Mutex::new(Inner::new(person)?),
+        counted: Notify::new(),
     });
     rt::spawn(break_off(broken));
     let state = Arc::clone(&shared);
@@ -296,6 +330,11 @@ impl Shared {
 
     fn count(&self, endpoint: Endpoint) {
         *self.lock().counts.entry(endpoint).or_default() += 1;
+        self.counted.notify_waiters();
+    }
+
+    fn requests(&self, endpoint: Endpoint) -> usize {
+        self.lock().counts.get(&endpoint).copied().unwrap_or(0)
     }
 
     fn secret(&self, prefix: &str) -> String {

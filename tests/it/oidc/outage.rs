@@ -20,7 +20,7 @@ fn impatient(options: &mut Options) {
 /// The reason where a document is needed that nobody but the provider can be blamed for.
 fn reason_of_a_document(fault: Fault, malformed: Reason) -> Reason {
     match fault {
-        Fault::Slow => Reason::ProviderTooSlow,
+        Fault::Slow | Fault::Stalls => Reason::ProviderTooSlow,
         Fault::ServerError => Reason::ProviderFailed,
         Fault::Truncates | Fault::TruncatesJson | Fault::EmptyBody => Reason::ResponseTruncated,
         Fault::Resets => Reason::ProviderUnreachable,
@@ -36,7 +36,7 @@ async fn a_token_endpoint_that_fails_signs_nobody_in() {
         scene.forget();
         let expected = match fault {
             Fault::Refuses | Fault::RefusesAsDescope | Fault::Redirects => Reason::CodeRefused,
-            Fault::Huge => Reason::ResponseTooLarge,
+            Fault::Huge | Fault::Endless => Reason::ResponseTooLarge,
             Fault::EmptyBody => Reason::TokenResponseMalformed,
             other => reason_of_a_document(*other, Reason::TokenResponseMalformed),
         };

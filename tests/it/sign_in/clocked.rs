@@ -10,8 +10,8 @@ use headcount::stand_in::person::Person;
 use headcount::stand_in::{CLIENT_ID, CLIENT_SECRET, Layout, StandIn};
 
 use super::browser::{Answer, Browser, TENANT};
+use crate::support::Database;
 use crate::support::in_process::House;
-use crate::support::{Database, run};
 
 /// The house, its people's provider, and the time of both.
 pub struct Clocked {
@@ -21,34 +21,37 @@ pub struct Clocked {
     home: String,
 }
 
+/// The parts of a Headcount whose people sign in at this issuer; its organization has a tenant and a domain.
+pub fn house(database: Database, issuer: &str, clock: &Arc<ManualClock>, settings: &[(&'static str, &str)]) -> House {
+    let mut all = vec![
+        ("oidc.issuer", issuer.to_owned()),
+        ("oidc.client_id", CLIENT_ID.into()),
+        ("oidc.client_secret", CLIENT_SECRET.into()),
+    ];
+    all.extend(settings.iter().map(|(key, value)| (*key, (*value).to_owned())));
+    let house = House::with(database, 10, clock.clone(), all);
+    house.command(&["domain", "add", "--organization", "acme", "--domain", "acme.example", "--verified", "--json"]);
+    house.command(&["organization", "set", "--organization", "acme", "--descope-tenant-id", TENANT, "--json"]);
+    house
+}
+
 impl Clocked {
     pub fn open(database: Database, settings: &[(&'static str, &str)]) -> Self {
         let clock = ManualClock::at(SystemClock.now());
         let provider =
             StandIn::start(clock.clone(), Layout::Project, Person::new("U2ann", "ann@acme.example", TENANT)).unwrap();
-        let mut all = vec![
-            ("oidc.issuer", provider.issuer()),
-            ("oidc.client_id", CLIENT_ID.into()),
-            ("oidc.client_secret", CLIENT_SECRET.into()),
-        ];
-        all.extend(settings.iter().map(|(key, value)| (*key, (*value).to_owned())));
-        let house = House::with(database, 10, clock.clone(), all);
+        let house = house(database, &provider.issuer(), &clock, settings);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let home = format!("http://{}", listener.local_addr().unwrap());
         let state = web::Data::new(house.state_at(&home));
         let server = HttpServer::new(move || App::new().configure(routes(state.clone()))).workers(1).disable_signals();
         actix_web::rt::spawn(server.listen(listener).unwrap().run());
-        let open = Self { clock, provider, house, home };
-        open.command(&["domain", "add", "--organization", "acme", "--domain", "acme.example", "--verified"]);
-        open.command(&["organization", "set", "--organization", "acme", "--descope-tenant-id", TENANT]);
-        open
+        Self { clock, provider, house, home }
     }
 
     /// Runs an operator's command; its one JSON document.
     pub fn command(&self, arguments: &[&str]) -> serde_json::Value {
-        let output = run(&self.house.url, &[arguments, &["--json"]].concat());
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        self.house.command(&[arguments, &["--json"]].concat())
     }
 
     /// Microseconds.

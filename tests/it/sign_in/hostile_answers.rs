@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use headcount::stand_in::hostile::{Endpoint, Fault, Hostile, TokenFault};
 use headcount::stand_in::person::{Person, Place, Shape};
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ in_each_office!(
     hostile_tokens: 10,
     hostile_answers_of_endpoints: 10,
     tenants_that_contradict_themselves: 10,
+    two_hundred_unknown_keys_at_once: 10,
     logout_tokens: 10,
 );
 
@@ -89,6 +91,23 @@ async fn tenants_that_contradict_themselves(office: Office) {
     }
     assert_eq!(pages.len(), 1, "{pages:?}");
     assert!(pages.first().unwrap().contains("did not come through it"), "{pages:?}");
+}
+
+async fn two_hundred_unknown_keys_at_once(office: Office) {
+    office.provider.set_hostile(Some(Hostile::Token(TokenFault::UnknownKey)));
+    let arrivals = join_all((0..200).map(|_| async {
+        let browser = office.browser();
+        let answer = browser.sign_in("ann@acme.example").await;
+        (browser, answer)
+    }));
+    for (browser, answer) in arrivals.await {
+        answer.plain(400, "an unknown key");
+        assert_eq!(browser.cookie("headcount_session"), None);
+    }
+    assert_eq!(office.provider.requests(Endpoint::Token), 200);
+    let asked = office.provider.requests(Endpoint::Keys);
+    assert!(asked <= 2, "{asked} requests for keys");
+    office.assert_untouched(&office.browser(), "unknown keys").await;
 }
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";

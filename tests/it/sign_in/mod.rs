@@ -2,8 +2,11 @@
 
 mod browser;
 mod clocked;
+mod faults;
 mod hostile_answers;
 mod hostile_requests;
+mod indoors;
+mod keys;
 mod sessions;
 
 use headcount::stand_in::person::{Person, Place, Shape};

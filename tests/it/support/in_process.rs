@@ -71,6 +71,11 @@ impl House {
         Connection::open(&self.url.parse().unwrap()).unwrap()
     }
 
+    /// Runs an operator's command; its one JSON document.
+    pub fn command(&self, arguments: &[&str]) -> Value {
+        super::command(&self.url, arguments)
+    }
+
     /// What the handlers share; it serves.
     pub fn state(&self) -> State {
         self.state_at("http://localhost")
