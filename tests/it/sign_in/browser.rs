@@ -75,6 +75,8 @@ pub struct Browser {
     client: reqwest::Client,
     home: String,
     cookies: Mutex<BTreeMap<String, String>>,
+    /// Of the provider.
+    elsewhere: Mutex<BTreeMap<String, String>>,
 }
 
 impl Office {
@@ -126,7 +128,7 @@ impl Browser {
     /// A browser without cookies.
     pub fn new(home: String) -> Self {
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { client, home, cookies: Mutex::default() }
+        Self { client, home, cookies: Mutex::default(), elsewhere: Mutex::default() }
     }
 
     /// A request of a script of ours: an answer's JSON, and the token it gives.
@@ -162,15 +164,16 @@ impl Browser {
     ) -> Answer {
         let ours = address.starts_with('/') || address.starts_with(&self.home);
         let url = if address.starts_with('/') { format!("{}{address}", self.home) } else { address.to_owned() };
-        let mut request = self.client.request(method, url);
-        if ours {
-            let cookies = self.cookies.lock().unwrap();
-            let text: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            request = request.header(COOKIE, text.join("; "));
-        }
+        let jar = if ours { &self.cookies } else { &self.elsewhere };
+        let text: Vec<String> = jar.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = self.client.request(method, url).header(COOKIE, text.join("; "));
         let response = shape(request).send().await.unwrap();
+        let set = response.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
         if ours {
-            self.keep(response.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap()));
+            self.keep(set);
+        } else {
+            let pairs = set.filter_map(|cookie| cookie.split(';').next()?.split_once('='));
+            jar.lock().unwrap().extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
         }
         let headers = response.headers().clone();
         let location = headers.get(LOCATION).map(|location| location.to_str().unwrap().to_owned());

@@ -6,6 +6,7 @@ mod faults;
 mod hostile_answers;
 mod hostile_requests;
 mod indoors;
+mod interoperability;
 mod keys;
 mod sessions;
 
