@@ -103,10 +103,10 @@ fn api_routes(config: &mut web::ServiceConfig) {
 fn sign_in_routes(config: &mut web::ServiceConfig) {
     config
         .service(
+            // The form costs nothing and may be looked at by anybody as often as they like.
             page("/sign-in", "GET, POST")
-                .wrap(from_fn(limits::sign_in))
                 .route(web::get().to(sign_in::form))
-                .route(web::post().to(sign_in::submit)),
+                .route(web::post().to(sign_in::submit).wrap(from_fn(limits::sign_in))),
         )
         .service(
             page("/sign-in/initiate", "GET, POST")
