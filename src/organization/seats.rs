@@ -125,6 +125,19 @@ impl Change {
 }
 
 impl Usage {
+    /// The ledger after a change.
+    #[must_use]
+    pub const fn after(self, change: &Change) -> Self {
+        Self {
+            used: self.used + change.used,
+            waiting: self.waiting + change.waiting,
+            active_owners: self.active_owners + change.active_owners,
+            users: self.users + change.users,
+            groups: self.groups + change.groups,
+            ..self
+        }
+    }
+
     /// Whether a seat is free; a pending invitation holds one.
     #[must_use]
     pub const fn has_a_seat(&self) -> bool {

@@ -47,6 +47,9 @@ impl From<DieselError> for Failure {
     }
 }
 
+/// Rows a short batch touches at most.
+const SHORT: usize = 32;
+
 enum Step {
     Any(Sql),
     Exactly(i64, Sql),
@@ -71,10 +74,18 @@ impl Batch {
         self.steps.push(Step::Exactly(1, sql));
     }
 
-    /// Rows for one table.
+    /// Rows for one table; those for the same table travel together.
     pub fn insert(&mut self, rows: Rows) {
-        if !rows.rows.is_empty() {
-            self.steps.push(Step::Rows(rows));
+        if rows.rows.is_empty() {
+            return;
+        }
+        let same = self.steps.iter_mut().find_map(|step| match step {
+            Step::Rows(before) if before.goes_with(&rows) => Some(before),
+            _ => None,
+        });
+        match same {
+            Some(before) => before.rows.extend(rows.rows),
+            None => self.steps.push(Step::Rows(rows)),
         }
     }
 
@@ -82,6 +93,16 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Whether it touches a few rows whose number is known.
+    pub(super) fn is_short(&self) -> bool {
+        let rows = |step: &Step| match step {
+            Step::Any(_) => usize::MAX,
+            Step::Exactly(..) => 1,
+            Step::Rows(rows) => rows.rows.len(),
+        };
+        self.steps.iter().map(rows).fold(0, usize::saturating_add) <= SHORT
     }
 
     /// Applies all of it or nothing. On SQLite the caller's transaction makes it atomic.

@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::database_error;
 use super::organizations::{USAGE, UsageColumns, UsageRow, usage_from_row};
 use super::resources::{COLUMNS, Resource, ResourceColumns, ResourceRow, from_row};
-use super::sql::{Sql, SqlId};
+use super::sql::{Rows, Sql, SqlId, Type};
 use crate::error::{Error, Result};
 use crate::id::{IdentityId, OrganizationId, ResourceId};
 use crate::organization::seats::Usage;
@@ -278,23 +278,36 @@ pub struct NewMember<'a> {
 
 /// Inserts the member row of a new User.
 pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: ResourceId, member: NewMember<'_>) {
-    batch.run(
-        Sql::new(
-            "INSERT INTO members (organization_id, id, role, role_source, status, suspended, source, provisioned, address_key, waiting_since, identity_id) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(organization)
-        .bind(id)
-        .bind(member.role)
-        .bind(member.role_source)
-        .bind(member.status)
-        .bind(false)
-        .bind(member.source)
-        .bind(member.provisioned)
-        .bind(member.address_key)
-        .bind(member.waiting_since)
-        .bind(member.identity),
-    );
+    batch.insert(Rows {
+        insert: "INSERT INTO members (organization_id, id, role, role_source, status, suspended, source, provisioned, address_key, waiting_since, identity_id)",
+        types: &[
+            Type::Id,
+            Type::Id,
+            Type::Text,
+            Type::Text,
+            Type::Text,
+            Type::Boolean,
+            Type::Text,
+            Type::Boolean,
+            Type::Text,
+            Type::Integer,
+            Type::Id,
+        ],
+        conflict: "",
+        rows: vec![vec![
+            organization.into(),
+            id.into(),
+            member.role.into(),
+            member.role_source.into(),
+            member.status.into(),
+            false.into(),
+            member.source.into(),
+            member.provisioned.into(),
+            member.address_key.into(),
+            member.waiting_since.into(),
+            member.identity.into(),
+        ]],
+    });
 }
 
 /// The member must still be as it was when the change was planned: the ledger counts by it.

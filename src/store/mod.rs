@@ -17,6 +17,7 @@ pub mod filter_sql;
 pub mod group_members;
 pub mod identities;
 pub mod join_requests;
+pub mod known_keys;
 pub mod logout_tokens;
 pub mod members;
 pub mod organizations;
@@ -42,7 +43,7 @@ use self::batch::{Batch, Failure};
 use self::connection::{Connection, DatabaseUrl};
 use self::failure::{Abort, failure_error};
 use self::pool::PostgresPool;
-use self::writer::Writer;
+use self::writer::{Length, Writer};
 use crate::error::{Code, Error, Result};
 
 pub use self::failure::database_error;
@@ -154,7 +155,8 @@ impl Store {
                 if batch.is_empty() {
                     return Ok(answer);
                 }
-                match writer.submit(move |connection| batch.apply(connection).map(|()| answer)).await? {
+                let length = if batch.is_short() { Length::Short } else { Length::Unknown };
+                match writer.submit(length, move |connection| batch.apply(connection).map(|()| answer)).await? {
                     Ok(answer) => Ok(answer),
                     Err(Failure::Stale | Failure::Constraint(_) | Failure::Retry(_)) => {
                         self.transaction(move |connection| run(connection, &plan)).await
@@ -191,7 +193,8 @@ impl Store {
     ) -> Result<T> {
         match &*self.0 {
             Inner::Sqlite { writer, .. } => {
-                match writer.submit(move |connection| work(connection).map_err(Box::new)).await? {
+                let work = move |connection: &mut Connection| work(connection).map_err(Box::new);
+                match writer.submit(Length::Unknown, work).await? {
                     Ok(value) => Ok(value),
                     Err(error) => Err(*error),
                 }

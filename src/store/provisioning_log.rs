@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use super::batch::Batch;
 use super::connection::Connection;
 use super::database_error;
-use super::sql::{Sql, SqlId};
+use super::sql::{Rows, Sql, SqlId, Type};
 use crate::error::Result;
 use crate::id::{EventId, OrganizationId, ResourceId, TokenId};
 
@@ -30,27 +30,45 @@ pub struct Entry<'a> {
 
 /// Appends an entry to the provisioning log.
 pub fn insert(batch: &mut Batch, organization: OrganizationId, entry: &Entry<'_>) {
-    batch.run(
-        Sql::new(
-            "INSERT INTO provisioning_log (organization_id, id, at, token_id, request_id, client_address, method, path, status, latency_us, \
-             resource_kind, resource_id, explanation, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(organization)
-        .bind(entry.id)
-        .bind(entry.at)
-        .bind(entry.token)
-        .bind(entry.request_id)
-        .bind(entry.client_address)
-        .bind(entry.method)
-        .bind(entry.path)
-        .bind(entry.status)
-        .bind(entry.latency_us)
-        .bind(entry.resource_kind)
-        .bind(entry.resource_id)
-        .bind(entry.explanation)
-        .bind(entry.before)
-        .bind(entry.after),
-    );
+    batch.insert(Rows {
+        insert: "INSERT INTO provisioning_log (organization_id, id, at, token_id, request_id, client_address, method, path, status, latency_us, \
+                 resource_kind, resource_id, explanation, before, after)",
+        types: &[
+            Type::Id,
+            Type::Id,
+            Type::Integer,
+            Type::Id,
+            Type::Text,
+            Type::Text,
+            Type::Text,
+            Type::Text,
+            Type::Integer,
+            Type::Integer,
+            Type::Integer,
+            Type::Id,
+            Type::Text,
+            Type::Text,
+            Type::Text,
+        ],
+        conflict: "",
+        rows: vec![vec![
+            organization.into(),
+            entry.id.into(),
+            entry.at.into(),
+            entry.token.into(),
+            entry.request_id.into(),
+            entry.client_address.into(),
+            entry.method.into(),
+            entry.path.into(),
+            entry.status.into(),
+            entry.latency_us.into(),
+            entry.resource_kind.into(),
+            entry.resource_id.into(),
+            entry.explanation.into(),
+            entry.before.into(),
+            entry.after.into(),
+        ]],
+    });
 }
 
 /// An audit event: who did what to what. Times are [`crate::clock::Timestamp`]s: microseconds.
@@ -69,19 +87,34 @@ pub struct Event<'a> {
 
 /// Appends an audit event.
 pub fn insert_event(batch: &mut Batch, organization: OrganizationId, event: &Event<'_>) {
-    batch.run(
-        Sql::new("INSERT INTO audit_events (organization_id, id, at, actor, action, target_kind, target_id, request_id, address, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-            .bind(organization)
-            .bind(event.id)
-            .bind(event.at)
-            .bind(event.actor)
-            .bind(event.action)
-            .bind(event.target_kind)
-            .bind(event.target_id)
-            .bind(event.request_id)
-            .bind(event.address)
-            .bind(event.detail),
-    );
+    batch.insert(Rows {
+        insert: "INSERT INTO audit_events (organization_id, id, at, actor, action, target_kind, target_id, request_id, address, detail)",
+        types: &[
+            Type::Id,
+            Type::Id,
+            Type::Integer,
+            Type::Text,
+            Type::Text,
+            Type::Text,
+            Type::Id,
+            Type::Text,
+            Type::Text,
+            Type::Text,
+        ],
+        conflict: "",
+        rows: vec![vec![
+            organization.into(),
+            event.id.into(),
+            event.at.into(),
+            event.actor.into(),
+            event.action.into(),
+            event.target_kind.into(),
+            event.target_id.into(),
+            event.request_id.into(),
+            event.address.into(),
+            event.detail.into(),
+        ]],
+    });
 }
 
 /// An audit event as stored.

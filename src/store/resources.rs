@@ -152,23 +152,36 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, written: Written<
 /// Inserts a resource that was there before: with a version that no client has seen.
 pub fn insert_at(batch: &mut Batch, organization: OrganizationId, written: Written<'_>, created_at: i64, version: i64) {
     let derived = written.derived;
-    batch.run(
-        Sql::new(
-            "INSERT INTO resources (organization_id, kind, id, version, created_at, updated_at, active, user_name_key, external_id, display_name_key, document) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(organization)
-        .bind(kind_number(written.kind))
-        .bind(written.id)
-        .bind(version)
-        .bind(created_at)
-        .bind(written.now)
-        .bind(derived.active)
-        .bind(derived.user_name_key.as_deref())
-        .bind(derived.external_id.as_deref())
-        .bind(derived.display_name_key.as_deref())
-        .bind(written.document),
-    );
+    batch.insert(Rows {
+        insert: "INSERT INTO resources (organization_id, kind, id, version, created_at, updated_at, active, user_name_key, external_id, display_name_key, document)",
+        types: &[
+            Type::Id,
+            Type::Integer,
+            Type::Id,
+            Type::Integer,
+            Type::Integer,
+            Type::Integer,
+            Type::Boolean,
+            Type::Text,
+            Type::Text,
+            Type::Text,
+            Type::Text,
+        ],
+        conflict: "",
+        rows: vec![vec![
+            organization.into(),
+            kind_number(written.kind).into(),
+            written.id.into(),
+            version.into(),
+            created_at.into(),
+            written.now.into(),
+            derived.active.into(),
+            derived.user_name_key.as_deref().into(),
+            derived.external_id.as_deref().into(),
+            derived.display_name_key.as_deref().into(),
+            written.document.into(),
+        ]],
+    });
     insert_elements(batch, organization, written.id, &derived.elements);
 }
 

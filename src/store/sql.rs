@@ -325,8 +325,9 @@ impl Sql {
     }
 }
 
-/// Many rows for one table. `PostgreSQL` inserts them in one statement whose text does not depend
-/// on their number (arrays); `SQLite` runs one prepared statement per row, which is its fastest way.
+/// Rows for one table. `PostgreSQL` inserts many of them in one statement whose text does not depend
+/// on their number (arrays); `SQLite` takes them in statements of [`TOGETHER`] and then one by one.
+/// So few texts are prepared, whatever the numbers.
 #[derive(Debug, Clone)]
 pub struct Rows {
     /// `INSERT INTO table (columns)`.
@@ -339,14 +340,41 @@ pub struct Rows {
     pub rows: Vec<Vec<Value>>,
 }
 
+/// Rows in one of `SQLite`'s statements, where there are as many.
+const TOGETHER: usize = 16;
+
 impl Rows {
+    /// Whether other rows can go into the same statement.
+    pub(super) fn goes_with(&self, other: &Self) -> bool {
+        self.insert == other.insert && self.conflict == other.conflict
+    }
+
     pub(super) fn for_sqlite(self) -> impl Iterator<Item = Sql> {
-        let places = vec!["?"; self.types.len()].join(", ");
-        let text = format!("{} VALUES ({places}) {}", self.insert, self.conflict);
-        self.rows.into_iter().map(move |row| Sql { text: Cow::Owned(text.clone()), binds: row })
+        let alone = self.rows.len() % TOGETHER;
+        let groups = std::iter::repeat_n(TOGETHER, self.rows.len() / TOGETHER).chain(std::iter::repeat_n(1, alone));
+        let texts = [(TOGETHER, alone < self.rows.len()), (1, alone > 0)]
+            .map(|(count, is_needed)| if is_needed { self.values(count) } else { String::new() });
+        let mut rows = self.rows.into_iter();
+        groups.map(move |count| {
+            let text = texts[usize::from(count == 1)].clone();
+            Sql { text: Cow::Owned(text), binds: rows.by_ref().take(count).flatten().collect() }
+        })
     }
 
     pub(super) fn for_postgres(self) -> Sql {
+        if self.rows.len() == 1 {
+            return Sql { text: Cow::Owned(self.values(1)), binds: self.rows.into_iter().flatten().collect() };
+        }
+        self.into_arrays()
+    }
+
+    /// The statement for so many rows.
+    fn values(&self, count: usize) -> String {
+        let row = format!("({})", vec!["?"; self.types.len()].join(", "));
+        format!("{} VALUES {} {}", self.insert, vec![row; count].join(", "), self.conflict)
+    }
+
+    fn into_arrays(self) -> Sql {
         // An array literal per column: ids, numbers, booleans and texts alike travel as text[] and are cast.
         let mut sql = Sql::new(self.insert);
         sql.push(" SELECT ");

@@ -1,11 +1,17 @@
-//! The one `SQLite` writer (floor 2): a thread that groups waiting writes into one commit.
+//! The one `SQLite` writer (floor 2): waiting writes are grouped into one commit.
 //!
 //! Each job but the first runs in a savepoint: each fails alone. Replies leave after the commit, so an acknowledged
 //! write is on the disk. While one commit waits for the disk the queue fills by itself: no delay is
-//! needed to get groups. Writers through a pool starve each other for seconds; one thread does not.
+//! needed to get groups. Writers through a pool starve each other for seconds; one connection does not.
+//!
+//! A thread of its own commits. A short write that nobody else writes beside is committed where it is
+//! called, which spares the thread's waking and the caller's: as long as the disk is quick, so
+//! that a slow one holds up no thread that answers requests.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use diesel::result::Error as DieselError;
@@ -25,28 +31,58 @@ type Acknowledge = Box<dyn FnOnce(std::result::Result<(), Arc<str>>) + Send>;
 /// Does the work; whether it is kept, and whom to tell.
 type Job = Box<dyn FnOnce(&mut Connection) -> (bool, Acknowledge) + Send>;
 
-/// The handle to the writer thread; the thread ends when the last handle is gone.
+/// How long a write may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Length {
+    /// A few rows that are known.
+    Short,
+    Unknown,
+}
+
+/// A disk is quick as long as the last commit took no longer than this.
+const QUICK: Duration = Duration::from_millis(2);
+
+/// The handle to the writer; its thread ends when the last handle is gone.
 pub(super) struct Writer {
     queue: Sender<Job>,
+    /// Writes that are not acknowledged yet.
+    open: AtomicUsize,
+    desk: Arc<Desk>,
+}
+
+/// What whoever commits holds.
+struct Desk {
+    url: DatabaseUrl,
+    connection: Mutex<Connection>,
+    /// Microseconds the last group took.
+    last: AtomicU64,
 }
 
 impl Writer {
     /// Opens the database and starts the thread.
     pub(super) fn start(url: &DatabaseUrl) -> Result<Self> {
-        let connection = open(url)?;
+        let connection = Mutex::new(open(url)?);
+        // Until something is known of the disk it counts as slow.
+        let desk = Arc::new(Desk { url: url.clone(), connection, last: AtomicU64::new(u64::MAX) });
         let (queue, jobs) = bounded::<Job>(QUEUE);
-        let url = url.clone();
+        let shared = Arc::clone(&desk);
         std::thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || serve(connection, &jobs, &url))
+            .spawn(move || {
+                while let Ok(first) = jobs.recv() {
+                    let connection = shared.connection.lock().unwrap_or_else(PoisonError::into_inner);
+                    shared.commit(connection, first, &jobs);
+                }
+            })
             .map_err(Error::internal)?;
-        Ok(Self { queue })
+        Ok(Self { queue, open: AtomicUsize::new(0), desk })
     }
 
     /// Runs `work` as a part of the next commit. The inner error is the work's own: nothing of
     /// it is kept then. The outer one is the writer's.
     pub(super) async fn submit<T: Send + 'static, E: Send + 'static>(
         &self,
+        length: Length,
         work: impl FnOnce(&mut Connection) -> std::result::Result<T, E> + Send + 'static,
     ) -> Result<std::result::Result<T, E>> {
         let (sender, receiver) = oneshot::channel();
@@ -61,16 +97,42 @@ impl Writer {
             });
             (keep, acknowledge)
         });
-        self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Error::unavailable("Too many writes are waiting. Send the request again.", None),
-            TrySendError::Disconnected(_) => Error::unavailable("The database writer has stopped.", None),
-        })?;
+        let _open = Open::count(&self.open);
+        if length == Length::Short && self.desk.is_quick() {
+            // Whoever else on this thread has something to write says so before this goes on.
+            tokio::task::yield_now().await;
+        }
+        match self.desk.free(length, &self.open) {
+            Some(connection) => self.desk.commit(connection, job, &crossbeam_channel::never()),
+            None => self.queue.try_send(job).map_err(|error| match error {
+                TrySendError::Full(_) => {
+                    Error::unavailable("Too many writes are waiting. Send the request again.", None)
+                }
+                TrySendError::Disconnected(_) => Error::unavailable("The database writer has stopped.", None),
+            })?,
+        }
         reply(receiver).await?.map_err(|why| {
             database_error(DieselError::DatabaseError(
                 diesel::result::DatabaseErrorKind::Unknown,
                 Box::new(why.to_string()),
             ))
         })
+    }
+}
+
+/// Counts a write as open until it is dropped.
+struct Open<'w>(&'w AtomicUsize);
+
+impl<'w> Open<'w> {
+    fn count(open: &'w AtomicUsize) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(open)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -83,23 +145,43 @@ fn open(url: &DatabaseUrl) -> Result<Connection> {
     Ok(connection)
 }
 
-fn serve(mut connection: Connection, jobs: &Receiver<Job>, url: &DatabaseUrl) {
-    while let Ok(first) = jobs.recv() {
-        let mut acknowledgements = Vec::new();
-        let outcome = commit_group(&mut connection, first, jobs, &mut acknowledgements);
-        let outcome = outcome.map_err(|error| {
+impl Desk {
+    fn is_quick(&self) -> bool {
+        u128::from(self.last.load(Ordering::Relaxed)) <= QUICK.as_micros()
+    }
+
+    /// The connection, where a write of this length may be committed by its caller: the only one that is open.
+    fn free(&self, length: Length, open: &AtomicUsize) -> Option<MutexGuard<'_, Connection>> {
+        if length != Length::Short || !self.is_quick() || open.load(Ordering::Relaxed) != 1 {
+            return None;
+        }
+        match self.connection.try_lock() {
+            Ok(connection) => Some(connection),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Commits a job and what else waits, and tells their callers.
+    fn commit(&self, mut connection: MutexGuard<'_, Connection>, first: Job, jobs: &Receiver<Job>) {
+        let (mut acknowledgements, began) = (Vec::new(), Instant::now());
+        let outcome = commit_group(&mut connection, first, jobs, &mut acknowledgements).map_err(|error| {
             tracing::error!(error = %error, "a group of writes was not committed");
             Arc::<str>::from(error.to_string())
         });
-        for acknowledge in acknowledgements {
-            acknowledge(outcome.clone());
-        }
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.last.store(micros, Ordering::Relaxed);
         if outcome.is_err() {
             // Whatever state the connection is in, a new one has none.
-            match open(url) {
-                Ok(fresh) => connection = fresh,
+            match open(&self.url) {
+                Ok(fresh) => *connection = fresh,
                 Err(error) => tracing::error!(error = %error, "the database cannot be opened again"),
             }
+        }
+        // Whoever is told may commit next.
+        drop(connection);
+        for acknowledge in acknowledgements {
+            acknowledge(outcome.clone());
         }
     }
 }
@@ -128,4 +210,52 @@ fn commit_group(
         }
     }
     if has_writes { connection.commit() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The thread a write runs on.
+    async fn thread_of(writer: &Writer, length: Length, last: u64) -> Option<String> {
+        writer.desk.last.store(last, Ordering::Relaxed);
+        let name = |_: &mut Connection| Ok::<_, ()>(std::thread::current().name().map(str::to_owned));
+        writer.submit(length, name).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_a_short_write_that_is_alone_on_a_quick_disk_runs_where_it_is_called() {
+        let writer = Writer::start(&DatabaseUrl::Sqlite(":memory:".into())).unwrap();
+        let here = std::thread::current().name().map(str::to_owned);
+        let there = Some("sqlite-writer".to_owned());
+        let first = writer.submit(Length::Short, |_| Ok::<_, ()>(std::thread::current().name().map(str::to_owned)));
+        assert_eq!(first.await.unwrap().unwrap(), there, "nothing is known of the disk yet");
+        assert_eq!(thread_of(&writer, Length::Short, 0).await, here);
+        assert_eq!(thread_of(&writer, Length::Unknown, 0).await, there);
+        assert_eq!(thread_of(&writer, Length::Short, u64::MAX).await, there);
+        let other = Open::count(&writer.open);
+        assert_eq!(thread_of(&writer, Length::Short, 0).await, there);
+        drop(other);
+        assert_eq!(thread_of(&writer, Length::Short, 0).await, here, "the other is done");
+    }
+
+    #[tokio::test]
+    async fn what_a_caller_commits_itself_is_undone_when_it_fails() {
+        let writer = Writer::start(&DatabaseUrl::Sqlite(":memory:".into())).unwrap();
+        let create = |connection: &mut Connection| connection.batch("CREATE TABLE t (a INTEGER)");
+        writer.submit(Length::Unknown, create).await.unwrap().unwrap();
+        for (keep, expected) in [(false, 0), (true, 1)] {
+            writer.desk.last.store(0, Ordering::Relaxed);
+            let insert = move |connection: &mut Connection| {
+                connection.batch("INSERT INTO t VALUES (1)").map_err(drop)?;
+                if keep { Ok(()) } else { Err(()) }
+            };
+            assert_eq!(writer.submit(Length::Short, insert).await.unwrap(), if keep { Ok(()) } else { Err(()) });
+            let count = |connection: &mut Connection| {
+                crate::store::sql::Sql::new("SELECT count(*) FROM t")
+                    .first::<diesel::sql_types::BigInt, i64>(connection)
+            };
+            assert_eq!(writer.submit(Length::Unknown, count).await.unwrap().unwrap(), Some(expected));
+        }
+    }
 }

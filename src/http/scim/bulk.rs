@@ -18,11 +18,11 @@ pub(super) async fn handle(
     state: &web::Data<State>,
     mut call: Call,
 ) -> Result<HttpResponse> {
-    request.authenticate(state, &call).await?;
+    let caller = request.authenticate(state, &call).await?;
     call.ignored_parameters = Parameters::of_write(request.query())?.ignored;
     let body = request.json(state).await?;
     let wanted = BulkRequest::read(body, state.provisioning.options.bulk_max_operations)?;
-    let answers = bulk::run(&state.store, &state.provisioning, &call, wanted).await?;
+    let answers = bulk::run(&state.store, &state.provisioning, &call, &caller, wanted).await?;
     let operations: Vec<Value> = answers.into_iter().map(json_of).collect();
     Ok(respond::json(200, &json!({"schemas": [BULK_RESPONSE], "Operations": operations})))
 }

@@ -14,13 +14,45 @@ use crate::provisioning::record::{Outcome, record};
 use crate::provisioning::{Call, Caller, Planned, Service};
 use crate::scim::document::{Accepted, Document};
 use crate::scim::index::Derived;
-use crate::scim::registry::Kind;
-use crate::scim::unique::unique_values;
+use crate::scim::registry::{Kind, ResourceType};
+use crate::scim::unique::{UniqueValue, unique_values};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
+use crate::store::known_keys::{self, Key};
 use crate::store::members::{self, Candidates, NewMember, User};
 use crate::store::resources::{self, Resource, Written};
 use crate::store::{organizations, unique_values};
+
+/// The body of a POST, read: all of it that needs no database.
+#[derive(Debug)]
+pub struct Newcomer {
+    accepted: Accepted,
+    derived: Derived,
+    unique: Vec<UniqueValue>,
+    /// What is stored of one who has not to wait for a seat.
+    text: String,
+}
+
+impl Newcomer {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// Those of the document.
+    pub fn read(service: &Service, user_type: &ResourceType, body: &Value) -> Result<Self> {
+        let accepted = Document::from_request(body, user_type)?;
+        let derived = service.storage.derive(&accepted.document, Kind::User)?;
+        let unique = unique_values(&accepted.document, user_type);
+        let text = accepted.document.to_text();
+        Ok(Self { accepted, derived, unique, text })
+    }
+
+    /// By what it may mean somebody who is there.
+    fn keys(&self) -> impl Iterator<Item = Key> {
+        let Derived { user_name_key, external_id, address_key, .. } = self.derived.clone();
+        let keys = [user_name_key.map(Key::UserName), external_id.map(Key::ExternalId), address_key.map(Key::Address)];
+        keys.into_iter().flatten()
+    }
+}
 
 /// Creates a User, adopts a member that provisioning did not manage yet, or restores a deactivated
 /// one (product.md §7). Always 201.
@@ -34,8 +66,8 @@ pub fn create(
     caller: &Caller,
     body: &Value,
 ) -> Result<Planned<Shown>> {
-    let accepted = Document::from_request(body, user_type(caller))?;
-    let derived = service.storage.derive(&accepted.document, Kind::User)?;
+    let newcomer = Newcomer::read(service, user_type(caller), body)?;
+    let derived = &newcomer.derived;
     let (usage, candidates) = members::candidates(
         connection,
         caller.organization,
@@ -43,14 +75,43 @@ pub fn create(
         derived.external_id.as_deref(),
         derived.address_key.as_deref(),
     )?;
-    match meant(candidates, &derived) {
-        Some(found) => {
-            let stored = Stored::read(&service.storage, found)?;
-            let change = take_over(usage, &stored, accepted, &derived)?;
-            rewrite(connection, service, call, caller, &stored, change)
-        }
-        None => create_new(connection, service, call, caller, usage, accepted, derived),
+    if let Some(found) = meant(candidates, derived) {
+        let stored = Stored::read(&service.storage, found)?;
+        let change = take_over(usage, &stored, newcomer.accepted, &newcomer.derived)?;
+        return rewrite(connection, service, call, caller, &stored, change);
     }
+    let (mut batch, mut change) = (Batch::default(), Change::default());
+    let standing = usage.admit(caller.seat_policy, None, derived.active)?;
+    change.moves(Role::Read, None, Some(standing));
+    refuse_shared(connection, caller, None, &newcomer.unique)?;
+    let answer = add(&mut batch, service, call, caller, &newcomer, standing);
+    organizations::change_usage(&mut batch, caller.organization, &change);
+    Ok(Planned { batch, answer })
+}
+
+/// Creates Users with one look at who is there: as many, from the first on, as nobody here can be
+/// and the ledger takes. The next may be somebody, or be refused; [`create`] tells.
+///
+/// # Errors
+/// The database's.
+pub fn create_many(
+    connection: &mut Connection,
+    service: &Service,
+    caller: &Caller,
+    newcomers: &[(Call, &Newcomer)],
+) -> Result<Planned<Vec<Shown>>> {
+    let keys: Vec<Key> = newcomers.iter().flat_map(|(_, newcomer)| newcomer.keys()).collect();
+    let (usage, mut taken) = known_keys::find(connection, caller.organization, &keys)?;
+    let (mut batch, mut change, mut answer) = (Batch::default(), Change::default(), Vec::new());
+    for (call, newcomer) in newcomers {
+        let is_new = newcomer.unique.is_empty() && newcomer.keys().all(|key| taken.insert(key));
+        let standing = usage.after(&change).admit(caller.seat_policy, None, newcomer.derived.active);
+        let (true, Ok(standing)) = (is_new, standing) else { break };
+        change.moves(Role::Read, None, Some(standing));
+        answer.push(add(&mut batch, service, call, caller, newcomer, standing));
+    }
+    organizations::change_usage(&mut batch, caller.organization, &change);
+    Ok(Planned { batch, answer })
 }
 
 /// The User a POST means: by userName, else by an externalId only it has, else by its address.
@@ -66,33 +127,28 @@ fn meant(candidates: Candidates, derived: &Derived) -> Option<User> {
         .or_else(|| candidates.by_address.filter(|(_, member)| !member.provisioned))
 }
 
-/// Creates a User whom nobody here can be.
-fn create_new(
-    connection: &mut Connection,
+/// Adds a User whom nobody here can be to a batch.
+fn add(
+    batch: &mut Batch,
     service: &Service,
     call: &Call,
     caller: &Caller,
-    usage: Usage,
-    accepted: Accepted,
-    derived: Derived,
-) -> Result<Planned<Shown>> {
-    let Accepted { mut document, notes, .. } = accepted;
-    let standing = usage.admit(caller.seat_policy, None, derived.active)?;
-    let derived = hold_back(&mut document, derived, standing);
+    newcomer: &Newcomer,
+    standing: Standing,
+) -> Shown {
+    let Newcomer { accepted, derived, unique, text } = newcomer;
+    let held_back = (standing == Standing::Waiting).then(|| {
+        let mut document = accepted.document.clone();
+        let derived = hold_back(&mut document, derived.clone(), standing);
+        (document.to_text(), derived)
+    });
+    let (text, derived) = held_back.as_ref().map_or((text, derived), |(text, derived)| (text, derived));
     let id: ResourceId = service.ids.next();
     let now = id.made_at().0;
-    let text = document.to_text();
-    let mut batch = Batch::default();
-    resources::insert(
-        &mut batch,
-        caller.organization,
-        Written { id, kind: Kind::User, now, document: &text, derived: &derived },
-    );
-    let unique = unique_values(&document, user_type(caller));
-    refuse_shared(connection, caller, None, &unique)?;
-    unique_values::change(&mut batch, caller.organization, id, &[], &unique);
+    resources::insert(batch, caller.organization, Written { id, kind: Kind::User, now, document: text, derived });
+    unique_values::change(batch, caller.organization, id, &[], unique);
     members::insert_member(
-        &mut batch,
+        batch,
         caller.organization,
         id,
         NewMember {
@@ -106,22 +162,20 @@ fn create_new(
             identity: None,
         },
     );
-    let mut change = Change::default();
-    change.moves(Role::Read, None, Some(standing));
-    organizations::change_usage(&mut batch, caller.organization, &change);
     let explanation = if standing == Standing::Waiting { "Created, waiting for a seat." } else { "Created." };
     let outcome = Outcome {
         status: 201,
         action: "user.created",
         kind: Some(Kind::User),
         resource: Some(id),
-        explanation: &notes.after(explanation),
+        explanation: &accepted.notes.after(explanation),
         before: None,
-        after: Some(&text),
+        after: Some(text),
     };
-    record(&mut batch, service, call, caller, outcome);
-    let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text, in_groups: false };
-    Ok(Planned { batch, answer: Shown { kind: Kind::User, resource, groups: Vec::new(), members: Members::Left } })
+    record(batch, service, call, caller, outcome);
+    let document = text.clone();
+    let resource = Resource { id, version: 1, created_at: now, updated_at: now, document, in_groups: false };
+    Shown { kind: Kind::User, resource, groups: Vec::new(), members: Members::Left }
 }
 
 /// What a POST comes to that means a User who exists: adopt, restore, or 409.

@@ -23,7 +23,7 @@ use crate::store::members;
 use crate::store::resources::{self, Resource};
 use crate::store::{group_members, organizations};
 
-pub use self::creation::create;
+pub use self::creation::{Newcomer, create, create_many};
 pub use self::rewriting::{admit, admit_next};
 
 /// Gets a User.

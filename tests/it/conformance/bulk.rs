@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{ENTERPRISE, created, refused};
 use crate::support::{Server, on_each_database, user};
 
-on_each_database!(operations, references, circles, unreadable, errors_and_limits);
+on_each_database!(operations, references, circles, unreadable, errors_and_limits, together, together_on_the_waitlist);
 
 const SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 
@@ -190,4 +190,66 @@ async fn errors_and_limits(server: Server) {
     let (status, error) = server.post("/Bulk", &large).await;
     assert_eq!(status, 413);
     assert!(error["detail"].as_str().unwrap().contains(&limit.to_string()), "{error}");
+}
+
+/// Users that are new are created in one go; each is still answered as if it had come alone.
+async fn together(server: Server) {
+    let id =
+        |result: &Value| result["location"].as_str().map(|location| location.rsplit('/').next().unwrap().to_owned());
+    let (old, _) = created(&server, "/Users", &user("old")).await;
+    let owner = server.find("/Users", "userName eq \"olga@acme.example\"").await.remove(0);
+    server.command(&["organization", "set", "--organization", "acme", "--seats", "7", "--json"]);
+    let post =
+        |bulk_id: &str, data: Value| json!({"method": "POST", "path": "/Users", "bulkId": bulk_id, "data": data});
+    let with = |name: &str, more: Value| {
+        let mut data = user(name);
+        data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        post(name, data)
+    };
+    let same_person = json!({"externalId": "e", "emails": [{"value": "r@acme.example"}]});
+    let left = json!({"externalId": "e", "active": false, "emails": [{"value": "r@acme.example"}]});
+    let results = bulk(&server, json!({"schemas": [SCHEMA], "Operations": [
+        post("a", user("a")), post("b", user("b")), post("b2", user("b")), post("old", user("old")),
+        post("olga", json!({"userName": "olga", "emails": [{"value": "olga@acme.example"}]})),
+        post("c", user("c")), with("left", left), with("back", same_person), post("nameless", json!({"title": "x"})),
+        with("off", json!({"active": false})), post("d", user("d")), post("e", user("e")), post("f", user("f")),
+        with("off2", json!({"active": false}))
+    ]})).await;
+    let expected = ["201", "201", "409", "409", "201", "201", "201", "201", "400", "201", "201", "403", "403", "201"];
+    assert_eq!(statuses(&results), expected, "{results:?}");
+    assert_eq!(id(&results[4]).as_deref(), owner["id"].as_str(), "the owner is adopted");
+    assert_eq!(id(&results[7]), id(&results[6]), "who has left in this request is restored in it");
+    let ledger = server.command(&["organization", "show", "--organization", "acme", "--json"]);
+    assert_eq!((ledger["seats_used"].as_i64(), ledger["users"].as_i64()), (Some(7), Some(9)));
+    for (position, name) in [(0, "a"), (1, "b"), (5, "c"), (9, "off"), (10, "d"), (13, "off2")] {
+        let found = server.find("/Users", &format!("emails.value eq \"{name}@acme.example\"")).await.remove(0);
+        assert_eq!(found["id"].as_str(), id(&results[position]).as_deref());
+        assert_eq!(found["meta"]["version"], results[position]["version"]);
+        assert_eq!(found["active"], !name.starts_with("off"));
+    }
+    assert_ne!(old["id"].as_str(), id(&results[3]).as_deref());
+    let mut connection = server.database();
+    for (table, expected) in [("provisioning_log", 15), ("audit_events WHERE actor = 'provisioning'", 10)] {
+        let mut count = Sql::new("SELECT count(*) FROM ");
+        count.push(table);
+        assert_eq!(count.first::<BigInt, i64>(&mut connection).unwrap(), Some(expected), "{table}");
+    }
+}
+
+async fn together_on_the_waitlist(server: Server) {
+    let set = |arguments: &[&str]| {
+        server.command(&[&["organization", "set", "--organization", "acme", "--json"], arguments].concat());
+    };
+    set(&["--seats", "2", "--seat-policy", "waitlist"]);
+    let post = |name: &str| json!({"method": "POST", "path": "/Users", "bulkId": name, "data": user(name)});
+    let body = json!({"schemas": [SCHEMA], "Operations": [post("a"), post("b"), post("c")]});
+    assert_eq!(statuses(&bulk(&server, body).await), ["201"; 3]);
+    let active = async || {
+        let mut found = server.find("/Users", "userName sw \"\" and not (userName sw \"olga\")").await;
+        found.sort_by_key(|user| user["userName"].to_string());
+        found.iter().map(|user| user["active"] == true).collect::<Vec<_>>()
+    };
+    assert_eq!(active().await, [true, false, false]);
+    set(&["--seats", "3"]);
+    assert_eq!(active().await, [true, true, false], "first in, first out");
 }

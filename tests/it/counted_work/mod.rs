@@ -63,6 +63,18 @@ fn person(number: usize) -> Value {
     person
 }
 
+/// Users in one Bulk request whose statements are counted.
+const BULK: usize = 64;
+
+fn newcomers(round: usize) -> Value {
+    let create = |number: usize| {
+        let mut person = person(910_000 + round * BULK + number);
+        person["userName"] = format!("bulk{round}.{number}").into();
+        json!({"method": "POST", "path": "/Users", "bulkId": number.to_string(), "data": person})
+    };
+    json!({"Operations": (0..BULK).map(create).collect::<Vec<_>>()})
+}
+
 /// Fills the organization through the API.
 async fn fill(house: House, users: usize) -> Organization {
     let application = application(house.state()).await;
@@ -185,6 +197,8 @@ async fn measure(organization: &Organization, observer: &mut dyn Observer) -> Ve
             ("page by cursor", 4, Method::GET, "/Users?count=3&cursor=".into(), None, 200),
             ("page of Groups", 4, Method::GET, "/Groups?excludedAttributes=members".into(), None, 200),
             ("delete a User", 16, Method::DELETE, "/Users/ID".into(), None, 204),
+            // Many together take fewer statements than there are Users.
+            ("create Users in bulk", BULK - 1, Method::POST, "/Bulk".into(), Some(newcomers(round)), 200),
         ];
         observer.take();
         for (request, most, method, path, body, expected) in requests {
