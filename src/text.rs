@@ -47,6 +47,15 @@ pub fn address_key(address: &str) -> Option<String> {
     (key.len() <= LONGEST_ADDRESS).then_some(key)
 }
 
+/// An address as people write it: a key with the U-labels of its domain.
+#[must_use]
+pub fn address_shown(key: &str) -> String {
+    match key.rsplit_once('@') {
+        Some((local, domain)) => format!("{local}@{}", domain_shown(domain)),
+        None => key.to_owned(),
+    }
+}
+
 /// The A-label form of a domain name in lower case (RFC 5891), or `None` when it is none.
 #[must_use]
 pub fn domain_key(domain: &str) -> Option<String> {
@@ -139,6 +148,7 @@ mod tests {
     fn domains_are_shown_as_people_write_them() {
         assert_eq!(domain_shown("xn--bcher-kva.example"), "bücher.example");
         assert_eq!(domain_shown("acme.example"), "acme.example");
+        assert_eq!(address_shown("a@xn--bcher-kva.example"), "a@bücher.example");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::dns;
 use crate::error::Error;
 use crate::http::browser::Cookies;
 use crate::http::limits::Limits;
+use crate::http::outbox::is_loopback;
 use crate::http::scim::Lanes;
 use crate::http::sign_in::Door;
 use crate::http::{State, operations};
@@ -78,6 +79,7 @@ impl Assembly {
             options: sign_in::Options {
                 idle: config.duration("sessions.idle")?,
                 absolute: config.duration("sessions.absolute")?,
+                links_an_hour: config.number("limits.links"),
             },
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
@@ -139,6 +141,7 @@ impl Assembly {
             },
             lanes: Lanes::new(config.number("scim.concurrency") as usize),
             limits: Limits::new(config.number("limits.sign_in")),
+            is_local: is_local(config, public_url) && self.postman.smtp.is_none(),
             behind_proxy: config.boolean("http.behind_proxy"),
             body_timeout: Duration::from_secs(u64::from(config.number("http.client_timeout"))),
             metrics: operations::Metrics::default(),
@@ -163,6 +166,13 @@ impl Assembly {
 #[must_use]
 pub fn explain(error: &Error) -> String {
     error.source.as_ref().map_or_else(|| error.to_string(), |source| format!("{error} ({source})"))
+}
+
+/// Whether nobody but this machine reaches the service, by what was configured.
+fn is_local(config: &Config, public_url: &str) -> bool {
+    let authority = public_url.strip_prefix("http://").unwrap_or_default();
+    let listens_here = config.listen().is_ok_and(|address| address.ip().is_loopback());
+    listens_here && is_loopback(authority) && !config.boolean("http.behind_proxy")
 }
 
 fn database(config: &Config) -> Result<Options, String> {

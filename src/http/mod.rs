@@ -5,6 +5,7 @@ pub mod browser;
 pub mod limits;
 pub mod oauth;
 pub mod operations;
+pub mod outbox;
 mod pages;
 pub mod scim;
 pub mod sign_in;
@@ -41,6 +42,8 @@ pub struct State {
     pub door: sign_in::Door,
     /// How much is taken from one address.
     pub limits: limits::Limits,
+    /// Whether only this machine reaches the service and no mail server is configured: see [`outbox`].
+    pub is_local: bool,
     /// Whether a proxy stands in front and tells where requests come from.
     pub behind_proxy: bool,
     /// How long a body may take to arrive.
@@ -71,6 +74,7 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
             .service(web::resource("/readyz").route(web::get().to(operations::readyz)))
             .service(page("/", "GET").route(web::get().to(sign_in::home)))
             .service(web::resource("/assets/headcount.css").route(web::get().to(pages::style)))
+            .service(web::resource("/outbox").route(web::get().to(outbox::page)))
             .configure(sign_in_routes)
             .configure(api_routes)
             .service(
@@ -118,6 +122,12 @@ fn sign_in_routes(config: &mut web::ServiceConfig) {
             page("/sign-in/callback", "GET").wrap(from_fn(limits::callback)).route(web::get().to(sign_in::callback)),
         )
         .service(page("/sign-in/backchannel-logout", "POST").route(web::post().to(sign_in::backchannel_logout)))
+        .service(
+            page("/sign-in/link", "GET, POST")
+                .wrap(from_fn(limits::sign_in))
+                .route(web::get().to(sign_in::open_link))
+                .route(web::post().to(sign_in::follow_link)),
+        )
         .service(
             page("/sign-in/{organization}", "GET")
                 .wrap(from_fn(limits::sign_in))

@@ -29,10 +29,10 @@ impl Kind {
         }
     }
 
-    /// How many of them a recipient gets in which time.
-    const fn limit(self) -> (usize, Duration) {
+    /// In which time a recipient gets so many of them.
+    const fn window(self) -> Duration {
         match self {
-            Self::SignInLink => (5, Duration::from_hours(1)),
+            Self::SignInLink => Duration::from_hours(1),
         }
     }
 }
@@ -76,7 +76,6 @@ pub struct Post<'a> {
 pub fn post(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>) -> Result<()> {
     let id: MailId = desk.ids.next();
     let letter = serde_json::to_vec(post.letter).map_err(Error::internal)?;
-    let (_, window) = post.kind.limit();
     let mail = Mail {
         id,
         organization: post.organization,
@@ -89,7 +88,7 @@ pub fn post(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>) -> Result<()> {
         created_at: desk.now.0,
         expires_at: post.expires_at.0,
         // As long as it counts.
-        kept_until: post.expires_at.max(desk.now.plus(window)).0,
+        kept_until: post.expires_at.max(desk.now.plus(post.kind.window())).0,
         last_error: None,
     };
     outbox::insert(batch, post.dedup_key, &mail);
@@ -103,16 +102,22 @@ pub fn open(sealing: &SealingKey, mail: &Mail) -> Option<Letter> {
     serde_json::from_slice(&letter).ok()
 }
 
-/// Refuses one mail more than a recipient is to get of a kind; alike for those that were withheld.
+/// Refuses one mail more than a recipient is to get of a kind, 0 for any number; alike for those that were
+/// withheld. Counted in the database: for every process, and also after a restart.
 ///
 /// # Errors
 /// `too_many_requests` with the time to wait.
-pub fn check_recipient(connection: &mut Connection, kind: Kind, recipient: &str, now: Timestamp) -> Result<()> {
-    let (limit, window) = kind.limit();
-    let most = i64::try_from(limit).unwrap_or(i64::MAX);
-    let written = outbox::written_to(connection, recipient, kind.name(), now.minus(window).0, most)?;
+pub fn check_recipient(
+    connection: &mut Connection,
+    kind: Kind,
+    recipient: &str,
+    now: Timestamp,
+    limit: u32,
+) -> Result<()> {
+    let window = kind.window();
+    let written = outbox::written_to(connection, recipient, kind.name(), now.minus(window).0, i64::from(limit))?;
     match written.last() {
-        Some(oldest) if written.len() >= limit => {
+        Some(oldest) if written.len() >= limit as usize => {
             let wait = Timestamp(*oldest).plus(window).0.saturating_sub(now.0);
             let seconds = u32::try_from(wait.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
             Err(Error {

@@ -46,6 +46,8 @@ impl FromStr for Sso {
 pub struct Proven {
     /// The address is the person's: `email_verified` is JSON `true`, and it is an address.
     pub address: bool,
+    /// A mail of ours was read at the address, and its button pressed.
+    pub mailbox: bool,
     /// The organization's own tenant let the person in.
     pub tenant: bool,
 }
@@ -76,6 +78,8 @@ pub struct Candidate {
     pub suspended: bool,
     /// Managed by provisioning.
     pub provisioned: bool,
+    /// Made a member by the operator, who answers for the address.
+    pub by_operator: bool,
     /// Whether another identity is linked to it already.
     pub taken: bool,
 }
@@ -216,7 +220,9 @@ fn link(door: &Door<'_>, proven: Proven, by_tenant: bool, member: Candidate) -> 
     member.may_enter()?;
     let owns_domain = door.domain.is_some_and(|domain| domain.state.is_proven());
     let vouched_for = by_tenant && proven.tenant && member.provisioned;
-    if owns_domain || vouched_for { Ok(Admission::Link) } else { Err(Refusal::NothingLinks) }
+    // Whom the operator invited by an address accepts by reading its mail.
+    let accepted = proven.mailbox && member.by_operator;
+    if owns_domain || vouched_for || accepted { Ok(Admission::Link) } else { Err(Refusal::NothingLinks) }
 }
 
 fn join(door: &Door<'_>, proven: Proven, by_tenant: bool) -> Result<Admission, Refusal> {
@@ -252,11 +258,11 @@ mod tests {
 
     const USAGE: Usage = Usage { seats: 2, used: 1, pending: 0, waiting: 0, active_owners: 1, users: 1, groups: 0 };
     const FULL: Usage = Usage { pending: 1, ..USAGE };
-    const ALL: Proven = Proven { address: true, tenant: true };
+    const ALL: Proven = Proven { address: true, mailbox: false, tenant: true };
     const DOMAIN: Domain = Domain { state: State::Verified, joining: Joining::Automatic, role: Role::Write };
     const DOOR: Door<'static> = Door { sso: Sso::Optional, has_tenant: true, usage: &USAGE, domain: Some(DOMAIN) };
     const MEMBER: Candidate =
-        Candidate { standing: Standing::Active, suspended: false, provisioned: true, taken: false };
+        Candidate { standing: Standing::Active, suspended: false, provisioned: true, by_operator: false, taken: false };
 
     fn stranger() -> Known {
         Known::default()
@@ -327,6 +333,11 @@ mod tests {
         assert_eq!(admit(&nobody_owns, ALL, &known(&[by_hand])), Err(Refusal::NothingLinks));
         let elsewhere = Proven { tenant: false, ..ALL };
         assert_eq!(admit(&nobody_owns, elsewhere, &known(&[MEMBER])), Err(Refusal::NothingLinks));
+        let by_mail = Proven { mailbox: true, tenant: false, ..ALL };
+        let invited = Candidate { by_operator: true, ..by_hand };
+        assert_eq!(admit(&nobody_owns, by_mail, &known(&[invited])), Ok(Admission::Link), "the operator's invitation");
+        assert_eq!(admit(&nobody_owns, ALL, &known(&[invited])), Err(Refusal::NothingLinks), "which a mail accepts");
+        assert_eq!(admit(&nobody_owns, by_mail, &known(&[by_hand])), Err(Refusal::NothingLinks));
         let unproven = Proven { address: false, ..ALL };
         assert_eq!(admit(&DOOR, unproven, &known(&[MEMBER])), Err(Refusal::AddressNotVerified));
         let taken = Candidate { taken: true, ..MEMBER };

@@ -4,10 +4,10 @@
 use serde_json::json;
 
 use super::session::KEPT;
-use super::{Circumstances, Destination, Service};
+use super::{Circumstances, Destination, Service, link};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::id::{OrganizationId, ResourceId};
+use crate::id::{IdentityId, OrganizationId, ResourceId};
 use crate::membership::Newcomer;
 use crate::organization::associated_domain::{Joining, State, domain_of};
 use crate::organization::joining::{self, Admission, Candidate, Domain, Door, Known, Proven, Refusal, Sso};
@@ -74,10 +74,7 @@ pub fn arrive(
     let organization = match named {
         Some(id) => organizations::by_id(connection, id)?,
         // Nobody was named: the domain of the proven address may lead somewhere.
-        None => match visit.verified_domain() {
-            Some(domain) => organizations::owner_of_domain(connection, domain)?,
-            None => None,
-        },
+        None => visit.leads_to(connection)?,
     };
     let Some(organization) = organization.filter(|organization| super::is_open(&organization.state)) else {
         visit.open(None, secret);
@@ -138,8 +135,31 @@ impl<'a> Visit<'a> {
         Ok(Self { service, circumstances, arrival, identity, is_new, now, batch: Batch::default() })
     }
 
-    fn verified_domain(&self) -> Option<&str> {
-        self.identity.address_key.as_deref().filter(|_| self.arrival.address_verified).map(domain_of)
+    /// The organization that has proven the domain of the proven address, or where the operator has made
+    /// whoever reads its mail a member.
+    fn leads_to(&self, connection: &mut Connection) -> Result<Option<Organization>> {
+        let Some(key) = self.identity.address_key.as_deref().filter(|_| self.arrival.address_verified) else {
+            return Ok(None);
+        };
+        match organizations::owner_of_domain(connection, domain_of(key))? {
+            None if self.is_by_mail() => match members::made_by_operator(connection, key)? {
+                Some(organization) => organizations::by_id(connection, organization),
+                None => Ok(None),
+            },
+            owner => Ok(owner),
+        }
+    }
+
+    fn is_by_mail(&self) -> bool {
+        self.identity.issuer == link::ISSUER
+    }
+
+    /// Whether somebody else signs in as a member. Who has proven a mailbox to us only, before there was a
+    /// provider, gives way to the provider's account with the same address.
+    fn taken_by(&self, connection: &mut Connection, member: &User) -> Result<Taken> {
+        let Some(identity) = member.1.identity else { return Ok(Taken::ByNobody) };
+        let issuer = if self.is_by_mail() { None } else { identities::issuer(connection, identity)? };
+        Ok(if issuer.as_deref() == Some(link::ISSUER) { Taken::ByMailbox(identity) } else { Taken::ByAnother })
     }
 
     /// Decides about one organization, and plans what an admission changes.
@@ -170,13 +190,22 @@ impl<'a> Visit<'a> {
         let is_current = destination.tenant_id.is_some() && destination.tenant_id == organization.tenant_id;
         let proven = Proven {
             address: self.arrival.address_verified && key.is_some(),
+            mailbox: self.is_by_mail(),
             tenant: is_current && self.arrival.tenant_proven,
         };
-        let admission = joining::admit(&door, proven, &whom(&known));
+        let taken = match known.by_address.first() {
+            Some(member) => self.taken_by(connection, member)?,
+            None => Taken::ByNobody,
+        };
+        let admission = joining::admit(&door, proven, &whom(&known, taken));
         match admission {
             Ok(Admission::Link) => {
                 if let Some((resource, _)) = known.by_address.first() {
-                    members::link(&mut self.batch, organization.id, resource.id, self.identity.id);
+                    let before = if let Taken::ByMailbox(identity) = taken { Some(identity) } else { None };
+                    members::link(&mut self.batch, organization.id, resource.id, self.identity.id, before);
+                    if let Some(before) = before {
+                        sessions::end_all(&mut self.batch, before);
+                    }
                     self.audit(organization.id, "member.linked", Some(resource.id), "by the address");
                 }
             }
@@ -284,12 +313,21 @@ impl<'a> Visit<'a> {
     }
 }
 
-fn whom(known: &Acquaintance) -> Known {
+/// Who signs in as the one member with the address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    ByNobody,
+    ByMailbox(IdentityId),
+    ByAnother,
+}
+
+fn whom(known: &Acquaintance, taken: Taken) -> Known {
     let candidate = |(_, member): &User| Candidate {
         standing: Standing::from_name(&member.status),
         suspended: member.suspended,
         provisioned: member.provisioned,
-        taken: member.identity.is_some(),
+        by_operator: member.source == "operator" && !member.provisioned,
+        taken: taken == Taken::ByAnother,
     };
     Known {
         linked: known.linked.as_ref().map(candidate),

@@ -6,6 +6,7 @@
 
 pub mod arrival;
 pub mod departure;
+pub mod link;
 pub mod session;
 
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct Options {
     pub idle: Duration,
     /// Every session ends after this.
     pub absolute: Duration,
+    /// Links that are mailed to one address in an hour at most; 0 for any number.
+    pub links_an_hour: u32,
 }
 
 impl Options {

@@ -45,6 +45,16 @@ pub fn find(connection: &mut Connection, issuer: &str, subject: &str) -> Result<
     Ok(sql.first::<Columns, Row>(connection).map_err(database_error)?.map(from_row))
 }
 
+/// Who answers for an identity.
+///
+/// # Errors
+/// The database's.
+pub fn issuer(connection: &mut Connection, id: IdentityId) -> Result<Option<String>> {
+    let mut sql = Sql::new("SELECT issuer FROM identities WHERE id = ");
+    sql.push_bind(id);
+    sql.first::<Text, String>(connection).map_err(database_error)
+}
+
 /// Inserts an identity that signs in for the first time.
 pub fn insert(batch: &mut Batch, identity: &Identity, now: i64) {
     batch.run(

@@ -239,14 +239,36 @@ pub fn is_linked(connection: &mut Connection, organization: OrganizationId, iden
     Ok(found.is_some())
 }
 
-/// Links a member to whoever signs in as it, unless somebody else is meanwhile.
-pub fn link(batch: &mut Batch, organization: OrganizationId, id: ResourceId, identity: IdentityId) {
-    batch.run_once(
-        Sql::new("UPDATE members SET identity_id = ? WHERE organization_id = ? AND id = ? AND identity_id IS NULL")
-            .bind(identity)
-            .bind(organization)
-            .bind(id),
-    );
+/// Links a member to whoever signs in as it, in place of `before`, unless somebody else is meanwhile.
+pub fn link(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    id: ResourceId,
+    identity: IdentityId,
+    before: Option<IdentityId>,
+) {
+    let mut sql = Sql::new("UPDATE members SET identity_id = ").bind_here(identity);
+    sql.push(" WHERE organization_id = ").push_bind(organization).push(" AND id = ").push_bind(id);
+    match before {
+        Some(before) => sql.push(" AND identity_id = ").push_bind(before),
+        None => sql.push(" AND identity_id IS NULL"),
+    };
+    batch.run_once(sql);
+}
+
+/// The organization where the operator has made somebody with this address a member, who has not signed in
+/// yet and whom provisioning does not manage. The first of several.
+///
+/// # Errors
+/// The database's.
+pub fn made_by_operator(connection: &mut Connection, address_key: &str) -> Result<Option<OrganizationId>> {
+    Sql::new(
+        "SELECT organization_id FROM members WHERE source = 'operator' AND identity_id IS NULL AND NOT provisioned \
+         AND address_key = ? ORDER BY organization_id LIMIT 1",
+    )
+    .bind(address_key)
+    .first::<SqlId, OrganizationId>(connection)
+    .map_err(database_error)
 }
 
 /// The Users that have waited longest for a seat.

@@ -248,7 +248,7 @@ async fn a_recipient_gets_so_many(database: Database) {
     let check = |recipient: &'static str| {
         let (store, now) = (office.house.assembly.store.clone(), office.clock.now());
         async move {
-            let asked = move |connection: &mut _| check_recipient(connection, Kind::SignInLink, recipient, now);
+            let asked = move |connection: &mut _| check_recipient(connection, Kind::SignInLink, recipient, now, 5);
             store.read(asked).await
         }
     };

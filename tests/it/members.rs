@@ -82,7 +82,7 @@ fn sign_in(server: &Server, member: &str) -> SecretHash {
             };
             identities::insert(batch, &identity, 1);
         });
-        apply(server, |batch| members::link(batch, acme(server), member, identity));
+        apply(server, |batch| members::link(batch, acme(server), member, identity, None));
     }
     apply(server, |batch| {
         let session = Session {

@@ -8,6 +8,7 @@ use actix_web::http::header::{
 use askama::Template;
 
 use crate::error::{Code, Error};
+use crate::mail::Letter;
 
 /// No script, no frame, nothing from elsewhere. Forms go here, and from here to the provider by redirect.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -18,7 +19,37 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base
 pub(super) struct SignIn<'a> {
     pub(super) csrf: &'a str,
     pub(super) return_to: &'a str,
+    /// The organization whose door this is.
+    pub(super) organization: Option<&'a str>,
+    /// Whether a link is mailed; otherwise the provider is where this leads.
+    pub(super) by_link: bool,
     pub(super) problem: Option<&'a str>,
+}
+
+/// A mailed link that was opened.
+#[derive(Debug, Template)]
+#[template(path = "follow_link.html")]
+pub(super) struct FollowLink<'a> {
+    pub(super) csrf: &'a str,
+    pub(super) secret: &'a str,
+    /// Whom it signs in.
+    pub(super) address: &'a str,
+}
+
+/// The mails that nothing sends.
+#[derive(Debug, Template)]
+#[template(path = "outbox.html")]
+pub(super) struct Outbox {
+    pub(super) mails: Vec<Posted>,
+}
+
+/// A mail in the outbox.
+#[derive(Debug)]
+pub(super) struct Posted {
+    pub(super) recipient: String,
+    pub(super) written_at: String,
+    pub(super) expired: bool,
+    pub(super) letter: Letter,
 }
 
 /// Something to read and perhaps one thing to do.

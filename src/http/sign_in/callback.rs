@@ -85,10 +85,15 @@ async fn answer(visit: &Visit<'_>, query: Sent<web::Query<Parameters>>) -> Resul
         .store
         .write(move |connection| arrival::arrive(connection, &service, &circumstances, &destination, &arrival, &kept))
         .await?;
-    Ok(match outcome {
+    Ok(arrived(visit, outcome, &secret, &return_to))
+}
+
+/// What came of an arrival, as a browser sees it.
+pub(super) fn arrived(visit: &Visit<'_>, outcome: Outcome, secret: &SecretToken, return_to: &str) -> HttpResponse {
+    match outcome {
         Outcome::Entered => {
-            let mut response = see_other(&return_to);
-            set_cookie(&mut response, &visit.state.door.cookies.of_session(&secret));
+            let mut response = see_other(return_to);
+            set_cookie(&mut response, &visit.state.door.cookies.of_session(secret));
             response
         }
         Outcome::Asked { organization } => {
@@ -99,7 +104,7 @@ async fn answer(visit: &Visit<'_>, query: Sent<web::Query<Parameters>>) -> Resul
         Outcome::Refused { organization, refusal } => {
             notice(visit, StatusCode::FORBIDDEN, &format!("{organization} does not let you in"), refusal.sentence())
         }
-    })
+    }
 }
 
 fn notice(visit: &Visit<'_>, status: StatusCode, title: &str, sentence: &str) -> HttpResponse {

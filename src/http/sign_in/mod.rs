@@ -2,6 +2,7 @@
 
 mod callback;
 mod leave;
+mod link;
 mod start;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 pub use self::callback::callback;
 pub use self::leave::{backchannel_logout, end_others, end_session, sign_out};
+pub use self::link::{follow as follow_link, open as open_link};
 pub use self::start::{at_organization, form, initiate_by_form, initiate_by_link, submit};
 
 use super::browser::{Browser, Cookies};

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::super::State;
 use super::super::browser::own_path;
 use super::super::pages::{self, SignIn};
-use super::{Sent, Visit, read, redirect_uri, see_other};
+use super::{Sent, Visit, link, read, redirect_uri, see_other};
 use crate::error::{Code, Error, Result};
 use crate::oidc::authorization::Request;
 use crate::secret::SecretHash;
@@ -28,6 +28,8 @@ pub struct Form {
     email: Option<String>,
     csrf: Option<String>,
     return_to: Option<String>,
+    /// The organization whose door the form was at; only where links are mailed.
+    organization: Option<String>,
 }
 
 /// A sign-in that another site begins (OpenID Connect Core §4).
@@ -43,10 +45,21 @@ pub async fn form(http: HttpRequest, query: Sent<web::Query<Return>>, state: web
     let visit = Visit::new(&http, &state);
     let page = |query: web::Query<Return>| {
         let return_to = own_path(query.return_to.as_deref());
-        let page = SignIn { csrf: &visit.form_token(), return_to: &return_to, problem: None };
-        pages::page(StatusCode::OK, &page)
+        asking(&visit, &return_to, None, None)
     };
     visit.finish(read(query).map(page))
+}
+
+/// The form, perhaps at an organization's own door, perhaps with what was wrong with what was typed.
+pub(super) fn asking(
+    visit: &Visit<'_>,
+    return_to: &str,
+    organization: Option<&str>,
+    problem: Option<&str>,
+) -> HttpResponse {
+    let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let by_link = visit.state.door.provider.is_none();
+    pages::page(status, &SignIn { csrf: &visit.form_token(), return_to, organization, by_link, problem })
 }
 
 /// `POST /sign-in`: the domain of the address leads to the organization, and looks alike whether one has it.
@@ -63,8 +76,10 @@ async fn by_form(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpR
     let address = form.email.as_deref().unwrap_or_default().trim();
     if address_key(address).is_none() {
         let problem = Some("This is not an e-mail address. It looks like you@company.example.");
-        let page = SignIn { csrf: &visit.form_token(), return_to: &return_to, problem };
-        return Ok(pages::page(StatusCode::BAD_REQUEST, &page));
+        return Ok(asking(visit, &return_to, form.organization.as_deref(), problem));
+    }
+    if visit.state.door.provider.is_none() {
+        return link::mail(visit, address, form.organization.clone(), return_to).await;
     }
     by_address(visit, Some(address), return_to).await
 }
@@ -83,6 +98,9 @@ pub async fn at_organization(
 
 async fn at(visit: &Visit<'_>, slug: String, query: Sent<web::Query<Return>>) -> Result<HttpResponse> {
     let return_to = own_path(read(query)?.return_to.as_deref());
+    if visit.state.door.provider.is_none() {
+        return link::door(visit, slug, &return_to).await;
+    }
     let destination =
         visit.state.store.read(move |connection| sign_in::destination_of_organization(connection, &slug)).await?;
     send(visit, destination, None, return_to).await

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use headcount::clock::SystemClock;
 use headcount::stand_in::person::Person;
 use headcount::stand_in::{CLIENT_ID, CLIENT_SECRET, Layout, StandIn};
-use reqwest::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, RETRY_AFTER, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
@@ -50,6 +50,13 @@ pub struct Answer {
     pub location: Option<String>,
     pub headers: HeaderMap,
     pub body: String,
+}
+
+impl Answer {
+    /// `Retry-After`, in seconds.
+    pub fn retry_after(&self) -> Option<u64> {
+        self.headers.get(RETRY_AFTER).map(|seconds| seconds.to_str().unwrap().parse().unwrap())
+    }
 }
 
 impl Answer {

@@ -8,6 +8,7 @@ mod hostile_requests;
 mod indoors;
 mod interoperability;
 mod keys;
+mod links;
 mod sessions;
 
 use headcount::stand_in::person::{Person, Place, Shape};

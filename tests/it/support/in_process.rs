@@ -54,6 +54,12 @@ impl House {
         (self.config, self.assembly) = Self::assemble(&self.settings, clock);
     }
 
+    /// Puts the parts together again with further settings.
+    pub fn configure(&mut self, settings: &[(&'static str, String)], clock: Arc<dyn Clock>) {
+        let settings = [self.settings.as_slice(), settings].concat();
+        (self.config, self.assembly) = Self::assemble(&settings, clock);
+    }
+
     /// The parts once more, as a second process beside this one has them.
     pub fn twin(&self, clock: Arc<dyn Clock>) -> Assembly {
         Self::assemble(&self.settings, clock).1
@@ -78,7 +84,8 @@ impl House {
 
     /// What the handlers share; it serves.
     pub fn state(&self) -> State {
-        self.state_at("http://localhost")
+        let public_url = Some(self.config.text("public_url")).filter(|url| !url.is_empty());
+        self.state_at(public_url.unwrap_or("http://localhost"))
     }
 
     /// The same at another address.

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// What the server does with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,11 @@ impl Smtp {
     /// The mail that has arrived and was not asked for yet.
     pub fn received(&self) -> Option<Received> {
         self.mails.lock().unwrap().try_recv().ok()
+    }
+
+    /// Waits for a mail.
+    pub fn wait(&self) -> Received {
+        self.mails.lock().unwrap().recv_timeout(Duration::from_mins(1)).expect("no mail has arrived")
     }
 
     pub fn connections(&self) -> usize {

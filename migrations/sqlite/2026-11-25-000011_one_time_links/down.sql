@@ -1,0 +1,2 @@
+DROP INDEX members_by_operator;
+DROP TABLE one_time_links;

@@ -1,0 +1,107 @@
+//! Mailed links over HTTP: asked for at `/sign-in`, opened at `/sign-in/link`, followed by its button.
+//! Offered only without an issuer (product.md §6): people of a provider sign in there.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use super::super::State;
+use super::super::pages::{self, FollowLink, Notice};
+use super::start::asking;
+use super::{Sent, Visit, read};
+use crate::error::{Code, Error, Result};
+use crate::secret::{SecretHash, SecretToken};
+use crate::sign_in::arrival::SESSION_PREFIX;
+use crate::sign_in::link::{self, PREFIX, Wanted};
+use crate::sign_in::{self};
+
+/// The secret of a link, as its address carries it.
+#[derive(Debug, Deserialize)]
+pub struct Opened {
+    secret: Option<String>,
+}
+
+/// The form with the button.
+#[derive(Debug, Deserialize)]
+pub struct Form {
+    secret: Option<String>,
+    csrf: Option<String>,
+}
+
+/// The form of an organization's own door, where links are mailed.
+pub(super) async fn door(visit: &Visit<'_>, slug: String, return_to: &str) -> Result<HttpResponse> {
+    let wanted = slug.clone();
+    visit.state.store.read(move |connection| sign_in::destination_of_organization(connection, &wanted)).await?;
+    Ok(asking(visit, return_to, Some(&slug), None))
+}
+
+/// Mails a link. The answer is the same whether somebody can sign in with the address.
+pub(super) async fn mail(
+    visit: &Visit<'_>,
+    address: &str,
+    organization: Option<String>,
+    return_to: String,
+) -> Result<HttpResponse> {
+    let wanted =
+        Wanted { address: address.to_owned(), organization, return_to, public_url: visit.state.public_url.to_string() };
+    let service = Arc::clone(&visit.state.door.service);
+    let secret = SecretToken::generate(PREFIX, visit.state.random.as_ref());
+    visit.state.store.write(move |connection| link::request(connection, &service, &wanted, &secret)).await?;
+    let next = visit.state.shows_outbox(visit.http).then_some(("/outbox", "Open the outbox"));
+    let notice = Notice {
+        title: "Look into your mailbox",
+        sentence: "If somebody can sign in here with this address, a mail with a link is on its way to it. \
+                   The link works once, for 15 minutes, in any browser.",
+        next,
+        request_id: "",
+    };
+    Ok(pages::page(StatusCode::OK, &notice))
+}
+
+/// `GET /sign-in/link`: a page with a button. Mail scanners open links, so opening one signs nobody in.
+pub async fn open(http: HttpRequest, query: Sent<web::Query<Opened>>, state: web::Data<State>) -> HttpResponse {
+    let visit = Visit::new(&http, &state);
+    let outcome = preview(&visit, query).await;
+    visit.finish(outcome)
+}
+
+async fn preview(visit: &Visit<'_>, query: Sent<web::Query<Opened>>) -> Result<HttpResponse> {
+    offered(visit)?;
+    let secret = read(query)?.into_inner().secret.unwrap_or_default();
+    let (service, hash) = (Arc::clone(&visit.state.door.service), SecretHash::of(secret.as_bytes()));
+    let address = visit.state.store.read(move |connection| link::preview(connection, &service, hash)).await?;
+    let page = FollowLink { csrf: &visit.form_token(), secret: &secret, address: &address };
+    Ok(pages::page(StatusCode::OK, &page))
+}
+
+/// `POST /sign-in/link`: signs in.
+pub async fn follow(http: HttpRequest, form: Sent<web::Form<Form>>, state: web::Data<State>) -> HttpResponse {
+    let visit = Visit::new(&http, &state);
+    let outcome = enter(&visit, form).await;
+    visit.finish(outcome)
+}
+
+async fn enter(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpResponse> {
+    offered(visit)?;
+    let form = read(form)?.into_inner();
+    visit.check_form(form.csrf.as_deref())?;
+    let hash = SecretHash::of(form.secret.unwrap_or_default().as_bytes());
+    let session = SecretToken::generate(SESSION_PREFIX, visit.state.random.as_ref());
+    let (service, circumstances, kept) =
+        (Arc::clone(&visit.state.door.service), visit.circumstances(), session.clone());
+    let followed = visit
+        .state
+        .store
+        .write(move |connection| link::follow(connection, &service, &circumstances, hash, &kept))
+        .await?;
+    Ok(super::callback::arrived(visit, followed.outcome, &session, &followed.return_to))
+}
+
+fn offered(visit: &Visit<'_>) -> Result<()> {
+    match visit.state.door.provider {
+        None => Ok(()),
+        Some(_) => Err(Error::new(Code::NotFound, "Links are not mailed here. Sign in with your work account.")),
+    }
+}

@@ -1,0 +1,193 @@
+//! Signing in without a provider, by a link mailed to the address (product.md §6).
+//!
+//! Whoever opens the mail and presses its button has proven the address exactly as a provider's
+//! `email_verified` does, and [`super::arrival`] decides what that opens. A link never proves a tenant,
+//! so it opens no organization that only its tenant opens. It is not bound to the browser that asked for
+//! it: mail is read elsewhere, and the session is the browser's that presses the button, so whoever asks
+//! with another person's address gets nothing.
+
+use std::time::Duration;
+
+use ring::digest;
+
+use super::arrival::{self, Arrival, Outcome};
+use super::{Circumstances, Destination, Service};
+use crate::clock::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::id::MailId;
+use crate::mail::outbox::{self, Desk, Kind, Post};
+use crate::mail::{Button, Letter};
+use crate::organization::associated_domain::domain_of;
+use crate::secret::{SecretHash, SecretToken};
+use crate::store::batch::Batch;
+use crate::store::connection::Connection;
+use crate::store::one_time_links::{self, OneTimeLink, purpose};
+use crate::store::{Planned, identities, members, organizations};
+use crate::text::{address_key, address_shown};
+
+/// The prefix of a link's secret.
+pub const PREFIX: &str = "hcl_";
+/// How long a mailed link works.
+pub const LIFETIME: Duration = Duration::from_mins(15);
+
+/// Who answers for an address that a mailed link has proven. No provider can have this issuer: theirs are
+/// https addresses.
+pub const ISSUER: &str = "urn:headcount:mailbox";
+
+/// The subject of a mailbox: the same for every link to it, and no address (product.md §1).
+#[must_use]
+pub fn subject(address_key: &str) -> String {
+    use base64::Engine as _;
+    let hash = digest::digest(&digest::SHA256, format!("headcount mailbox 1\n{address_key}").as_bytes());
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hash)
+}
+
+/// A link that somebody asks for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub address: String,
+    /// The slug of the organization whose door they stand at.
+    pub organization: Option<String>,
+    pub return_to: String,
+    /// The address of this service.
+    pub public_url: String,
+}
+
+/// Mails a link to an address, if somebody could sign in with it. Whether that is so shows in nothing: the
+/// same is read and written for nobody, and the mail is withheld.
+///
+/// # Errors
+/// `invalidValue` for what is no address, `not_found` for the organization, `too_many_requests`.
+pub fn request(
+    connection: &mut Connection,
+    service: &Service,
+    wanted: &Wanted,
+    secret: &SecretToken,
+) -> Result<Planned<()>> {
+    let key =
+        address_key(&wanted.address).ok_or_else(|| Error::new(Code::InvalidValue, "This is not an e-mail address."))?;
+    let organization = match &wanted.organization {
+        Some(slug) => super::destination_of_organization(connection, slug)?.organization,
+        None => None,
+    };
+    let now = service.clock.now();
+    outbox::check_recipient(connection, Kind::SignInLink, &key, now, service.options.links_an_hour)?;
+    let withheld = !could_sign_in(connection, &key)?;
+    let expires_at = now.plus(LIFETIME);
+    let link = OneTimeLink {
+        purpose: purpose::SIGN_IN.into(),
+        address_key: Some(key.clone()),
+        organization,
+        return_to: wanted.return_to.clone(),
+        created_at: now.0,
+        expires_at: expires_at.0,
+    };
+    let mut batch = Batch::default();
+    one_time_links::delete_expired(&mut batch, now.0);
+    one_time_links::insert(&mut batch, secret.hash(), &link);
+    let mail: MailId = service.ids.next();
+    let post = Post {
+        kind: Kind::SignInLink,
+        dedup_key: &mail.to_string(),
+        organization: None,
+        recipient: &key,
+        letter: &letter(&wanted.public_url, secret, expires_at),
+        expires_at,
+        withheld,
+    };
+    let desk = Desk { ids: &service.ids, sealing: &service.sealing, random: service.random.as_ref(), now };
+    outbox::post(&mut batch, desk, &post)?;
+    Ok(Planned { batch, answer: () })
+}
+
+/// Whether a link could lead anywhere: somebody has signed in by one, an organization has proven the domain,
+/// or the operator has made a member with the address. All of it is looked at, whatever the first says.
+fn could_sign_in(connection: &mut Connection, key: &str) -> Result<bool> {
+    let known = identities::find(connection, ISSUER, &subject(key))?.is_some();
+    let of_domain = organizations::owner_of_domain(connection, domain_of(key))?;
+    let by_operator = members::made_by_operator(connection, key)?;
+    Ok(known || of_domain.is_some_and(|owner| super::is_open(&owner.state)) || by_operator.is_some())
+}
+
+fn letter(public_url: &str, secret: &SecretToken, expires_at: Timestamp) -> Letter {
+    let until = expires_at.to_string();
+    // The minute is exact enough: 2026-11-25T22:45:00.000Z
+    let until = format!("{} UTC on {}", &until[11..16], &until[..10]);
+    Letter {
+        subject: "Your link to sign in".into(),
+        paragraphs: vec![format!("Somebody asked to sign in to {public_url} with this e-mail address.")],
+        button: Some(Button {
+            label: "Sign in".into(),
+            url: format!("{public_url}/sign-in/link?secret={}", secret.reveal()),
+        }),
+        small: vec![
+            format!("The link works once, until {until}."),
+            "If it was not you who asked, do nothing: without this mail nobody gets in. Forward it to nobody.".into(),
+        ],
+    }
+}
+
+/// The link with this secret while it works.
+fn live(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<(OneTimeLink, String)> {
+    let found = one_time_links::find(connection, secret, purpose::SIGN_IN)?;
+    let live = found.filter(|link| service.clock.now().0 < link.expires_at);
+    live.and_then(|link| link.address_key.clone().map(|key| (link, key))).ok_or_else(|| {
+        Error::new(
+            Code::BadRequest,
+            "This link was used already, is older than 15 minutes, or is not whole. Ask for a new one.",
+        )
+    })
+}
+
+/// Whom a link signs in: for the page with the button. Opening a link uses nothing up, for mail scanners
+/// open links too.
+///
+/// # Errors
+/// `bad_request` for one that does not work.
+pub fn preview(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<String> {
+    live(connection, service, secret).map(|(_, key)| address_shown(&key))
+}
+
+/// What came of following a link.
+#[derive(Debug)]
+pub struct Followed {
+    pub outcome: Outcome,
+    pub return_to: String,
+}
+
+/// Signs in by a link: once, also when it is followed twice at the same moment. The other links to the
+/// address are over with it.
+///
+/// # Errors
+/// `bad_request` for one that does not work.
+pub fn follow(
+    connection: &mut Connection,
+    service: &Service,
+    circumstances: &Circumstances,
+    secret: SecretHash,
+    session: &SecretToken,
+) -> Result<Planned<Followed>> {
+    let (link, key) = live(connection, service, secret)?;
+    let arrival = arrival_of(&key);
+    let destination = Destination { organization: link.organization, tenant_id: None };
+    let Planned { mut batch, answer } =
+        arrival::arrive(connection, service, circumstances, &destination, &arrival, session)?;
+    one_time_links::take(&mut batch, secret);
+    one_time_links::delete_others(&mut batch, &key, secret);
+    Ok(Planned { batch, answer: Followed { outcome: answer, return_to: link.return_to } })
+}
+
+/// Whoever has proven a mailbox to us.
+fn arrival_of(key: &str) -> Arrival {
+    Arrival {
+        issuer: ISSUER.into(),
+        subject: subject(key),
+        address: Some(address_shown(key)),
+        address_verified: true,
+        name: None,
+        tenant_proven: false,
+        session_expiry: None,
+        provider_sid: None,
+        id_token: None,
+    }
+}

@@ -1,0 +1,426 @@
+//! Signing in without a provider, by a link in a mail (product.md §6).
+
+use std::sync::Arc;
+
+use actix_web::test::TestRequest;
+use diesel::sql_types::{BigInt, Text};
+use headcount::clock::{ManualClock, SystemClock, Timestamp};
+use headcount::stand_in::person::Person;
+use headcount::stand_in::{CLIENT_ID, CLIENT_SECRET, Layout, StandIn};
+use headcount::store::sql::Sql;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use super::browser::{Answer, Browser, TENANT, hidden};
+use crate::support::in_process::{House, application};
+use crate::support::smtp::Smtp;
+use crate::support::{Database, Server, Setup, in_process_on_each_database, postgres};
+
+/// A server without an issuer that sends its mail to a server of the test's own; acme has a proven domain.
+struct Post {
+    server: Server,
+    smtp: Smtp,
+}
+
+macro_rules! at_each_post {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test] async fn $name() { super::$name(super::Post::open(super::Database::Sqlite).await).await; })+
+        }
+        mod postgresql {
+            $(#[tokio::test] async fn $name() {
+                if let Some(url) = super::postgres::database() {
+                    super::$name(super::Post::open(super::Database::Postgres(url)).await).await;
+                }
+            })+
+        }
+    };
+}
+
+at_each_post!(
+    a_link_signs_in_who_presses_its_button,
+    a_link_works_once,
+    known_and_unknown_addresses_look_alike,
+    a_link_is_for_its_form_and_its_time,
+    a_link_proves_no_tenant,
+    an_organization_has_a_door_of_its_own,
+    whom_the_operator_made_an_owner_comes_in,
+    who_was_removed_stays_out,
+    a_mailbox_gives_way_to_the_provider,
+    five_links_an_hour,
+);
+
+mod page {
+    super::in_process_on_each_database!(the_outbox_is_for_whoever_sits_at_the_machine);
+    use super::the_outbox_is_for_whoever_sits_at_the_machine;
+}
+
+impl Post {
+    async fn open(database: Database) -> Self {
+        let smtp = Smtp::start();
+        let setup = Setup::seats(10)
+            .with("HEADCOUNT_MAIL_SMTP_URL", smtp.url())
+            .with("HEADCOUNT_MAIL_FROM", "Headcount <hc@acme.example>");
+        let server = Server::set_up(database, setup).await;
+        let domain = ["domain", "add", "--organization", "acme", "--domain", "acme.example", "--verified", "--json"];
+        server.command(&domain);
+        Self { server, smtp }
+    }
+
+    fn browser(&self) -> Browser {
+        Browser::new(format!("http://{}", self.server.listen))
+    }
+
+    /// Asks for a link; the path in the mail that comes.
+    async fn link(&self, browser: &Browser, address: &str) -> String {
+        let answer = browser.enter(address, "/").await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let mail = self.smtp.wait();
+        assert_eq!(mail.to, [address.to_ascii_lowercase()]);
+        path_in(&mail.data)
+    }
+
+    /// Asks for a link and follows it.
+    async fn sign_in(&self, address: &str) -> (Browser, Answer) {
+        let browser = self.browser();
+        let path = self.link(&browser, address).await;
+        let answer = press(&browser, &path).await;
+        (browser, answer)
+    }
+
+    fn count(&self, table: &'static str) -> i64 {
+        let mut sql = Sql::new("SELECT COUNT(*) FROM ");
+        sql.push(table);
+        sql.first::<BigInt, i64>(&mut self.server.database()).unwrap().unwrap()
+    }
+}
+
+/// The path of the link in a mail, which is quoted-printable (RFC 2045 §6.7).
+fn path_in(mail: &str) -> String {
+    let mail = mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=");
+    let at = mail.find("/sign-in/link?secret=").unwrap_or_else(|| panic!("no link in {mail}"));
+    mail[at..].split(|c: char| c.is_whitespace() || c == '"').next().unwrap().to_owned()
+}
+
+/// Opens a link and presses the button.
+async fn press(browser: &Browser, path: &str) -> Answer {
+    let page = browser.get(path).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    let fields = [("secret", hidden(&page.body, "secret")), ("csrf", hidden(&page.body, "csrf"))];
+    browser.post("/sign-in/link", &fields.each_ref().map(|(name, value)| (*name, value.as_str()))).await
+}
+
+async fn a_link_signs_in_who_presses_its_button(post: Post) {
+    let (asking, reading) = (post.browser(), post.browser());
+    let path = post.link(&asking, "ann@acme.example").await;
+    for _ in 0..2 {
+        let opened = reading.get(&path).await;
+        assert_eq!(opened.status, 200);
+        assert!(opened.body.contains("ann@acme.example"), "{}", opened.body);
+        assert_eq!(reading.me().await.0, 401, "mail scanners open links");
+    }
+    let entered = press(&reading, &path).await;
+    assert_eq!((entered.status.as_u16(), entered.location.as_deref()), (303, Some("/")), "{}", entered.body);
+    let (status, me) = reading.me().await;
+    assert_eq!((status, &me["email"]), (StatusCode::OK, &json!("ann@acme.example")));
+    let place = &me["memberships"][0];
+    assert_eq!(
+        (&place["role"], &place["source"], &place["status"]),
+        (&json!("read"), &json!("domain"), &json!("active"))
+    );
+    assert_eq!(asking.me().await.0, 401, "who asks gets nothing");
+    let (again, _) = post.sign_in("Ann@ACME.example").await;
+    assert_eq!(again.me().await.1["memberships"], me["memberships"], "the same mailbox is the same person");
+    let listed = post.server.command(&["member", "list", "--organization", "acme", "--json"]);
+    let identity =
+        &listed.as_array().unwrap().iter().find(|member| member["email"] == "ann@acme.example").unwrap()["identity"];
+    assert_eq!(identity["issuer"], "urn:headcount:mailbox");
+    assert!(!identity["subject"].as_str().unwrap().contains('@'), "no identity is an address");
+}
+
+async fn a_link_works_once(post: Post) {
+    let asking = post.browser();
+    let older = post.link(&asking, "ann@acme.example").await;
+    let path = post.link(&asking, "ann@acme.example").await;
+    let browsers: Vec<Browser> = (0..12).map(|_| post.browser()).collect();
+    // Each has the page open before one of them is first.
+    let mut pages = Vec::new();
+    for browser in &browsers {
+        let page = browser.get(&path).await;
+        pages.push((browser, hidden(&page.body, "secret"), hidden(&page.body, "csrf")));
+    }
+    let presses = pages.iter().map(|(browser, secret, csrf)| async move {
+        browser.post("/sign-in/link", &[("secret", secret), ("csrf", csrf)]).await
+    });
+    let answers = futures_util::future::join_all(presses).await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 11, "{statuses:?}");
+    assert_eq!(post.count("sessions"), 1);
+    for path in [&path, &older] {
+        let spent = post.browser().get(path).await;
+        assert_eq!(spent.status, 400, "the older ones are over too");
+        assert!(spent.body.contains("used already"), "{}", spent.body);
+    }
+}
+
+async fn known_and_unknown_addresses_look_alike(post: Post) {
+    let browser = post.browser();
+    let mut seen = Vec::new();
+    for address in ["ann@acme.example", "ann@nowhere.example", "olga@acme.example", "eve@acme.example.evil.example"] {
+        let answer = browser.enter(address, "/").await;
+        seen.push((answer.status, answer.body, post.count("one_time_links"), post.count("outbox")));
+    }
+    for (number, (status, body, links, mails)) in seen.iter().enumerate() {
+        let number = i64::try_from(number).unwrap();
+        assert_eq!((*status, body, *links, *mails), (StatusCode::OK, &seen[0].1, number + 1, number + 1));
+    }
+    let mails = [post.smtp.wait().to, post.smtp.wait().to].concat();
+    assert!(
+        mails.contains(&"ann@acme.example".to_owned()) && mails.contains(&"olga@acme.example".to_owned()),
+        "{mails:?}"
+    );
+    let states = Sql::new("SELECT recipient FROM outbox WHERE state = 'withheld' ORDER BY id")
+        .load::<Text, String>(&mut post.server.database())
+        .unwrap();
+    assert_eq!(states, ["ann@nowhere.example", "eve@acme.example.evil.example"]);
+    let listed = post.server.command(&["outbox", "list", "--json"]);
+    assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+    assert!(listed[0].get("letter").is_none() && listed[0]["recipient"] == "olga@acme.example", "{listed}");
+}
+
+async fn a_link_is_for_its_form_and_its_time(post: Post) {
+    let browser = post.browser();
+    let path = post.link(&browser, "ann@acme.example").await;
+    let secret = path.split('=').nth(1).unwrap();
+    let other = post.browser();
+    other.get("/sign-in").await;
+    let csrf = hidden(&browser.get(&path).await.body, "csrf");
+    for (browser, csrf) in [(&other, csrf.as_str()), (&browser, ""), (&browser, "x")] {
+        let refused = browser.post("/sign-in/link", &[("secret", secret), ("csrf", csrf)]).await;
+        assert_eq!(refused.status, 403);
+    }
+    for wrong in ["", "hcl_x", "%ff", "<b>"] {
+        let refused = browser.get(&format!("/sign-in/link?secret={wrong}")).await;
+        assert_eq!(refused.status, 400, "{wrong}");
+        assert!(!refused.body.contains("<b>"), "nothing is reflected");
+        assert_eq!(browser.post("/sign-in/link", &[("secret", wrong), ("csrf", &csrf)]).await.status, 400, "{wrong}");
+    }
+    let late = "UPDATE one_time_links SET expires_at = created_at";
+    assert_eq!(Sql::new(late).execute(&mut post.server.database()).unwrap(), 1);
+    assert_eq!(browser.get(&path).await.status, 400);
+    assert_eq!(browser.post("/sign-in/link", &[("secret", secret), ("csrf", &csrf)]).await.status, 400);
+    assert_eq!(browser.me().await.0, 401);
+    post.link(&browser, "ann@acme.example").await;
+    assert_eq!(post.count("one_time_links"), 1, "who is late is forgotten when the next one is written");
+}
+
+async fn a_link_proves_no_tenant(post: Post) {
+    let (ann, answer) = post.sign_in("ann@acme.example").await;
+    assert_eq!(answer.status, 303);
+    let set = |sso: &str| {
+        let tenant = ["organization", "set", "--organization", "acme", "--descope-tenant-id", "T2acme", "--sso", sso];
+        post.server.command(&[tenant.as_slice(), &["--json"]].concat())
+    };
+    set("optional");
+    assert_eq!(ann.me().await.1["memberships"].as_array().unwrap().len(), 1, "other ways stay open");
+    let (bob, _) = post.sign_in("bob@acme.example").await;
+    assert_eq!(bob.me().await.1["memberships"], json!([]), "nobody joins without the tenant");
+    set("required");
+    assert_eq!(ann.me().await.1["memberships"], json!([]), "only the tenant opens it");
+    let (ann, _) = post.sign_in("ann@acme.example").await;
+    assert_eq!(ann.me().await.1["memberships"], json!([]));
+    let refused = at_door(&post, "acme", "ann@acme.example").await;
+    assert_eq!(refused.1.status, 403);
+    assert!(refused.1.body.contains("its own sign-in"), "{}", refused.1.body);
+    assert_eq!(refused.0.me().await.0, 401);
+}
+
+/// Asks for a link at an organization's own door and follows it.
+async fn at_door(post: &Post, slug: &str, address: &str) -> (Browser, Answer) {
+    let browser = post.browser();
+    let form = browser.get(&format!("/sign-in/{slug}?return_to=/members")).await;
+    assert_eq!(form.status, 200, "{}", form.body);
+    let fields = ["csrf", "return_to", "organization"].map(|name| (name, hidden(&form.body, name)));
+    let mut fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    fields.push(("email", address));
+    assert_eq!(browser.post("/sign-in", &fields).await.status, 200);
+    let answer = press(&browser, &path_in(&post.smtp.wait().data)).await;
+    (browser, answer)
+}
+
+async fn an_organization_has_a_door_of_its_own(post: Post) {
+    let (browser, answer) = at_door(&post, "acme", "ann@acme.example").await;
+    assert_eq!((answer.status.as_u16(), answer.location.as_deref()), (303, Some("/members")));
+    assert_eq!(browser.me().await.1["memberships"][0]["organization"]["slug"], "acme");
+    assert_eq!(browser.get("/sign-in/nobody").await.status, 404);
+    let bolt =
+        ["organization", "create", "--name", "B", "--slug", "bolt", "--owner-email", "b@bolt.example", "--seats", "3"];
+    post.server.command(&bolt);
+    let (stranger, refused) = at_door(&post, "bolt", "ann@acme.example").await;
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    assert_eq!(stranger.me().await.0, 401, "refused where they wanted to go, they have no session");
+    let page = stranger.get("/sign-in").await;
+    let fields = [("email", "ann@acme.example"), ("csrf", &hidden(&page.body, "csrf")), ("organization", "nobody")];
+    assert_eq!(stranger.post("/sign-in", &fields).await.status, 404);
+    for slug in ["link", "callback", "recovery"] {
+        let taken = [
+            "organization",
+            "create",
+            "--name",
+            "B",
+            "--slug",
+            slug,
+            "--owner-email",
+            "b@bolt.example",
+            "--seats",
+            "3",
+        ];
+        let refused = post.server.run(&taken);
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("an address of the service's own"), "{slug}");
+    }
+}
+
+async fn whom_the_operator_made_an_owner_comes_in(post: Post) {
+    let bolt =
+        ["organization", "create", "--name", "B", "--slug", "bolt", "--owner-email", "b@mail.example", "--seats", "3"];
+    post.server.command(&bolt);
+    // What provisioning says of an address proves nothing: without the domain nobody is linked by it.
+    let ann = post.server.user("ann").await;
+    post.server
+        .patch(
+            &format!("/Users/{ann}"),
+            json!([{"op": "replace", "path": "emails", "value": [{"value": "c@mail.example", "primary": true}]}]),
+        )
+        .await;
+    let (owner, answer) = post.sign_in("b@mail.example").await;
+    assert_eq!(answer.status, 303);
+    let (_, me) = owner.me().await;
+    assert_eq!(
+        (&me["memberships"][0]["role"], &me["memberships"][0]["organization"]["slug"]),
+        (&json!("owner"), &json!("bolt"))
+    );
+    let browser = post.browser();
+    assert_eq!(browser.enter("c@mail.example", "/").await.status, 200);
+    assert_eq!(
+        post.server.command(&["outbox", "list", "--json"]).as_array().unwrap().len(),
+        1,
+        "no mail to c@mail.example"
+    );
+    // Once provisioning manages the owner, the address is provisioning's word.
+    let olga = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "olga@acme.example"});
+    assert_eq!(post.server.post("/Users", &olga).await.0, 201);
+    post.server.command(&["domain", "remove", "--organization", "acme", "--domain", "acme.example", "--json"]);
+    assert_eq!(browser.enter("olga@acme.example", "/").await.status, 200);
+    assert_eq!(post.server.command(&["outbox", "list", "--json"]).as_array().unwrap().len(), 1);
+}
+
+async fn who_was_removed_stays_out(post: Post) {
+    let (browser, _) = post.sign_in("ann@acme.example").await;
+    let id = browser.me().await.1["memberships"][0]["member_id"].as_str().unwrap().to_owned();
+    assert_eq!(post.server.send("DELETE".parse().unwrap(), &format!("/Users/{id}"), None).await.0, 204);
+    assert_eq!(browser.me().await.0, 401);
+    let (browser, refused) = at_door(&post, "acme", "ann@acme.example").await;
+    assert_eq!((refused.status, browser.me().await.0), (StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED));
+    assert!(refused.body.contains("removed"), "{}", refused.body);
+}
+
+async fn a_mailbox_gives_way_to_the_provider(mut post: Post) {
+    let (browser, _) = post.sign_in("ann@acme.example").await;
+    let place = browser.me().await.1["memberships"].clone();
+    let path = post.link(&browser, "ann@acme.example").await;
+    let provider =
+        StandIn::start(Arc::new(SystemClock), Layout::Project, Person::new("U2ann", "ann@acme.example", TENANT))
+            .unwrap();
+    let settings = [
+        ("HEADCOUNT_OIDC_ISSUER", provider.issuer()),
+        ("HEADCOUNT_OIDC_CLIENT_ID", CLIENT_ID.into()),
+        ("HEADCOUNT_OIDC_CLIENT_SECRET", CLIENT_SECRET.into()),
+    ];
+    post.server.restart(&settings.each_ref().map(|(name, value): &(&str, String)| (*name, value.as_str()))).await;
+    assert_eq!(browser.get(&path).await.status, 404, "links are for services without a provider");
+    let csrf = hidden(&browser.get("/sign-in").await.body, "csrf");
+    let secret = path.split('=').nth(1).unwrap();
+    assert_eq!(browser.post("/sign-in/link", &[("secret", secret), ("csrf", &csrf)]).await.status, 404);
+    // A provider that does not vouch for the address moves nothing.
+    let mut unverified = Person::new("U2eve", "ann@acme.example", TENANT);
+    unverified.email_verified = Some(json!(false));
+    provider.set_person(unverified);
+    post.browser().sign_in("ann@acme.example").await;
+    assert_eq!(browser.me().await.1["memberships"], place);
+    provider.set_person(Person::new("U2ann", "ann@acme.example", TENANT));
+    let now = post.browser();
+    assert_eq!(now.sign_in("ann@acme.example").await.status, 303);
+    assert_eq!(now.me().await.1["memberships"], place, "the same member, by the provider from now on");
+    assert_eq!(browser.me().await.0, 401, "and not by the mailbox any more");
+    provider.set_person(Person::new("U2other", "ann@acme.example", TENANT));
+    assert_eq!(
+        post.browser().sign_in("ann@acme.example").await.status,
+        403,
+        "of a provider's accounts the first stays"
+    );
+}
+
+async fn five_links_an_hour(post: Post) {
+    let browser = post.browser();
+    for address in ["ann@acme.example", "ann@nowhere.example"] {
+        for _ in 0..5 {
+            assert_eq!(browser.enter(address, "/").await.status, 200);
+        }
+        let refused = browser.enter(address, "/").await;
+        assert_eq!(refused.status, 429);
+        assert!(refused.retry_after().unwrap() > 3_500, "{:?}", refused.retry_after());
+        assert!(refused.body.contains("Look into your mailbox"), "{}", refused.body);
+    }
+    assert_eq!(browser.enter("bob@acme.example", "/").await.status, 200);
+}
+
+async fn the_outbox_is_for_whoever_sits_at_the_machine(database: Database) {
+    let here = "127.0.0.1:4711".parse().unwrap();
+    let clock = ManualClock::at(Timestamp(1_790_000_000_000_000));
+    let mut house = House::with(database, 10, clock.clone(), Vec::new());
+    let look = |request: TestRequest| request.uri("/outbox").to_request();
+    let request = || TestRequest::default().peer_addr(here).insert_header(("host", "127.0.0.1:8080"));
+    {
+        let application = application(house.state()).await;
+        let shown = actix_web::test::call_service(&application, look(request())).await;
+        assert_eq!(shown.status(), 200);
+        for elsewhere in [
+            request().peer_addr("192.0.2.1:4711".parse().unwrap()),
+            request().insert_header(("host", "evil.example")),
+            request().insert_header(("x-forwarded-for", "192.0.2.1")),
+            request().insert_header(("forwarded", "for=192.0.2.1")),
+            TestRequest::default().insert_header(("host", "127.0.0.1:8080")),
+        ] {
+            assert_eq!(actix_web::test::call_service(&application, look(elsewhere)).await.status(), 404);
+        }
+    }
+    for settings in [
+        vec![("mail.smtp_url", "smtp://127.0.0.1:1".to_owned()), ("mail.from", "hc@acme.example".to_owned())],
+        vec![("public_url", "https://hc.example".to_owned())],
+        vec![("http.behind_proxy", "true".to_owned())],
+        vec![("listen", "0.0.0.0:8080".to_owned()), ("public_url", "https://localhost".to_owned())],
+    ] {
+        house.configure(&settings, clock.clone());
+        let application = application(house.state()).await;
+        assert_eq!(actix_web::test::call_service(&application, look(request())).await.status(), 404, "{settings:?}");
+    }
+}
+
+/// At the machine itself nothing has to be configured: the mail is on a page.
+#[tokio::test]
+async fn without_a_mail_server_the_link_is_in_the_outbox() {
+    let server = Server::set_up(Database::Sqlite, Setup::seats(10)).await;
+    let browser = Browser::new(format!("http://{}", server.listen));
+    assert!(browser.get("/outbox").await.body.contains("There is no mail yet"));
+    let asked = browser.enter("olga@acme.example", "/").await;
+    assert!(asked.body.contains("href=\"/outbox\""), "{}", asked.body);
+    browser.enter("nobody@nowhere.example", "/").await;
+    let outbox = browser.get("/outbox").await;
+    assert!(outbox.body.contains("olga@acme.example") && !outbox.body.contains("nobody@"), "{}", outbox.body);
+    assert_eq!(press(&browser, &path_in(&outbox.body)).await.status, 303);
+    assert_eq!(browser.me().await.1["memberships"][0]["role"], "owner");
+    let late = "UPDATE outbox SET expires_at = created_at";
+    Sql::new(late).execute(&mut server.database()).unwrap();
+    assert!(!browser.get("/outbox").await.body.contains("secret="));
+}
