@@ -70,16 +70,24 @@ pub struct Domain {
     pub role: Role,
 }
 
+/// Who answers for a member's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// Provisioning manages the member.
+    Provisioning,
+    /// The operator made the member.
+    Operator,
+    /// The person themselves, who came by the domain or an invitation.
+    Person,
+}
+
 /// A member the person may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
     pub standing: Standing,
     /// By an admin; access needs this to be off, whatever provisioning says.
     pub suspended: bool,
-    /// Managed by provisioning.
-    pub provisioned: bool,
-    /// Made a member by the operator, who answers for the address.
-    pub by_operator: bool,
+    pub keeper: Keeper,
     /// Whether another identity is linked to it already.
     pub taken: bool,
 }
@@ -219,9 +227,9 @@ fn link(door: &Door<'_>, proven: Proven, by_tenant: bool, member: Candidate) -> 
     }
     member.may_enter()?;
     let owns_domain = door.domain.is_some_and(|domain| domain.state.is_proven());
-    let vouched_for = by_tenant && proven.tenant && member.provisioned;
+    let vouched_for = by_tenant && proven.tenant && member.keeper == Keeper::Provisioning;
     // Whom the operator invited by an address accepts by reading its mail.
-    let accepted = proven.mailbox && member.by_operator;
+    let accepted = proven.mailbox && member.keeper == Keeper::Operator;
     if owns_domain || vouched_for || accepted { Ok(Admission::Link) } else { Err(Refusal::NothingLinks) }
 }
 
@@ -262,7 +270,7 @@ mod tests {
     const DOMAIN: Domain = Domain { state: State::Verified, joining: Joining::Automatic, role: Role::Write };
     const DOOR: Door<'static> = Door { sso: Sso::Optional, has_tenant: true, usage: &USAGE, domain: Some(DOMAIN) };
     const MEMBER: Candidate =
-        Candidate { standing: Standing::Active, suspended: false, provisioned: true, by_operator: false, taken: false };
+        Candidate { standing: Standing::Active, suspended: false, keeper: Keeper::Provisioning, taken: false };
 
     fn stranger() -> Known {
         Known::default()
@@ -329,12 +337,12 @@ mod tests {
         let nobody_owns = Door { domain: None, ..DOOR };
         assert_eq!(admit(&DOOR, ALL, &known(&[MEMBER])), Ok(Admission::Link));
         assert_eq!(admit(&nobody_owns, ALL, &known(&[MEMBER])), Ok(Admission::Link), "the tenant and provisioning");
-        let by_hand = Candidate { provisioned: false, ..MEMBER };
+        let by_hand = Candidate { keeper: Keeper::Person, ..MEMBER };
         assert_eq!(admit(&nobody_owns, ALL, &known(&[by_hand])), Err(Refusal::NothingLinks));
         let elsewhere = Proven { tenant: false, ..ALL };
         assert_eq!(admit(&nobody_owns, elsewhere, &known(&[MEMBER])), Err(Refusal::NothingLinks));
         let by_mail = Proven { mailbox: true, tenant: false, ..ALL };
-        let invited = Candidate { by_operator: true, ..by_hand };
+        let invited = Candidate { keeper: Keeper::Operator, ..MEMBER };
         assert_eq!(admit(&nobody_owns, by_mail, &known(&[invited])), Ok(Admission::Link), "the operator's invitation");
         assert_eq!(admit(&nobody_owns, ALL, &known(&[invited])), Err(Refusal::NothingLinks), "which a mail accepts");
         assert_eq!(admit(&nobody_owns, by_mail, &known(&[by_hand])), Err(Refusal::NothingLinks));

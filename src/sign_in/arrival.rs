@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::id::{IdentityId, OrganizationId, ResourceId};
 use crate::membership::Newcomer;
 use crate::organization::associated_domain::{Joining, State, domain_of};
-use crate::organization::joining::{self, Admission, Candidate, Domain, Door, Known, Proven, Refusal, Sso};
+use crate::organization::joining::{self, Admission, Candidate, Domain, Door, Keeper, Known, Proven, Refusal, Sso};
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, Standing};
 use crate::scim::registry::Kind;
@@ -157,9 +157,9 @@ impl<'a> Visit<'a> {
     /// Whether somebody else signs in as a member. Who has proven a mailbox to us only, before there was a
     /// provider, gives way to the provider's account with the same address.
     fn taken_by(&self, connection: &mut Connection, member: &User) -> Result<Taken> {
-        let Some(identity) = member.1.identity else { return Ok(Taken::ByNobody) };
+        let Some(identity) = member.1.identity else { return Ok(Taken::No) };
         let issuer = if self.is_by_mail() { None } else { identities::issuer(connection, identity)? };
-        Ok(if issuer.as_deref() == Some(link::ISSUER) { Taken::ByMailbox(identity) } else { Taken::ByAnother })
+        Ok(if issuer.as_deref() == Some(link::ISSUER) { Taken::Mailbox(identity) } else { Taken::Another })
     }
 
     /// Decides about one organization, and plans what an admission changes.
@@ -195,13 +195,13 @@ impl<'a> Visit<'a> {
         };
         let taken = match known.by_address.first() {
             Some(member) => self.taken_by(connection, member)?,
-            None => Taken::ByNobody,
+            None => Taken::No,
         };
         let admission = joining::admit(&door, proven, &whom(&known, taken));
         match admission {
             Ok(Admission::Link) => {
                 if let Some((resource, _)) = known.by_address.first() {
-                    let before = if let Taken::ByMailbox(identity) = taken { Some(identity) } else { None };
+                    let before = if let Taken::Mailbox(identity) = taken { Some(identity) } else { None };
                     members::link(&mut self.batch, organization.id, resource.id, self.identity.id, before);
                     if let Some(before) = before {
                         sessions::end_all(&mut self.batch, before);
@@ -316,18 +316,21 @@ impl<'a> Visit<'a> {
 /// Who signs in as the one member with the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
-    ByNobody,
-    ByMailbox(IdentityId),
-    ByAnother,
+    No,
+    Mailbox(IdentityId),
+    Another,
 }
 
 fn whom(known: &Acquaintance, taken: Taken) -> Known {
     let candidate = |(_, member): &User| Candidate {
         standing: Standing::from_name(&member.status),
         suspended: member.suspended,
-        provisioned: member.provisioned,
-        by_operator: member.source == "operator" && !member.provisioned,
-        taken: taken == Taken::ByAnother,
+        keeper: match member.source.as_str() {
+            _ if member.provisioned => Keeper::Provisioning,
+            "operator" => Keeper::Operator,
+            _ => Keeper::Person,
+        },
+        taken: taken == Taken::Another,
     };
     Known {
         linked: known.linked.as_ref().map(candidate),
