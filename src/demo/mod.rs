@@ -1,6 +1,8 @@
 //! `headcount demo` (floor 7): a throw-away service with a seeded organization, and a scripted identity
-//! provider that pushes people into it over real HTTP while somebody watches.
+//! provider that pushes people into it over real HTTP while somebody watches, and at which they sign in.
 
+mod browser;
+mod people;
 mod provider;
 mod stage;
 mod story;
@@ -15,12 +17,17 @@ use self::provider::Provider;
 use self::stage::Stage;
 use crate::administration::organization::{self, NewOrganization};
 use crate::administration::provisioning_token;
+use crate::administration::{Administration, domain};
 use crate::assembly::keys::Keys;
 use crate::assembly::server::{self, Prepared};
 use crate::assembly::{Assembly, explain};
 use crate::config::Config;
+use crate::error::Error;
 use crate::organization::plan::Plan;
 use crate::secret::{Random, SecretToken, SystemRandom};
+use crate::stand_in;
+use crate::store::Planned;
+use crate::store::connection::Connection;
 
 /// How the demonstration runs.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +49,9 @@ const SEATS: i64 = 6;
 pub fn run(config: &Config, options: Options) -> Result<(), String> {
     actix_web::rt::System::new().block_on(async {
         let directory = ThrowAway::new(&SystemRandom::default())?;
-        let config = settings(config, &directory)?;
+        let people = people::provider()?;
+        let issuer = people.issuer();
+        let config = settings(config, &directory, &issuer)?;
         let assembly = Assembly::new(&config, &Keys::ephemeral(&SystemRandom::default()))?;
         assembly.migrate().await?;
         let token = seed(&assembly).await?;
@@ -53,7 +62,7 @@ pub fn run(config: &Config, options: Options) -> Result<(), String> {
         let stage = Stage::new(&public_url, token.reveal());
         stage.welcome(SEATS);
         let surprises = tokio::select! {
-            told = story::tell(&provider, &stage, options.pace) => told?,
+            told = story::tell(&provider, &issuer, &stage, options.pace) => told?,
             // Stopped in the middle of the story.
             stopped = &mut server => return stopped.map_err(|error| format!("the server failed: {error}")),
         };
@@ -74,14 +83,25 @@ pub fn run(config: &Config, options: Options) -> Result<(), String> {
     })
 }
 
-/// The operator's settings, but nothing of the operator's data and no address that may be taken.
-fn settings(config: &Config, directory: &ThrowAway) -> Result<Config, String> {
+/// The operator's settings, but nothing of the operator's data or identity provider and no address that
+/// may be taken.
+fn settings(config: &Config, directory: &ThrowAway, issuer: &str) -> Result<Config, String> {
     let database = format!("sqlite:{}", directory.0.join("headcount.db").display());
-    let config = config.with(&[("database.url", &database), ("public_url", ""), ("metrics.listen", "")])?;
+    let config = config.with(&[
+        ("database.url", &database),
+        ("public_url", ""),
+        ("metrics.listen", ""),
+        ("oidc.issuer", issuer),
+        ("oidc.client_id", stand_in::CLIENT_ID),
+        ("oidc.client_secret", stand_in::CLIENT_SECRET),
+        ("oidc.discovery_url", ""),
+        ("oidc.extra_audiences", ""),
+    ])?;
     if config.is_set("listen") { Ok(config) } else { config.with(&[("listen", "127.0.0.1:0")]) }
 }
 
-/// An organization whose owner came before any identity provider, and the provider's token.
+/// An organization whose owner came before any identity provider, with a tenant and a domain of its own,
+/// and the provider's token.
 async fn seed(assembly: &Assembly) -> Result<SecretToken, String> {
     let new = NewOrganization {
         name: "Demo Company (DEMO)".into(),
@@ -92,19 +112,31 @@ async fn seed(assembly: &Assembly) -> Result<SecretToken, String> {
         seats: SEATS,
         plan: Plan::Monthly,
     };
-    let created: Result<Value, _> = assembly
-        .operate(move |connection, administration| organization::create(connection, administration, &new))
-        .await;
-    created.map_err(|error| explain(&error))?;
+    operate(assembly, move |connection, administration| organization::create(connection, administration, &new)).await?;
+    operate(assembly, |connection, administration| {
+        let settings = organization::Settings { tenant_id: Some(people::TENANT.into()), ..Default::default() };
+        organization::set(connection, administration, SLUG, &settings)
+    })
+    .await?;
+    operate(assembly, |connection, administration| {
+        let settings = domain::Settings { vouched: true, ..Default::default() };
+        domain::add(connection, administration, SLUG, people::DOMAIN, settings)
+    })
+    .await?;
     let token = SecretToken::generate("hcp_", &SystemRandom::default());
     let copy = token.clone();
-    let created: Result<Value, _> = assembly
-        .operate(move |connection, administration| {
-            provisioning_token::create(connection, administration, SLUG, "DEMO", None, None, &copy)
-        })
-        .await;
-    created.map_err(|error| explain(&error))?;
+    operate(assembly, move |connection, administration| {
+        provisioning_token::create(connection, administration, SLUG, "DEMO", None, None, &copy)
+    })
+    .await?;
     Ok(token)
+}
+
+async fn operate(
+    assembly: &Assembly,
+    use_case: impl Fn(&mut Connection, &Administration) -> Result<Planned<Value>, Error> + Send + Sync + 'static,
+) -> Result<(), String> {
+    assembly.operate(use_case).await.map(|_| ()).map_err(|error| explain(&error))
 }
 
 /// A directory that goes away with the demonstration.

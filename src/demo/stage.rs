@@ -27,9 +27,18 @@ impl Stage {
         Self { coloured, public_url: public_url.to_owned(), token: token.to_owned() }
     }
 
+    pub(super) fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
     pub(super) fn welcome(&self, seats: i64) {
         self.line("");
-        self.line(&self.paint(style::BOLD, "Headcount, with an identity provider that pushes people into it."));
+        self.line(
+            &self.paint(
+                style::BOLD,
+                "Headcount, with an identity provider that pushes people into it and signs them in.",
+            ),
+        );
         self.line(&format!("The organization is new, has {seats} seats and one member: its owner, Olga Okafor."));
         self.line("Its database is thrown away at the end; yours is not touched.");
         self.by_hand();
@@ -43,7 +52,7 @@ impl Stage {
     /// Shows a call with what it means; whether it was answered as expected.
     pub(super) fn call(&self, call: &Call, expected: u16, sentence: &str) -> bool {
         let as_expected = call.status.as_u16() == expected;
-        let (mark, colour) = match (as_expected, call.status.is_success()) {
+        let (mark, colour) = match (as_expected, call.status.as_u16() < 400) {
             (false, _) => ("✗", style::RED),
             (true, true) => ("✓", style::GREEN),
             (true, false) => ("■", style::YELLOW),
@@ -80,6 +89,7 @@ impl Stage {
         self.line("");
         self.line(&format!("link   {public_url}/scim/v2/ServiceProviderConfig"));
         self.line(&format!("token  {token}"));
+        self.line(&format!("people {public_url}/sign-in/demo (choose who you are: one click)"));
         self.line(&format!("try    curl -H 'Authorization: Bearer {token}' {public_url}/scim/v2/Users"));
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::provider::Provider;
+use super::browser::Browser;
+use super::people::DOMAIN;
+use super::provider::{Call, Provider};
 use super::stage::Stage;
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -15,6 +17,8 @@ const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 struct Story<'s> {
     provider: &'s Provider,
+    /// Where people sign in.
+    issuer: &'s str,
     stage: &'s Stage,
     pace: Duration,
     surprises: usize,
@@ -32,13 +36,14 @@ struct People {
 }
 
 /// Tells the story; how many calls were not answered as it expects.
-pub(super) async fn tell(provider: &Provider, stage: &Stage, pace: Duration) -> Result<usize, String> {
-    let mut story = Story { provider, stage, pace, surprises: 0 };
+pub(super) async fn tell(provider: &Provider, issuer: &str, stage: &Stage, pace: Duration) -> Result<usize, String> {
+    let mut story = Story { provider, issuer, stage, pace, surprises: 0 };
     story.introduction().await?;
     let people = story.joiners().await?;
     story.movers(&people).await?;
+    let mut dev = story.signing_in().await?;
     story.seats().await?;
-    story.leavers(&people).await?;
+    story.leavers(&people, &mut dev).await?;
     story.guards(&people).await?;
     story.census().await?;
     Ok(story.surprises)
@@ -105,6 +110,15 @@ impl Story<'_> {
         Ok(())
     }
 
+    async fn signing_in(&mut self) -> Result<Browser, String> {
+        self.stage.chapter("Signing in");
+        let one_click = "Dev signs in at the company's own tenant with one click, and is the member that was pushed.";
+        let mut dev = Browser::new(self.stage.public_url())?;
+        self.sign_in(&mut dev, "dev", 303, one_click).await?;
+        self.looks(&mut dev, 200, "His session works.").await?;
+        Ok(dev)
+    }
+
     async fn seats(&mut self) -> Result<(), String> {
         self.stage.chapter("The company grows faster than its seats");
         self.post("/Users", &person("eve", "Eve", "Eriksen", "Designer"), 201, "Eve Eriksen joins on the last seat.")
@@ -114,12 +128,19 @@ impl Story<'_> {
         Ok(())
     }
 
-    async fn leavers(&mut self, people: &People) -> Result<(), String> {
+    async fn leavers(&mut self, people: &People, dev_at_work: &mut Browser) -> Result<(), String> {
         self.stage.chapter("Leavers");
         let off = json!([{"op": "replace", "path": "active", "value": false}]);
         self.patch(&user(&people.dev), off.clone(), 200, "Dev leaves: deactivated, which frees the seat.").await?;
-        self.post("/Users", &person("finn", "Finn", "Fischer", "Support"), 201, "Finn is tried again and has it.")
-            .await?;
+        self.looks(dev_at_work, 401, "His session has died in the same moment…").await?;
+        self.sign_in(dev_at_work, "dev", 403, "…and he cannot open another one:").await?;
+        self.post(
+            "/Users",
+            &person("finn", "Finn", "Fischer", "Support"),
+            201,
+            "Finn is tried again and has the seat.",
+        )
+        .await?;
         let dev = self.get(&user(&people.dev), 200, "Dev stays visible to the provider.").await?;
         self.stage.remark(&format!("active: {}, groups: {}.", dev["active"], names(&dev["groups"], "display")));
         self.patch(&user(&people.ann), off, 200, "Ann takes a year off.").await?;
@@ -130,7 +151,37 @@ impl Story<'_> {
         self.stage.remark(&format!("Her id is {same} as before."));
         self.send(Method::DELETE, &user(&people.ben), None, 204, "Ben is deleted for good.").await?;
         self.get(&user(&people.ben), 404, "Nothing is left to find under his id:").await?;
+        let mut ben = Browser::new(self.stage.public_url())?;
+        self.sign_in(&mut ben, "ben.bauer", 403, "He has a company address and may not come back by it:").await?;
+        let mut gina = Browser::new(self.stage.public_url())?;
+        let joins = "Gina Garcia has one too and is in no directory: she joins by it, on Ben's seat.";
+        self.sign_in(&mut gina, "gina", 303, joins).await?;
+        let gina = self.looks(&mut gina, 200, "She may read, as the domain says.").await?;
+        let place = &gina["memberships"][0];
+        self.stage.remark(&format!("role: {}, source: {}.", text(&place["role"]), text(&place["source"])));
         Ok(())
+    }
+
+    /// Somebody signs in with the address that begins so.
+    async fn sign_in(&mut self, who: &mut Browser, local: &str, expected: u16, sentence: &str) -> Result<(), String> {
+        tokio::time::sleep(self.pace).await;
+        let call = who.sign_in(self.issuer, &format!("{local}@{DOMAIN}")).await?;
+        self.show(&call, expected, sentence);
+        Ok(())
+    }
+
+    /// Somebody looks at who they are here.
+    async fn looks(&mut self, who: &mut Browser, expected: u16, sentence: &str) -> Result<Value, String> {
+        tokio::time::sleep(self.pace).await;
+        let call = who.get("/api/v1/me").await?;
+        self.show(&call, expected, sentence);
+        Ok(call.answer)
+    }
+
+    fn show(&mut self, call: &Call, expected: u16, sentence: &str) {
+        if !self.stage.call(call, expected, sentence) {
+            self.surprises += 1;
+        }
     }
 
     async fn guards(&mut self, people: &People) -> Result<(), String> {
@@ -177,11 +228,13 @@ impl Story<'_> {
     ) -> Result<Value, String> {
         tokio::time::sleep(self.pace).await;
         let call = self.provider.send(method, path, body).await?;
-        if !self.stage.call(&call, expected, sentence) {
-            self.surprises += 1;
-        }
+        self.show(&call, expected, sentence);
         Ok(call.answer)
     }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("unknown")
 }
 
 fn person(name: &str, given: &str, family: &str, title: &str) -> Value {
@@ -208,7 +261,7 @@ fn group(id: &str) -> String {
 }
 
 fn id(resource: &Value) -> String {
-    resource["id"].as_str().unwrap_or("unknown").to_owned()
+    text(&resource["id"]).to_owned()
 }
 
 /// One value of each element, as people enumerate them.

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::hostile::{DiscoveryFault, Endpoint, Fault, Hostile};
 use super::issuing::Grant;
-use super::{CLIENT_ID, CLIENT_SECRET, Shared};
+use super::{CLIENT_ID, CLIENT_SECRET, Shared, choice};
 
 type State = web::Data<Arc<Shared>>;
 type Form = web::Form<BTreeMap<String, String>>;
@@ -92,7 +92,7 @@ async fn authorize(state: State, query: Query) -> HttpResponse {
         && given("scope").is_some_and(|scopes| scopes.split(' ').any(|scope| scope == "openid"))
         && given("state").is_some()
         && given("code_challenge_method") == Some("S256");
-    let person = state.person(given("loginHint"));
+    let Some(person) = state.person(given("loginHint")) else { return choice::page(&state, &query) };
     let tenant = given("tenant").map(str::to_owned);
     let member = tenant.as_ref().is_none_or(|tenant| person.tenants.contains(tenant));
     {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::hostile::Hostile;
 use super::person::{Person, Place};
 use super::tokens::{self, Draft};
-use super::{CLIENT_ID, CLIENT_SECRET, Shared};
+use super::{AccessTokens, CLIENT_ID, CLIENT_SECRET, Shared};
 
 /// What a code was given for.
 #[derive(Clone)]
@@ -79,15 +79,19 @@ impl Shared {
             claims.extend(inner.shape.claims(&grant.person, grant.tenant.as_deref()));
         }
         claims.extend(inner.access_token_claims.clone());
-        let signer = if inner.foreign_access_token { Some(&self.foreign) } else { inner.keys.last() };
+        let signer = match inner.access_tokens {
+            AccessTokens::Signed => inner.keys.last(),
+            AccessTokens::Foreign => Some(&self.foreign),
+            AccessTokens::Opaque => None,
+        };
         match signer {
-            Some(signer) if !inner.opaque_access_tokens => {
+            Some(signer) => {
                 let kid = inner.keys.last().map_or(Value::Null, |signer| signer.kid.clone().into());
                 let mut header = tokens::header(signer);
                 header.insert("kid".into(), kid);
                 tokens::sign(signer, &header, Value::Object(claims).to_string().as_bytes())
             }
-            _ => nonce,
+            None => nonce,
         }
     }
 

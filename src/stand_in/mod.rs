@@ -2,6 +2,7 @@
 //! and quirks, which does on demand everything that a provider must not. For tests and `headcount demo`;
 //! `serve` does not know it.
 
+mod choice;
 mod endpoints;
 pub mod hostile;
 mod issuing;
@@ -40,9 +41,21 @@ pub enum Layout {
     Application,
 }
 
+/// What access tokens are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessTokens {
+    /// JWTs, as Descope's are.
+    Signed,
+    /// Texts that say nothing.
+    Opaque,
+    /// JWTs under the name of a published key that did not sign them.
+    Foreign,
+}
+
 /// What can be changed while it runs.
 struct Inner {
     people: Vec<Person>,
+    lets_choose: bool,
     shape: Shape,
     places: Vec<Place>,
     hostile: Option<Hostile>,
@@ -59,8 +72,7 @@ struct Inner {
     names_issuer: bool,
     /// What a redirect leads to.
     elsewhere: String,
-    opaque_access_tokens: bool,
-    foreign_access_token: bool,
+    access_tokens: AccessTokens,
     access_token_claims: Map<String, Value>,
     userinfo_claims: Map<String, Value>,
 }
@@ -140,6 +152,11 @@ impl StandIn {
         self.shared.lock().people.push(person);
     }
 
+    /// Asks whoever comes without a hint who they are, instead of deciding that.
+    pub fn let_choose(&self) {
+        self.shared.lock().lets_choose = true;
+    }
+
     /// In which shape tenants are claimed, and where.
     pub fn claim_tenants(&self, shape: Shape, places: &[Place]) {
         let mut inner = self.shared.lock();
@@ -186,14 +203,9 @@ impl StandIn {
         self.shared.lock().names_issuer = names;
     }
 
-    /// Access tokens that say nothing, or are JWTs again.
-    pub fn set_opaque_access_tokens(&self, opaque: bool) {
-        self.shared.lock().opaque_access_tokens = opaque;
-    }
-
-    /// Access tokens under the name of a published key that did not sign them.
-    pub fn set_foreign_access_token(&self, foreign: bool) {
-        self.shared.lock().foreign_access_token = foreign;
+    /// What access tokens are.
+    pub fn set_access_tokens(&self, kind: AccessTokens) {
+        self.shared.lock().access_tokens = kind;
     }
 
     /// Claims beside or instead of the usual ones in access tokens.
@@ -297,6 +309,7 @@ impl Inner {
     fn new(person: Person) -> Result<Self, String> {
         Ok(Self {
             people: vec![person],
+            lets_choose: false,
             shape: Shape::Default,
             places: vec![Place::IdToken, Place::AccessToken, Place::Userinfo],
             hostile: None,
@@ -311,8 +324,7 @@ impl Inner {
             algorithms: vec!["RS256", "ES256"],
             names_issuer: false,
             elsewhere: String::new(),
-            opaque_access_tokens: false,
-            foreign_access_token: false,
+            access_tokens: AccessTokens::Signed,
             access_token_claims: Map::new(),
             userinfo_claims: Map::new(),
         })
@@ -365,9 +377,10 @@ impl Shared {
         if self.hostile() == Some(Hostile::Answer(endpoint, Fault::Resets)) { self.broken.clone() } else { url }
     }
 
-    fn person(&self, hint: Option<&str>) -> Person {
+    /// Who signs in; `None` where the person has to say.
+    fn person(&self, hint: Option<&str>) -> Option<Person> {
         let inner = self.lock();
         let hinted = inner.people.iter().find(|person| hint.is_some() && person.email.as_deref() == hint);
-        hinted.unwrap_or(&inner.people[0]).clone()
+        hinted.or(inner.people.first().filter(|_| !inner.lets_choose)).cloned()
     }
 }

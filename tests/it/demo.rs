@@ -4,8 +4,10 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use openidconnect::url::Url;
 use serde_json::Value;
 
+use crate::sign_in::browser::Browser;
 use crate::support::{headcount, unique};
 
 /// A place for the demonstration's data, to see that nothing stays there.
@@ -36,6 +38,13 @@ fn the_story_is_told_and_nothing_stays() {
         "■ Finn Fischer is refused",
         "“No seats available: 6 of 6 used.",
         "Her id is the same as before.",
+        "✓ Dev signs in at the company's own tenant with one click",
+        "  GET /sign-in/callback · 303 See Other · ",
+        "  GET /api/v1/me · 200 OK · ",
+        "  GET /api/v1/me · 401 Unauthorized · ",
+        "“Your company has switched this account off.",
+        "“You were removed from this organization.",
+        "role: read, source: domain.",
         "  DELETE /Users/",
         "is the last active owner",
         "Deactivated: Dev Das.",
@@ -47,11 +56,25 @@ fn the_story_is_told_and_nothing_stays() {
     std::fs::remove_dir(&place).unwrap();
 }
 
+/// Everybody is on one page, and one click is enough.
+async fn choose_who_you_are(link: &str) {
+    let browser = Browser::new(link.strip_suffix("/sign-in/demo").unwrap().to_owned());
+    let sent = browser.get(link).await;
+    let at_provider = Url::parse(sent.location.as_ref().unwrap()).unwrap();
+    let choice = browser.get(at_provider.as_str()).await;
+    assert!(choice.body.contains("<title>DEMO"), "{}", choice.body);
+    let cleo = choice.body.split("<a href=\"").find(|link| link.contains(">Cleo Costa</a>")).unwrap();
+    let click = at_provider.join(&cleo.split('"').next().unwrap().replace("&#38;", "&")).unwrap();
+    let back = browser.get(click.as_str()).await.location.unwrap();
+    assert_eq!(browser.get(&back).await.status, 303);
+    assert!(browser.get("/").await.body.contains("Demo Company (DEMO)"));
+}
+
 #[tokio::test]
 async fn it_serves_on_with_the_printed_link_and_token() {
     let place = place();
     let mut child = demo(&place).stdout(Stdio::piped()).spawn().unwrap();
-    let (mut address, mut token, mut now_you) = (String::new(), String::new(), false);
+    let (mut address, mut token, mut people, mut now_you) = (String::new(), String::new(), String::new(), false);
     for line in BufReader::new(child.stdout.as_mut().unwrap()).lines() {
         let line = line.unwrap();
         now_you |= line.contains("Now you.");
@@ -61,6 +84,9 @@ async fn it_serves_on_with_the_printed_link_and_token() {
         if let Some(printed) = line.strip_prefix("DEMO token  ") {
             printed.clone_into(&mut token);
         }
+        if let Some(printed) = line.strip_prefix("DEMO people ") {
+            printed.split(' ').next().unwrap().clone_into(&mut people);
+        }
         if now_you && line.starts_with("DEMO try ") {
             break;
         }
@@ -69,7 +95,8 @@ async fn it_serves_on_with_the_printed_link_and_token() {
     assert_eq!(client.get(&address).send().await.unwrap().status(), 200);
     let users = address.replace("/ServiceProviderConfig", "/Users");
     let page: Value = client.get(users).bearer_auth(&token).send().await.unwrap().json().await.unwrap();
-    assert_eq!(page["totalResults"], 6);
+    assert_eq!(page["totalResults"], 7);
+    choose_who_you_are(&people).await;
     #[expect(clippy::cast_possible_wrap, reason = "process ids are small")]
     // SAFETY: a signal to a child of this process that has not been waited for.
     let sent = unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };

@@ -41,6 +41,8 @@ const SIBLINGS: &[(&str, &str)] = &[
     ("assembly", "config"),
     ("demo", "assembly"),
     ("demo", "config"),
+    // The demonstration's people sign in somewhere; nothing else of the program knows of that provider.
+    ("demo", "stand_in"),
     ("cli", "assembly"),
     ("cli", "config"),
     ("cli", "demo"),

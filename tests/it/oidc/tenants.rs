@@ -2,6 +2,7 @@
 
 use headcount::oidc::failure::Reason;
 use headcount::oidc::tenant::Tenant;
+use headcount::stand_in::AccessTokens;
 use headcount::stand_in::hostile::{Endpoint, Hostile};
 use headcount::stand_in::person::{Person, Place, Shape};
 use serde_json::{Map, Value, json};
@@ -32,7 +33,7 @@ async fn a_tenant_is_proven_in_each_shape_and_place() {
 #[tokio::test]
 async fn an_opaque_access_token_says_nothing_and_userinfo_is_asked() {
     let scene = Scene::new();
-    scene.stand_in.set_opaque_access_tokens(true);
+    scene.stand_in.set_access_tokens(AccessTokens::Opaque);
     scene.stand_in.claim_tenants(Shape::TenantOnly, &[Place::Userinfo]);
     assert!(scene.sign_in().await.unwrap().tenant.proves(TENANT));
 }
@@ -78,7 +79,7 @@ async fn an_access_token_proves_only_what_holds() {
     }
     scene.stand_in.set_access_token_claims(Map::new());
     assert!(scene.sign_in().await.unwrap().tenant.proves(TENANT));
-    scene.stand_in.set_foreign_access_token(true);
+    scene.stand_in.set_access_tokens(AccessTokens::Foreign);
     assert_eq!(scene.sign_in().await.unwrap().tenant, Tenant::Unsaid, "signed by nobody known");
 }
 

@@ -1,6 +1,6 @@
 //! Signing in as people do it: a browser, the real server, a provider that stands in for Descope.
 
-mod browser;
+pub mod browser;
 mod clocked;
 mod faults;
 mod hostile_answers;
