@@ -6,15 +6,18 @@ use super::named;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::store::connection::Connection;
-use crate::store::provisioning_log::{self, StoredEvent};
+use crate::store::provisioning_log::{self, SERVICE, StoredEvent};
 
-/// The latest events of an organization, newest first.
+/// The latest events of an organization, or of what belongs to none, newest first.
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, slug: &str, limit: u32) -> Result<Value> {
-    let organization = named(connection, slug)?;
-    let events = provisioning_log::events(connection, organization.id, i64::from(limit))?;
+pub fn list(connection: &mut Connection, slug: Option<&str>, limit: u32) -> Result<Value> {
+    let trail = match slug {
+        Some(slug) => named(connection, slug)?.id,
+        None => SERVICE,
+    };
+    let events = provisioning_log::events(connection, trail, i64::from(limit))?;
     Ok(events.into_iter().map(describe).collect::<Vec<_>>().into())
 }
 

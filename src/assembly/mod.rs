@@ -87,6 +87,7 @@ impl Assembly {
             sealing: keys.sealing(),
             storage: Storage::standard().map_err(|error| error.to_string())?,
             registry: Arc::clone(provisioning.registries.standard()),
+            refusals: sign_in::refusals::Refusals::default(),
         });
         let provider = provider(config, Arc::clone(&clock), Arc::clone(&random))?;
         let postman = Postman {

@@ -10,8 +10,9 @@ use crate::administration::audit;
 pub(super) enum Command {
     /// List what was done, newest first
     List {
+        /// Without it: what belongs to no organization, such as sign-ins that led nowhere
         #[arg(long)]
-        organization: String,
+        organization: Option<String>,
         /// At most so many events
         #[arg(long, default_value_t = 1_000)]
         limit: u32,
@@ -20,5 +21,5 @@ pub(super) enum Command {
 
 pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
     let Command::List { organization: slug, limit } = command;
-    operator.read(move |connection| audit::list(connection, &slug, limit))
+    operator.read(move |connection| audit::list(connection, slug.as_deref(), limit))
 }

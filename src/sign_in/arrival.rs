@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::refusals::{Reason, Refused, Who};
 use super::session::KEPT;
 use super::{Circumstances, Destination, Service, link};
 use crate::clock::Timestamp;
@@ -49,12 +50,13 @@ pub struct Arrival {
 /// What came of it.
 #[derive(Debug)]
 pub enum Outcome {
-    /// A session was opened with this secret.
-    Entered,
+    /// A session was opened with this secret; by who named no organization, also where the one of their
+    /// domain does not let them in.
+    Entered(Option<Refused>),
     /// An admin has to decide.
     Asked { organization: String },
-    /// No session, nothing changed but the audit trail.
-    Refused { organization: String, refusal: Refusal },
+    /// No session, nothing changed.
+    Refused { organization: String, refusal: Refusal, refused: Refused },
 }
 
 /// Lets somebody in, or not. `secret` is the session's, should one be opened.
@@ -78,7 +80,7 @@ pub fn arrive(
     };
     let Some(organization) = organization.filter(|organization| super::is_open(&organization.state)) else {
         visit.open(None, secret);
-        return Ok(Planned { batch: visit.batch, answer: Outcome::Entered });
+        return Ok(Planned { batch: visit.batch, answer: Outcome::Entered(None) });
     };
     let admitted = visit.decide(connection, &organization, destination)?;
     let answer = match admitted {
@@ -88,16 +90,16 @@ pub fn arrive(
         }
         Ok(_) => {
             visit.open(Some(organization.id), secret);
-            Outcome::Entered
+            Outcome::Entered(None)
         }
         // Who named no organization is signed in without it.
-        Err(_) if named.is_none() => {
+        Err(refusal) if named.is_none() => {
             visit.open(None, secret);
-            Outcome::Entered
+            Outcome::Entered(Some(visit.refused(organization.id, refusal)))
         }
         Err(refusal) => {
-            visit.audit(organization.id, "sign_in.refused", None, refusal.name());
-            Outcome::Refused { organization: organization.name, refusal }
+            let refused = visit.refused(organization.id, refusal);
+            Outcome::Refused { organization: organization.name, refusal, refused }
         }
     };
     Ok(Planned { batch: visit.batch, answer })
@@ -294,6 +296,16 @@ impl<'a> Visit<'a> {
         if let Some(organization) = organization {
             self.audit(organization, "sign_in.succeeded", None, "signed in");
         }
+    }
+
+    /// What the audit trail is told.
+    fn refused(&self, organization: OrganizationId, refusal: Refusal) -> Refused {
+        let who = Who {
+            identity: (!self.is_new).then_some(self.identity.id),
+            subject: self.identity.subject.clone(),
+            address: self.identity.address.clone().filter(|_| self.arrival.address_verified),
+        };
+        Refused { reason: Reason::Rule(refusal), organization: Some(organization), who: Some(who) }
     }
 
     fn audit(&mut self, organization: OrganizationId, action: &str, target: Option<ResourceId>, detail: &str) {

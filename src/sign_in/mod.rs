@@ -7,6 +7,7 @@
 pub mod arrival;
 pub mod departure;
 pub mod link;
+pub mod refusals;
 pub mod session;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::refusals::{Reason, Refusals};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::id::{IdGenerator, OrganizationId};
@@ -60,6 +62,7 @@ pub struct Service {
     pub sealing: SealingKey,
     pub storage: Storage,
     pub registry: Arc<Registry>,
+    pub refusals: Refusals,
 }
 
 /// The browser a request comes from; for the session list and the audit trail.
@@ -174,33 +177,42 @@ pub struct Answered {
     pub started_at: crate::clock::Timestamp,
 }
 
-/// Takes the sign-in that an answer belongs to; of two answers only the first gets it.
+/// Takes the sign-in that an answer belongs to; of two answers only the first gets it. The reason when
+/// there is none in this browser, or it is too old.
 ///
 /// # Errors
-/// `bad_request` when there is none in this browser, or it is too old.
+/// The database's.
 pub fn answered(
     connection: &mut Connection,
     service: &Service,
     state: SecretHash,
     browser: SecretHash,
-) -> Result<Planned<Answered>> {
-    let unknown = || {
-        Error::new(
-            Code::BadRequest,
-            "This sign-in is not known in this browser, was finished already, or took longer than ten minutes. Start again.",
-        )
-    };
-    let found = sign_ins::find(connection, state)?.ok_or_else(unknown)?;
-    if !found.browser.matches(&browser) || service.clock.now().0 >= found.expires_at {
-        return Err(unknown());
+) -> Result<Planned<Result<Answered, Reason>>> {
+    let none = |reason| Ok(Planned { batch: Batch::default(), answer: Err(reason) });
+    let Some(found) = sign_ins::find(connection, state)? else { return none(Reason::StateUnknown) };
+    if !found.browser.matches(&browser) {
+        return none(Reason::StateOfAnotherBrowser);
     }
-    let memory = service.sealing.open(&found.memory, &state.0).ok_or_else(unknown)?;
+    if service.clock.now().0 >= found.expires_at {
+        return none(Reason::StateExpired);
+    }
+    // Another key has sealed it.
+    let Some(memory) = service.sealing.open(&found.memory, &state.0) else { return none(Reason::StateUnknown) };
     let memory = serde_json::from_slice(&memory).map_err(Error::internal)?;
     let mut batch = Batch::default();
     sign_ins::take(&mut batch, state);
     let destination = Destination { organization: found.organization, tenant_id: found.tenant_id };
     let started_at = crate::clock::Timestamp(found.started_at);
-    Ok(Planned { batch, answer: Answered { memory, destination, return_to: found.return_to, started_at } })
+    Ok(Planned { batch, answer: Ok(Answered { memory, destination, return_to: found.return_to, started_at }) })
+}
+
+/// What whoever brings an answer to no sign-in of theirs reads, whatever the reason.
+#[must_use]
+pub fn not_answered() -> Error {
+    Error::new(
+        Code::BadRequest,
+        "This sign-in is not known in this browser, was finished already, or took longer than ten minutes. Start again.",
+    )
 }
 
 impl std::fmt::Debug for Service {

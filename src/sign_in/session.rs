@@ -1,6 +1,8 @@
 //! Sessions in use: who is signed in, where they may go, and how a session is listed and revoked.
 
-use super::{Options, Service};
+use serde_json::json;
+
+use super::{Circumstances, Options, Service};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::SessionId;
@@ -10,6 +12,7 @@ use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::identities::Identity;
+use crate::store::provisioning_log::{self, Event};
 use crate::store::sessions::{self, Membership, Session};
 
 /// The last use of a session is exact to so many microseconds at least: it is written once in that time.
@@ -130,26 +133,46 @@ pub enum Revoked {
     Others,
 }
 
-/// Ends sessions of one's own.
+/// Ends sessions of one's own. The trail of the organization tells that the one in use was opened for.
 ///
 /// # Errors
 /// `unauthorized`, `not_found`.
 pub fn revoke(
     connection: &mut Connection,
     service: &Service,
+    circumstances: &Circumstances,
     secret: SecretHash,
     revoked: Revoked,
 ) -> Result<Planned<()>> {
     let (visitor, sessions) = list(connection, service, secret)?;
     let mut batch = Batch::default();
-    match revoked {
+    let ended = match revoked {
         Revoked::One(id) => {
             if !sessions.iter().any(|session| session.id == id) {
                 return Err(no_such_session());
             }
             sessions::end_one(&mut batch, visitor.identity.id, id);
+            1
         }
-        Revoked::Others => sessions::end_others(&mut batch, visitor.identity.id, visitor.session.id),
+        Revoked::Others => {
+            sessions::end_others(&mut batch, visitor.identity.id, visitor.session.id);
+            sessions.len() - 1
+        }
+    };
+    if let Some(organization) = visitor.session.organization {
+        let detail = json!({"identity": visitor.identity.id.to_string(), "sessions": ended}).to_string();
+        let event = Event {
+            id: service.ids.next(),
+            at: service.clock.now().0,
+            actor: "person",
+            action: "session.ended",
+            target_kind: "Organization",
+            target_id: None,
+            request_id: Some(&circumstances.request_id),
+            address: circumstances.client_address.as_deref(),
+            detail: &detail,
+        };
+        provisioning_log::insert_event(&mut batch, organization, &event);
     }
     Ok(Planned { batch, answer: () })
 }

@@ -85,6 +85,19 @@ pub struct Event<'a> {
     pub detail: &'a str,
 }
 
+/// The trail of the service itself: of what belongs to no organization.
+pub const SERVICE: OrganizationId = OrganizationId::from_bytes([0; 16]);
+
+/// Forgets what a trail tells of sign-ins that came to nothing before a time.
+pub fn forget_refusals(batch: &mut Batch, organization: OrganizationId, before: i64) {
+    // The words of the index that is made for this.
+    let sql = Sql::new(
+        "DELETE FROM audit_events WHERE organization_id = ? AND at < ? \
+         AND action IN ('sign_in.failed', 'sign_in.refused', 'logout.refused')",
+    );
+    batch.run(sql.bind(organization).bind(before));
+}
+
 /// Appends an audit event.
 pub fn insert_event(batch: &mut Batch, organization: OrganizationId, event: &Event<'_>) {
     batch.insert(Rows {

@@ -136,7 +136,7 @@ async fn refusals(server: Server) {
         vec!["member", "set", "--organization", "acme", "--member", "m"],
         vec!["member", "set", "--organization", "acme", "--member", "m", "--status", "deactivated"],
         vec!["member", "set", "--organization", "acme", "--member", "m", "--status", "active", "--role", "read"],
-        vec!["audit", "list"],
+        vec!["audit"],
     ] {
         let output = server.run(&wrong);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{wrong:?}");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Call;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::http::State;
+use crate::http::{State, sign_in};
 use crate::id::SessionId;
 use crate::sign_in::session::{self, Revoked};
 use crate::store::sessions::Session;
@@ -54,6 +54,8 @@ async fn revoked(call: &Call<'_>, id: &str) -> Result<HttpResponse> {
     call.check_token()?;
     let revoked = Revoked::One(id.parse::<SessionId>().map_err(|_| session::no_such_session())?);
     let service = Arc::clone(&call.state.door.service);
-    call.state.store.write(move |connection| session::revoke(connection, &service, secret, revoked)).await?;
+    let circumstances = sign_in::circumstances(call.http, call.state, &call.request_id);
+    let revoke = move |connection: &mut _| session::revoke(connection, &service, &circumstances, secret, revoked);
+    call.state.store.write(revoke).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -8,12 +8,13 @@ use serde::Deserialize;
 
 use super::super::State;
 use super::super::pages::{self, Notice};
-use super::{Sent, Visit, read, redirect_uri, see_other, set_cookie};
-use crate::error::{Code, Error, Result};
+use super::{Failed, Sent, Visit, read, redirect_uri, see_other, set_cookie};
+use crate::error::{Code, Error};
 use crate::oidc::authorization::{Pending, Response};
 use crate::oidc::failure::{Class, Failure};
 use crate::secret::{SecretHash, SecretToken};
 use crate::sign_in::arrival::{self, Arrival, Outcome, SESSION_PREFIX};
+use crate::sign_in::refusals::Reason;
 use crate::sign_in::{self, Answered};
 
 /// The parameters of the answer (RFC 6749 §4.1.2, RFC 9207).
@@ -41,17 +42,19 @@ impl Parameters {
 pub async fn callback(http: HttpRequest, query: Sent<web::Query<Parameters>>, state: web::Data<State>) -> HttpResponse {
     let visit = Visit::new(&http, &state);
     let outcome = answer(&visit, query).await;
-    visit.finish(outcome)
+    visit.finish(outcome).await
 }
 
-async fn answer(visit: &Visit<'_>, query: Sent<web::Query<Parameters>>) -> Result<HttpResponse> {
+async fn answer(visit: &Visit<'_>, query: Sent<web::Query<Parameters>>) -> Result<HttpResponse, Failed> {
     let provider = visit.provider()?;
     let parameters = read(query)?.into_inner();
     let state = parameters.state.clone().unwrap_or_default();
     let (service, browser, hash) =
         (Arc::clone(&visit.state.door.service), visit.browser.hash(), SecretHash::of(state.as_bytes()));
+    let take = move |connection: &mut _| sign_in::answered(connection, &service, hash, browser);
+    let answered = visit.state.store.write(take).await?;
     let Answered { memory, destination, return_to, started_at } =
-        visit.state.store.write(move |connection| sign_in::answered(connection, &service, hash, browser)).await?;
+        answered.map_err(|reason| Failed::because(reason, sign_in::not_answered()))?;
     let pending = Pending {
         state,
         nonce: memory.nonce,
@@ -65,7 +68,8 @@ async fn answer(visit: &Visit<'_>, query: Sent<web::Query<Parameters>>) -> Resul
         .await
         .map_err(|failure| {
             tracing::warn!(reason = failure.reason.name(), detail = %failure, request_id = %visit.request_id, "a sign-in failed");
-            of_provider(failure)
+            let reason = Reason::Provider(failure.reason);
+            Failed { error: of_provider(failure), reason: Some((reason, destination.organization)) }
         })?;
     let arrival = Arrival {
         issuer: signed_in.issuer,
@@ -85,13 +89,21 @@ async fn answer(visit: &Visit<'_>, query: Sent<web::Query<Parameters>>) -> Resul
         .store
         .write(move |connection| arrival::arrive(connection, &service, &circumstances, &destination, &arrival, &kept))
         .await?;
-    Ok(arrived(visit, outcome, &secret, &return_to))
+    Ok(arrived(visit, outcome, &secret, &return_to).await)
 }
 
 /// What came of an arrival, as a browser sees it.
-pub(super) fn arrived(visit: &Visit<'_>, outcome: Outcome, secret: &SecretToken, return_to: &str) -> HttpResponse {
+pub(super) async fn arrived(
+    visit: &Visit<'_>,
+    outcome: Outcome,
+    secret: &SecretToken,
+    return_to: &str,
+) -> HttpResponse {
     match outcome {
-        Outcome::Entered => {
+        Outcome::Entered(refused) => {
+            if let Some(refused) = refused {
+                visit.note(&refused).await;
+            }
             let mut response = see_other(return_to);
             set_cookie(&mut response, &visit.state.door.cookies.of_session(secret));
             response
@@ -101,7 +113,8 @@ pub(super) fn arrived(visit: &Visit<'_>, outcome: Outcome, secret: &SecretToken,
                 format!("An admin of {organization} has been asked to let you in. Sign in again once they have.");
             notice(visit, StatusCode::FORBIDDEN, "Your request is on its way", &sentence)
         }
-        Outcome::Refused { organization, refusal } => {
+        Outcome::Refused { organization, refusal, refused } => {
+            visit.note(&refused).await;
             notice(visit, StatusCode::FORBIDDEN, &format!("{organization} does not let you in"), refusal.sentence())
         }
     }

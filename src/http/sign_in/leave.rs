@@ -8,9 +8,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::super::{REQUEST_ID, State, request_id};
-use super::{Sent, Visit, read, see_other, set_cookie};
+use super::{Failed, Sent, Visit, circumstances, note, read, see_other, set_cookie};
 use crate::error::Result;
 use crate::sign_in::departure::{self, Notice};
+use crate::sign_in::refusals::Reason;
 use crate::sign_in::session::{self, Revoked};
 
 /// The form of `/sign-out`.
@@ -29,10 +30,10 @@ pub struct Logout {
 pub async fn sign_out(http: HttpRequest, form: Sent<web::Form<Form>>, state: web::Data<State>) -> HttpResponse {
     let visit = Visit::new(&http, &state);
     let outcome = leave(&visit, form).await;
-    visit.finish(outcome)
+    visit.finish(outcome).await
 }
 
-async fn leave(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpResponse> {
+async fn leave(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpResponse, Failed> {
     visit.check_form(read(form)?.csrf.as_deref())?;
     let door = &visit.state.door;
     let id_token = match door.cookies.session(visit.http) {
@@ -74,7 +75,7 @@ pub async fn end_session(http: HttpRequest, form: Sent<web::Form<Another>>, stat
         let id = form.session.as_deref().and_then(|id| id.parse().ok()).ok_or_else(session::no_such_session)?;
         revoke(&visit, Revoked::One(id)).await
     };
-    visit.finish(outcome.await)
+    visit.finish(outcome.await).await
 }
 
 /// `POST /sign-out/others`: everywhere but here.
@@ -84,14 +85,15 @@ pub async fn end_others(http: HttpRequest, form: Sent<web::Form<Form>>, state: w
         visit.check_form(read(form)?.csrf.as_deref())?;
         revoke(&visit, Revoked::Others).await
     };
-    visit.finish(outcome.await)
+    visit.finish(outcome.await).await
 }
 
-async fn revoke(visit: &Visit<'_>, revoked: Revoked) -> Result<HttpResponse> {
+async fn revoke(visit: &Visit<'_>, revoked: Revoked) -> Result<HttpResponse, Failed> {
     let door = &visit.state.door;
     let secret = door.cookies.session(visit.http).ok_or_else(session::not_signed_in)?;
     let service = Arc::clone(&door.service);
-    let write = move |connection: &mut _| session::revoke(connection, &service, secret, revoked);
+    let circumstances = visit.circumstances();
+    let write = move |connection: &mut _| session::revoke(connection, &service, &circumstances, secret, revoked);
     visit.state.store.write(write).await?;
     // Whose own session that was is led to the form from there.
     Ok(see_other("/"))
@@ -104,21 +106,27 @@ pub async fn backchannel_logout(
     state: web::Data<State>,
 ) -> HttpResponse {
     let request_id = request_id(http.headers(), &state.ids);
-    let status = end(form, &state, &request_id).await;
+    let status = match end(form, &state, &request_id).await {
+        Ok(status) => status,
+        Err(reason) => {
+            note(&state, &circumstances(&http, &state, &request_id), &reason.into()).await;
+            StatusCode::BAD_REQUEST
+        }
+    };
     HttpResponse::build(status)
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((REQUEST_ID, request_id))
         .finish()
 }
 
-async fn end(form: Sent<web::Form<Logout>>, state: &State, request_id: &str) -> StatusCode {
-    let token = form.ok().and_then(|form| form.into_inner().logout_token);
-    let (Some(provider), Some(token)) = (&state.door.provider, token) else { return StatusCode::BAD_REQUEST };
+async fn end(form: Sent<web::Form<Logout>>, state: &State, request_id: &str) -> Result<StatusCode, Reason> {
+    let Some(provider) = &state.door.provider else { return Ok(StatusCode::BAD_REQUEST) };
+    let token = form.ok().and_then(|form| form.into_inner().logout_token).ok_or(Reason::LogoutTokenMissing)?;
     let over = match provider.logged_out(&token).await {
         Ok(over) => over,
         Err(failure) => {
             tracing::warn!(reason = failure.reason.name(), request_id, "a logout token was refused");
-            return StatusCode::BAD_REQUEST;
+            return Err(Reason::Logout(failure.reason));
         }
     };
     let notice = Notice {
@@ -129,11 +137,12 @@ async fn end(form: Sent<web::Form<Logout>>, state: &State, request_id: &str) -> 
         expires_at: over.refused_from.0,
     };
     let service = Arc::clone(&state.door.service);
-    match state.store.write(move |connection| departure::end_at_provider(connection, &service, &notice)).await {
+    let end = move |connection: &mut _| departure::end_at_provider(connection, &service, &notice);
+    Ok(match state.store.write(end).await {
         Ok(()) => StatusCode::OK,
         Err(error) => {
             tracing::error!(error = ?error, request_id, "a logout was not carried out");
             StatusCode::SERVICE_UNAVAILABLE
         }
-    }
+    })
 }

@@ -9,13 +9,14 @@ use serde::Deserialize;
 
 use super::super::State;
 use super::super::pages::{self, FollowLink, Notice};
-use super::start::asking;
-use super::{Sent, Visit, read};
+use super::callback::arrived;
+use super::start::{asking, destination};
+use super::{Failed, Sent, Visit, read};
 use crate::error::{Code, Error, Result};
 use crate::secret::{SecretHash, SecretToken};
 use crate::sign_in::arrival::SESSION_PREFIX;
 use crate::sign_in::link::{self, PREFIX, Wanted};
-use crate::sign_in::{self};
+use crate::sign_in::refusals::Reason;
 
 /// The secret of a link, as its address carries it.
 #[derive(Debug, Deserialize)]
@@ -31,9 +32,8 @@ pub struct Form {
 }
 
 /// The form of an organization's own door, where links are mailed.
-pub(super) async fn door(visit: &Visit<'_>, slug: String, return_to: &str) -> Result<HttpResponse> {
-    let wanted = slug.clone();
-    visit.state.store.read(move |connection| sign_in::destination_of_organization(connection, &wanted)).await?;
+pub(super) async fn door(visit: &Visit<'_>, slug: String, return_to: &str) -> Result<HttpResponse, Failed> {
+    destination(visit, slug.clone()).await?;
     Ok(asking(visit, return_to, Some(&slug), None))
 }
 
@@ -43,7 +43,7 @@ pub(super) async fn mail(
     address: &str,
     organization: Option<String>,
     return_to: String,
-) -> Result<HttpResponse> {
+) -> Result<HttpResponse, Failed> {
     let wanted =
         Wanted { address: address.to_owned(), organization, return_to, public_url: visit.state.public_url.to_string() };
     let service = Arc::clone(&visit.state.door.service);
@@ -64,14 +64,15 @@ pub(super) async fn mail(
 pub async fn open(http: HttpRequest, query: Sent<web::Query<Opened>>, state: web::Data<State>) -> HttpResponse {
     let visit = Visit::new(&http, &state);
     let outcome = preview(&visit, query).await;
-    visit.finish(outcome)
+    visit.finish(outcome).await
 }
 
-async fn preview(visit: &Visit<'_>, query: Sent<web::Query<Opened>>) -> Result<HttpResponse> {
+async fn preview(visit: &Visit<'_>, query: Sent<web::Query<Opened>>) -> Result<HttpResponse, Failed> {
     offered(visit)?;
     let secret = read(query)?.into_inner().secret.unwrap_or_default();
     let (service, hash) = (Arc::clone(&visit.state.door.service), SecretHash::of(secret.as_bytes()));
-    let address = visit.state.store.read(move |connection| link::preview(connection, &service, hash)).await?;
+    let address = visit.state.store.read(move |connection| link::preview(connection, &service, hash)).await;
+    let address = address.map_err(unusable)?;
     let page = FollowLink { csrf: &visit.form_token(), secret: &secret, address: &address };
     Ok(pages::page(StatusCode::OK, &page))
 }
@@ -80,10 +81,10 @@ async fn preview(visit: &Visit<'_>, query: Sent<web::Query<Opened>>) -> Result<H
 pub async fn follow(http: HttpRequest, form: Sent<web::Form<Form>>, state: web::Data<State>) -> HttpResponse {
     let visit = Visit::new(&http, &state);
     let outcome = enter(&visit, form).await;
-    visit.finish(outcome)
+    visit.finish(outcome).await
 }
 
-async fn enter(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpResponse> {
+async fn enter(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpResponse, Failed> {
     offered(visit)?;
     let form = read(form)?.into_inner();
     visit.check_form(form.csrf.as_deref())?;
@@ -95,8 +96,14 @@ async fn enter(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpRes
         .state
         .store
         .write(move |connection| link::follow(connection, &service, &circumstances, hash, &kept))
-        .await?;
-    Ok(super::callback::arrived(visit, followed.outcome, &session, &followed.return_to))
+        .await
+        .map_err(unusable)?;
+    Ok(arrived(visit, followed.outcome, &session, &followed.return_to).await)
+}
+
+/// A link that is none, or none any more.
+fn unusable(error: Error) -> Failed {
+    if error.status() < 500 { Failed::because(Reason::LinkUnusable, error) } else { error.into() }
 }
 
 fn offered(visit: &Visit<'_>) -> Result<()> {

@@ -23,8 +23,10 @@ use super::pages::{self, Home, Place};
 use super::{REQUEST_ID, State};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
+use crate::id::OrganizationId;
 use crate::oidc::Provider;
 use crate::secret::SecretHash;
+use crate::sign_in::refusals::{self, Reason, Refused};
 use crate::sign_in::session::{self, Visitor};
 use crate::sign_in::{self, Circumstances};
 use crate::store::sessions::{Membership, Session};
@@ -41,11 +43,33 @@ pub struct Door {
 /// What a request carries, or that it cannot be read.
 type Sent<T> = std::result::Result<T, actix_web::Error>;
 
+/// Why somebody gets no further: what they read, and what the audit trail is told.
+struct Failed {
+    error: Error,
+    /// With the organization the sign-in led to.
+    reason: Option<(Reason, Option<OrganizationId>)>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, reason: None }
+    }
+}
+
+impl Failed {
+    fn because(reason: Reason, error: Error) -> Self {
+        Self { error, reason: Some((reason, None)) }
+    }
+}
+
 /// What a request carries.
-fn read<T>(sent: Sent<T>) -> Result<T> {
-    sent.map_err(|error| Error {
-        source: Some(error.to_string().into()),
-        ..Error::new(Code::BadRequest, "This request cannot be read. Open the page again and repeat what you did.")
+fn read<T>(sent: Sent<T>) -> Result<T, Failed> {
+    sent.map_err(|error| {
+        let error = Error {
+            source: Some(error.to_string().into()),
+            ..Error::new(Code::BadRequest, "This request cannot be read. Open the page again and repeat what you did.")
+        };
+        Failed::because(Reason::RequestUnreadable, error)
     })
 }
 
@@ -64,12 +88,7 @@ impl<'r> Visit<'r> {
     }
 
     fn circumstances(&self) -> Circumstances {
-        let agent = self.http.headers().get("user-agent").and_then(|value| value.to_str().ok());
-        Circumstances {
-            request_id: self.request_id.clone(),
-            client_address: client_address(self.http, self.state).map(|address| address.to_string()),
-            user_agent: agent.map(|agent| agent.chars().take(300).collect()),
-        }
+        circumstances(self.http, self.state, &self.request_id)
     }
 
     fn form_token(&self) -> String {
@@ -77,19 +96,36 @@ impl<'r> Visit<'r> {
     }
 
     /// Refuses a form that was not written for this browser.
-    fn check_form(&self, presented: Option<&str>) -> Result<()> {
+    fn check_form(&self, presented: Option<&str>) -> Result<(), Failed> {
         if presented.is_some_and(|token| self.state.door.cookies.is_form_token(&self.browser, token)) {
             return Ok(());
         }
-        Err(Error::new(
+        let error = Error::new(
             Code::Forbidden,
             "This form is too old or was not written for this browser. Open the page again.",
-        ))
+        );
+        Err(Failed::because(Reason::FormToken, error))
     }
 
-    /// The answer as it leaves, whether it is one or an error.
-    fn finish(&self, outcome: Result<HttpResponse>) -> HttpResponse {
-        let mut response = outcome.unwrap_or_else(|error| pages::problem(&error, &self.request_id));
+    /// Tells the audit trail that a sign-in came to nothing; the person's answer does not depend on it.
+    async fn note(&self, refused: &Refused) {
+        note(self.state, &self.circumstances(), refused).await;
+    }
+
+    /// The answer as it leaves, whether it is one or not.
+    async fn finish(&self, outcome: Result<HttpResponse, Failed>) -> HttpResponse {
+        match outcome {
+            Ok(response) => self.leave(response),
+            Err(Failed { error, reason }) => {
+                if let Some((reason, organization)) = reason {
+                    self.note(&Refused { organization, ..reason.into() }).await;
+                }
+                self.leave(pages::problem(&error, &self.request_id))
+            }
+        }
+    }
+
+    fn leave(&self, mut response: HttpResponse) -> HttpResponse {
         if self.browser.is_new {
             set_cookie(&mut response, &self.state.door.cookies.of_browser(&self.browser));
         }
@@ -106,6 +142,22 @@ impl<'r> Visit<'r> {
                 "This service has no identity provider configured. The operator sets HEADCOUNT_OIDC_ISSUER.",
             )
         })
+    }
+}
+
+/// The browser a request comes from.
+pub(super) fn circumstances(http: &HttpRequest, state: &State, request_id: &str) -> Circumstances {
+    let agent = http.headers().get("user-agent").and_then(|value| value.to_str().ok());
+    Circumstances {
+        request_id: request_id.to_owned(),
+        client_address: client_address(http, state).map(|address| address.to_string()),
+        user_agent: agent.map(|agent| agent.chars().take(300).collect()),
+    }
+}
+
+async fn note(state: &State, circumstances: &Circumstances, refused: &Refused) {
+    if let Err(error) = refusals::note(&state.store, &state.door.service, circumstances, refused).await {
+        tracing::warn!(error = ?error, "a refused sign-in was not written down");
     }
 }
 
@@ -133,7 +185,7 @@ fn see_other(location: &str) -> HttpResponse {
 pub(super) fn wrong_method(http: &HttpRequest, state: &web::Data<State>, allowed: &'static str) -> HttpResponse {
     let visit = Visit::new(http, state);
     let error = Error::new(Code::MethodNotAllowed, "This address does nothing of that kind. Open the page again.");
-    let mut response = visit.finish(Err(error));
+    let mut response = visit.leave(pages::problem(&error, &visit.request_id));
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
@@ -144,9 +196,9 @@ pub async fn home(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
     let outcome = match overview(&http, &state).await {
         Ok((visitor, memberships, sessions)) => Ok(home_page(&visit, &visitor, &memberships, &sessions)),
         Err(error) if error.code == Code::Unauthorized => Ok(see_other("/sign-in")),
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     };
-    visit.finish(outcome)
+    visit.finish(outcome).await
 }
 
 fn home_page<'m>(

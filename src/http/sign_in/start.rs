@@ -9,10 +9,11 @@ use serde::Deserialize;
 use super::super::State;
 use super::super::browser::own_path;
 use super::super::pages::{self, SignIn};
-use super::{Sent, Visit, link, read, redirect_uri, see_other};
-use crate::error::{Code, Error, Result};
+use super::{Failed, Sent, Visit, link, read, redirect_uri, see_other};
+use crate::error::{Code, Error};
 use crate::oidc::authorization::Request;
 use crate::secret::SecretHash;
+use crate::sign_in::refusals::Reason;
 use crate::sign_in::{self, Destination, Memory, Started};
 use crate::text::address_key;
 
@@ -47,7 +48,7 @@ pub async fn form(http: HttpRequest, query: Sent<web::Query<Return>>, state: web
         let return_to = own_path(query.return_to.as_deref());
         asking(&visit, &return_to, None, None)
     };
-    visit.finish(read(query).map(page))
+    visit.finish(read(query).map(page)).await
 }
 
 /// The form, perhaps at an organization's own door, perhaps with what was wrong with what was typed.
@@ -66,15 +67,16 @@ pub(super) fn asking(
 pub async fn submit(http: HttpRequest, form: Sent<web::Form<Form>>, state: web::Data<State>) -> HttpResponse {
     let visit = Visit::new(&http, &state);
     let outcome = by_form(&visit, form).await;
-    visit.finish(outcome)
+    visit.finish(outcome).await
 }
 
-async fn by_form(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpResponse> {
+async fn by_form(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpResponse, Failed> {
     let form = read(form)?;
     visit.check_form(form.csrf.as_deref())?;
     let return_to = own_path(form.return_to.as_deref());
     let address = form.email.as_deref().unwrap_or_default().trim();
     if address_key(address).is_none() {
+        visit.note(&Reason::AddressMalformed.into()).await;
         let problem = Some("This is not an e-mail address. It looks like you@company.example.");
         return Ok(asking(visit, &return_to, form.organization.as_deref(), problem));
     }
@@ -93,17 +95,25 @@ pub async fn at_organization(
 ) -> HttpResponse {
     let visit = Visit::new(&http, &state);
     let outcome = at(&visit, slug.into_inner(), query).await;
-    visit.finish(outcome)
+    visit.finish(outcome).await
 }
 
-async fn at(visit: &Visit<'_>, slug: String, query: Sent<web::Query<Return>>) -> Result<HttpResponse> {
+async fn at(visit: &Visit<'_>, slug: String, query: Sent<web::Query<Return>>) -> Result<HttpResponse, Failed> {
     let return_to = own_path(read(query)?.return_to.as_deref());
     if visit.state.door.provider.is_none() {
         return link::door(visit, slug, &return_to).await;
     }
-    let destination =
-        visit.state.store.read(move |connection| sign_in::destination_of_organization(connection, &slug)).await?;
+    let destination = destination(visit, slug).await?;
     send(visit, destination, None, return_to).await
+}
+
+/// Where the door of an organization leads.
+pub(super) async fn destination(visit: &Visit<'_>, slug: String) -> Result<Destination, Failed> {
+    let find = move |connection: &mut _| sign_in::destination_of_organization(connection, &slug);
+    visit.state.store.read(find).await.map_err(|error| match error.code {
+        Code::NotFound => Failed::because(Reason::OrganizationUnknown, error),
+        _ => error.into(),
+    })
 }
 
 /// `GET /sign-in/initiate`.
@@ -114,7 +124,7 @@ pub async fn initiate_by_link(
 ) -> HttpResponse {
     let visit = Visit::new(&http, &state);
     let outcome = initiate(&visit, query.map(web::Query::into_inner)).await;
-    visit.finish(outcome)
+    visit.finish(outcome).await
 }
 
 /// `POST /sign-in/initiate`.
@@ -125,13 +135,14 @@ pub async fn initiate_by_form(
 ) -> HttpResponse {
     let visit = Visit::new(&http, &state);
     let outcome = initiate(&visit, form.map(web::Form::into_inner)).await;
-    visit.finish(outcome)
+    visit.finish(outcome).await
 }
 
-async fn initiate(visit: &Visit<'_>, wanted: Sent<Initiation>) -> Result<HttpResponse> {
+async fn initiate(visit: &Visit<'_>, wanted: Sent<Initiation>) -> Result<HttpResponse, Failed> {
     let wanted = read(wanted)?;
     if wanted.iss.as_deref() != Some(visit.provider()?.issuer()) {
-        return Err(Error::new(Code::BadRequest, "Sign-ins are begun here for the configured issuer only."));
+        let error = Error::new(Code::BadRequest, "Sign-ins are begun here for the configured issuer only.");
+        return Err(Failed::because(Reason::IssuerForeign, error));
     }
     // The address of a page of ours, or its path.
     let target = wanted.target_link_uri.as_deref();
@@ -141,7 +152,7 @@ async fn initiate(visit: &Visit<'_>, wanted: Sent<Initiation>) -> Result<HttpRes
     by_address(visit, address, own_path(path)).await
 }
 
-async fn by_address(visit: &Visit<'_>, address: Option<&str>, return_to: String) -> Result<HttpResponse> {
+async fn by_address(visit: &Visit<'_>, address: Option<&str>, return_to: String) -> Result<HttpResponse, Failed> {
     let wanted = address.unwrap_or_default().to_owned();
     let destination =
         visit.state.store.read(move |connection| sign_in::destination_of_address(connection, &wanted)).await?;
@@ -154,7 +165,7 @@ async fn send(
     destination: Destination,
     address: Option<&str>,
     return_to: String,
-) -> Result<HttpResponse> {
+) -> Result<HttpResponse, Failed> {
     let redirect_uri = redirect_uri(visit.state);
     let request = Request { redirect_uri: &redirect_uri, tenant: destination.tenant_id.as_deref(), address };
     let (url, pending) = visit.provider()?.begin(&request).await.map_err(super::callback::of_provider)?;

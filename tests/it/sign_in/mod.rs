@@ -9,6 +9,7 @@ mod indoors;
 mod interoperability;
 mod keys;
 mod links;
+mod refusals;
 mod sessions;
 
 use headcount::stand_in::person::{Person, Place, Shape};
