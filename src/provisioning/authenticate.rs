@@ -88,9 +88,23 @@ pub fn authenticate(connection: &mut Connection, service: &Service, call: &Call)
             "The bearer token is not one of this service. Create a provisioning token for the organization and use it.",
         )
     })?;
-    refuse_ended(&credential, call.started)?;
-    signature::check(service, &credential, call)?;
-    service.bearers.note(call.credential, &credential, call.started);
+    let caller = admit(connection, service, call, &credential)?;
+    service.bearers.note(call.credential, credential, call.started);
+    Ok(caller)
+}
+
+/// Lets a credential in, if that is what it says.
+///
+/// # Errors
+/// As [`authenticate`].
+pub(super) fn admit(
+    connection: &mut Connection,
+    service: &Service,
+    call: &Call,
+    credential: &Credential,
+) -> Result<Caller> {
+    refuse_ended(credential, call.started)?;
+    signature::check(service, credential, call)?;
     let registry = service.registries.of(connection, credential.organization, credential.extensions_version)?;
     Ok(Caller {
         organization: credential.organization,

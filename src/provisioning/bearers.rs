@@ -1,10 +1,10 @@
 //! What this process remembers of bearer tokens: whose they are, so that a request counts for its
 //! organization before the database is asked, and which uses are not written down yet, so that
-//! writing them slows no answer. Nothing here lets anybody in.
+//! writing them slows no answer. Nothing here lets anybody in: see [`super::presumption`].
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::clock::Timestamp;
 use crate::id::{OrganizationId, TokenId};
@@ -26,10 +26,19 @@ pub struct Use {
     at: i64,
 }
 
+/// A token when it was last looked up.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) credential: Credential,
+    at: i64,
+    /// Whether the last User its bearer created was new.
+    pub(super) brings_newcomers: bool,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Bearers {
-    organizations: RwLock<HashMap<SecretHash, OrganizationId>>,
+    known: RwLock<HashMap<SecretHash, Known>>,
     uses: Mutex<Uses>,
     /// Whether uses wait; asked after each answer, so it costs no lock.
     waits: AtomicBool,
@@ -45,18 +54,42 @@ impl Bearers {
     /// Whose a token was when it was last seen.
     #[must_use]
     pub fn organization(&self, bearer: SecretHash) -> Option<OrganizationId> {
-        self.organizations.read().unwrap_or_else(PoisonError::into_inner).get(&bearer).copied()
+        self.read().get(&bearer).map(|known| known.credential.organization)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<SecretHash, Known>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was found of a token, unless that is so long ago that its use has to be noted again.
+    pub(super) fn recent(&self, bearer: SecretHash, now: Timestamp) -> Option<Known> {
+        self.read().get(&bearer).filter(|known| (0..EXACTNESS / 2).contains(&(now.0 - known.at))).cloned()
+    }
+
+    /// Notes whether the User a bearer created was new.
+    pub fn learn(&self, bearer: SecretHash, was_new: bool) {
+        if self.read().get(&bearer).is_some_and(|known| known.brings_newcomers != was_new) {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.entry(bearer).and_modify(|known| known.brings_newcomers = was_new);
+        }
     }
 
     /// Notes that a token let somebody in.
-    pub(super) fn note(&self, bearer: SecretHash, credential: &Credential, now: Timestamp) {
-        if self.organization(bearer) != Some(credential.organization) {
-            let mut organizations = self.organizations.write().unwrap_or_else(PoisonError::into_inner);
-            if organizations.len() >= KEPT {
-                organizations.clear();
-            }
-            organizations.insert(bearer, credential.organization);
+    pub(super) fn note(&self, bearer: SecretHash, credential: Credential, now: Timestamp) {
+        self.note_use(&credential, now);
+        let is_known = self.recent(bearer, now).is_some_and(|known| known.credential == credential);
+        if is_known {
+            return;
         }
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KEPT {
+            known.clear();
+        }
+        let brings_newcomers = known.get(&bearer).is_some_and(|known| known.brings_newcomers);
+        known.insert(bearer, Known { credential, at: now.0, brings_newcomers });
+    }
+
+    fn note_use(&self, credential: &Credential, now: Timestamp) {
         let recent = |at: &i64| now.0 - at < EXACTNESS;
         if credential.last_used_at.as_ref().is_some_and(recent) {
             return;
@@ -117,15 +150,15 @@ mod tests {
         let at = |seconds: i64| Timestamp(1_000_000_000).plus_seconds(seconds);
         assert_eq!(bearers.organization(bearer), None);
         for second in 0..59 {
-            bearers.note(bearer, &credential(1, None), at(second));
+            bearers.note(bearer, credential(1, None), at(second));
         }
         assert_eq!(bearers.organization(bearer), Some(OrganizationId::from_bytes([1; 16])));
         assert_eq!(bearers.take_uses().len(), 1);
         assert_eq!(bearers.take_uses(), []);
-        bearers.note(bearer, &credential(1, Some(at(0).0)), at(59));
-        bearers.note(SecretHash::of(b"hcp_2"), &credential(2, Some(at(30).0)), at(60));
+        bearers.note(bearer, credential(1, Some(at(0).0)), at(59));
+        bearers.note(SecretHash::of(b"hcp_2"), credential(2, Some(at(30).0)), at(60));
         assert_eq!(bearers.take_uses(), [], "both are known to the minute");
-        bearers.note(bearer, &credential(1, Some(at(0).0)), at(60));
+        bearers.note(bearer, credential(1, Some(at(0).0)), at(60));
         assert_eq!(bearers.take_uses().len(), 1);
     }
 }

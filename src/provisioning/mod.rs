@@ -14,6 +14,7 @@ pub mod groups;
 pub mod list;
 pub mod list_all;
 pub mod operation;
+pub mod presumption;
 pub mod record;
 pub mod signature;
 pub mod users;

@@ -54,6 +54,8 @@ enum Step {
     Any(Sql),
     Exactly(i64, Sql),
     Rows(Rows),
+    /// A `SELECT` and how many rows it must find.
+    Holds(i64, Sql),
 }
 
 /// The statements of one write. They must not depend on each other's effects and must not touch
@@ -72,6 +74,11 @@ impl Batch {
     /// A statement that must touch exactly one row, else the batch is stale.
     pub fn run_once(&mut self, sql: Sql) {
         self.steps.push(Step::Exactly(1, sql));
+    }
+
+    /// A `SELECT` of an integer that must find exactly so many rows, else the batch is stale.
+    pub fn expect(&mut self, rows: i64, sql: Sql) {
+        self.steps.push(Step::Holds(rows, sql));
     }
 
     /// Rows for one table; those for the same table travel together.
@@ -99,7 +106,7 @@ impl Batch {
     pub(super) fn is_short(&self) -> bool {
         let rows = |step: &Step| match step {
             Step::Any(_) => usize::MAX,
-            Step::Exactly(..) => 1,
+            Step::Exactly(..) | Step::Holds(..) => 1,
             Step::Rows(rows) => rows.rows.len(),
         };
         self.steps.iter().map(rows).fold(0, usize::saturating_add) <= SHORT
@@ -127,6 +134,11 @@ impl Batch {
                         return Err(Failure::Stale);
                     }
                 }
+                Step::Holds(expected, sql) => {
+                    if i64::try_from(sql.load::<BigInt, i64>(connection)?.len()).ok() != Some(expected) {
+                        return Err(Failure::Stale);
+                    }
+                }
                 Step::Rows(rows) => {
                     for sql in rows.for_sqlite() {
                         sql.execute(connection)?;
@@ -138,6 +150,7 @@ impl Batch {
     }
 
     fn apply_as_one(self, connection: &mut Connection) -> Result<(), Failure> {
+        use std::fmt::Write as _;
         let mut sql = Sql::new("WITH ");
         let mut check = String::new();
         for (position, step) in self.steps.into_iter().enumerate() {
@@ -145,20 +158,20 @@ impl Batch {
                 sql.push(", ");
             }
             sql.push(&format!("s{position} AS ("));
-            let step = match step {
-                Step::Any(step) => step,
-                Step::Exactly(expected, step) => {
-                    // The division fails, and with it the whole statement, unless the count is as expected.
-                    use std::fmt::Write as _;
-                    let _ = write!(
-                        check,
-                        " + 1 / (CASE WHEN (SELECT count(*) FROM s{position}) = {expected} THEN 1 ELSE 0 END)"
-                    );
-                    step
-                }
-                Step::Rows(rows) => rows.for_postgres(),
+            let (expected, step, end) = match step {
+                Step::Any(step) => (None, step, " RETURNING 1)"),
+                Step::Exactly(expected, step) => (Some(expected), step, " RETURNING 1)"),
+                Step::Rows(rows) => (None, rows.for_postgres(), " RETURNING 1)"),
+                Step::Holds(expected, step) => (Some(expected), step, ")"),
             };
-            sql.append(step).push(" RETURNING 1)");
+            sql.append(step).push(end);
+            if let Some(expected) = expected {
+                // The division fails, and with it the whole statement, unless the count is as expected.
+                let _ = write!(
+                    check,
+                    " + 1 / (CASE WHEN (SELECT count(*) FROM s{position}) = {expected} THEN 1 ELSE 0 END)"
+                );
+            }
         }
         sql.push(" SELECT (0").push(&check).push(")::bigint");
         sql.load::<BigInt, i64>(connection)?;

@@ -63,6 +63,27 @@ pub fn find(connection: &mut Connection, organization: OrganizationId, keys: &[K
     Ok((usage, rows.into_iter().filter_map(|(_, found)| found.map(key)).collect()))
 }
 
+/// Finds a row for each who has one of these keys.
+#[must_use]
+pub fn holders(
+    organization: OrganizationId,
+    user_name_key: Option<&str>,
+    external_id: Option<&str>,
+    address_key: Option<&str>,
+) -> Sql {
+    Sql::new(
+        "SELECT CAST(1 AS BIGINT) FROM resources WHERE organization_id = ? AND user_name_key = ? \
+         UNION ALL SELECT 1 FROM resources WHERE organization_id = ? AND kind = 1 AND external_id = ? \
+         UNION ALL SELECT 1 FROM members WHERE organization_id = ? AND address_key = ?",
+    )
+    .bind(organization)
+    .bind(user_name_key)
+    .bind(organization)
+    .bind(external_id)
+    .bind(organization)
+    .bind(address_key)
+}
+
 impl Key {
     fn value_of(&self, position: usize) -> Option<&str> {
         match (self, position) {

@@ -11,7 +11,7 @@ use crate::id::{ClientId, OrganizationId, TokenId};
 use crate::secret::SecretHash;
 
 /// A token and what has to be known of its organization before anything else. Times are [`crate::clock::Timestamp`]s: microseconds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     pub organization: OrganizationId,
     pub token: TokenId,
@@ -59,6 +59,21 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Cred
             signing_secret,
         }
     }))
+}
+
+/// Finds one row as long as the token is not revoked and its organization is as it was read; nothing
+/// else of a token that matters ever changes.
+#[must_use]
+pub fn unchanged(hash: SecretHash, credential: &Credential) -> Sql {
+    Sql::new(
+        "SELECT CAST(1 AS BIGINT) FROM provisioning_tokens t JOIN organizations o ON o.id = t.organization_id \
+         WHERE t.hash = ? AND t.id = ? AND t.revoked_at IS NULL AND o.state = ? AND o.seat_policy = ? AND o.extensions_version = ?",
+    )
+    .bind(hash)
+    .bind(credential.token)
+    .bind(credential.state.as_str())
+    .bind(credential.seat_policy.as_str())
+    .bind(credential.extensions_version)
 }
 
 /// A token as it is listed. Times are [`crate::clock::Timestamp`]s: microseconds.

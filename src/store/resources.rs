@@ -73,7 +73,7 @@ pub fn from_row(row: ResourceRow) -> Resource {
     Resource { id, version, created_at, updated_at, document, in_groups }
 }
 
-/// One resource by its id.
+/// One resource by its id; none where a proof is asked for and finds nothing.
 ///
 /// # Errors
 /// The database's.
@@ -82,10 +82,14 @@ pub fn get(
     organization: OrganizationId,
     kind: Kind,
     id: ResourceId,
+    proof: Option<Sql>,
 ) -> Result<Option<Resource>> {
     let mut sql = Sql::new("SELECT ");
     sql.push(COLUMNS).push(" FROM resources r WHERE r.organization_id = ").push_bind(organization);
     sql.push(" AND r.kind = ").push_bind(kind_number(kind)).push(" AND r.id = ").push_bind(id);
+    if let Some(proof) = proof {
+        sql.push(" AND EXISTS (").append(proof).push(")");
+    }
     let row = sql.first::<ResourceColumns, ResourceRow>(connection).map_err(database_error)?;
     Ok(row.map(from_row))
 }

@@ -3,14 +3,15 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use diesel::sql_types::BigInt;
 use headcount::clock::{Clock as _, SystemClock};
 use headcount::store::sql::Sql;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Server, on_each_database};
+use crate::support::{Server, on_each_database, user};
 
-on_each_database!(last_use, concurrency);
+on_each_database!(last_use, concurrency, what_is_remembered_lets_nobody_in, what_is_presumed_is_proven);
 
 /// When the test's token was last used, once that is written; it is written behind the answer.
 async fn used(server: &Server, after: Option<&str>) -> String {
@@ -74,4 +75,45 @@ async fn until(server: &Server, status: u16) -> reqwest::Response {
         }
     }
     panic!("never {status}");
+}
+
+/// A process that knows a token from a moment ago does what the database says of it now.
+async fn what_is_remembered_lets_nobody_in(server: Server) {
+    for name in ["a", "b", "c"] {
+        server.user(name).await;
+    }
+    let path = format!("/Users/{}", server.user("ann").await);
+    assert_eq!(server.get(&path).await.0, 200);
+    let title = || json!([{"op": "replace", "path": "title", "value": "Boss"}]);
+    assert_eq!(server.patch(&path, title()).await.0, 200);
+    server.command(&["provisioning-token", "revoke", "--organization", "acme", "--token", "test", "--json"]);
+    assert_eq!(server.get(&path).await.0, 401);
+    assert_eq!(server.post("/Users", &user("bob")).await.0, 401);
+    assert_eq!(server.patch(&path, json!([{"op": "remove", "path": "title"}])).await.0, 401);
+    assert_eq!(server.send(Method::DELETE, &path, None).await.0, 401);
+    let users = Sql::new("SELECT users FROM organization_usage").first::<BigInt, i64>(&mut server.database());
+    assert_eq!(users.unwrap(), Some(5), "the owner and four");
+}
+
+/// What a push of new Users lets expect of the next one is checked: who is there already, seats, schemas.
+async fn what_is_presumed_is_proven(server: Server) {
+    let create = async |body: Value| server.post("/Users", &body).await;
+    let owner = server.find("/Users", "userName eq \"olga@acme.example\"").await.remove(0);
+    for name in ["a", "b", "c"] {
+        assert_eq!(create(user(name)).await.0, 201);
+    }
+    assert_eq!(create(user("a")).await.0, 409, "the same userName");
+    assert_eq!(create(user("d")).await.0, 201);
+    assert_eq!(create(user("e")).await.0, 201);
+    let (status, adopted) = create(json!({"userName": "olga", "emails": [{"value": "olga@acme.example"}]})).await;
+    assert_eq!((status.as_u16(), &adopted["id"]), (201, &owner["id"]), "the same address");
+    assert_eq!(create(user("f")).await.0, 201);
+    server.command(&["organization", "set", "--organization", "acme", "--seats", "7", "--json"]);
+    assert_eq!(create(user("g")).await.0, 403, "no seat is left");
+    server.command(&["organization", "set", "--organization", "acme", "--seat-policy", "waitlist", "--json"]);
+    let (status, waiting) = create(user("g")).await;
+    assert_eq!((status.as_u16(), &waiting["active"]), (201, &json!(false)));
+    let ledger = server.command(&["organization", "show", "--organization", "acme", "--json"]);
+    let counts = ["seats_used", "waiting", "users"].map(|name| ledger[name].as_i64());
+    assert_eq!(counts, [Some(7), Some(1), Some(8)]);
 }

@@ -12,7 +12,7 @@ use crate::provisioning::answer::Relations;
 use crate::provisioning::authenticate::authenticate;
 use crate::provisioning::list::{self, Query};
 use crate::provisioning::list_all::list_all;
-use crate::provisioning::{Call, Caller, groups, users};
+use crate::provisioning::{Call, Caller, groups, presumption, users};
 use crate::scim::lenient;
 use crate::scim::message::SEARCH_REQUEST;
 use crate::scim::project::Projection;
@@ -178,7 +178,17 @@ pub(super) async fn get(
     let (caller, shown, projection) = state
         .store
         .read(move |connection| {
-            let caller = authenticate(connection, &shared.provisioning, &call)?;
+            let service = &shared.provisioning;
+            let with_groups = |caller: &Caller| {
+                wanted_relations(&parameters.projection(caller, kind), caller, kind) != Relations::None
+            };
+            if kind == Kind::User
+                && let Some((caller, shown)) = presumption::get(connection, service, &call, id, with_groups)
+            {
+                let projection = parameters.projection(&caller, kind);
+                return Ok((caller, shown, projection));
+            }
+            let caller = authenticate(connection, service, &call)?;
             let projection = parameters.projection(&caller, kind);
             let relations = wanted_relations(&projection, &caller, kind);
             let shown = match kind {

@@ -1,6 +1,7 @@
 //! Writes: POST, PUT, PATCH, DELETE of a resource. A refusal is logged like a success.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::{HttpResponse, web};
 use serde_json::Value;
@@ -14,7 +15,7 @@ use crate::id::ResourceId;
 use crate::provisioning::answer::{Relations, Shown};
 use crate::provisioning::authenticate::authenticate;
 use crate::provisioning::operation::{self, Operation};
-use crate::provisioning::{Call, Caller, Planned, groups, record, users};
+use crate::provisioning::{Call, Caller, Planned, groups, presumption, record, users};
 use crate::scim::project::Projection;
 use crate::scim::registry::Kind;
 use crate::store::batch::Batch;
@@ -129,20 +130,33 @@ pub(super) async fn perform(
     conditions: Conditions,
 ) -> Result<Done> {
     let id = operation.target();
-    let (shared, log_call) = (state.clone(), call.clone());
+    let creates_user = kind == Kind::User && matches!(operation, Operation::Create(_));
+    let (shared, log_call, bearer) = (state.clone(), call.clone(), call.credential);
+    // What is presumed once and does not hold is not presumed again.
+    let presumable = AtomicBool::new(conditions.matches_none.is_none());
     let outcome = state
         .store
         .write(move |connection| {
-            let caller = authenticate(connection, &shared.provisioning, &call)?;
             let service = &shared.provisioning;
+            let if_match = conditions.matches.as_deref();
+            if presumable.swap(false, Ordering::Relaxed)
+                && let Some(planned) = presumption::plan(connection, service, &call, kind, &operation, if_match)
+            {
+                let (caller, shown) = planned.answer;
+                return Ok(Planned { batch: planned.batch, answer: Done { caller, shown } });
+            }
+            let caller = authenticate(connection, service, &call)?;
             if let (Some(unwanted), Some(id)) = (&conditions.matches_none, operation.target()) {
                 refuse_matching(connection, &caller, kind, id, unwanted)?;
             }
-            let if_match = conditions.matches.as_deref();
             let planned = operation::plan(connection, service, &call, &caller, kind, &operation, if_match)?;
             Ok(Planned { batch: planned.batch, answer: Done { caller, shown: planned.answer } })
         })
         .await;
+    if creates_user {
+        let was_new = |done: &Done| done.shown.as_ref().is_some_and(|shown| shown.resource.version == 1);
+        state.provisioning.bearers.learn(bearer, outcome.as_ref().is_ok_and(was_new));
+    }
     if let Err(error) = &outcome
         && error.code != Code::Unauthorized
         && error.status() < 500

@@ -84,8 +84,8 @@ fn warning(
 /// # Errors
 /// `not_found`.
 pub fn get(connection: &mut Connection, caller: &Caller, id: ResourceId, relations: Relations) -> Result<Shown> {
-    let resource =
-        resources::get(connection, caller.organization, Kind::Group, id)?.ok_or_else(|| not_found(&id.to_string()))?;
+    let resource = resources::get(connection, caller.organization, Kind::Group, id, None)?
+        .ok_or_else(|| not_found(&id.to_string()))?;
     let members = first_members(connection, caller.organization, id, relations)?;
     Ok(Shown { kind: Kind::Group, resource, groups: Vec::new(), members })
 }
@@ -243,8 +243,8 @@ pub fn delete(
 }
 
 fn load(connection: &mut Connection, caller: &Caller, id: ResourceId, if_match: Option<&str>) -> Result<Resource> {
-    let resource =
-        resources::get(connection, caller.organization, Kind::Group, id)?.ok_or_else(|| not_found(&id.to_string()))?;
+    let resource = resources::get(connection, caller.organization, Kind::Group, id, None)?
+        .ok_or_else(|| not_found(&id.to_string()))?;
     check_version(if_match, resource.version)?;
     Ok(resource)
 }

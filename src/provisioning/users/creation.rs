@@ -89,6 +89,31 @@ pub fn create(
     Ok(Planned { batch, answer })
 }
 
+/// Creates a User of whom it is presumed that nobody here can be it and that the ledger takes it; else
+/// the batch is stale or refused.
+///
+/// # Errors
+/// Those of the document.
+pub fn create_new(service: &Service, call: &Call, caller: &Caller, body: &Value) -> Result<Planned<Shown>> {
+    let newcomer = Newcomer::read(service, user_type(caller), body)?;
+    let (mut batch, mut change) = (Batch::default(), Change::default());
+    let Derived { user_name_key, external_id, address_key, active, .. } = &newcomer.derived;
+    batch.expect(
+        0,
+        known_keys::holders(
+            caller.organization,
+            user_name_key.as_deref(),
+            external_id.as_deref(),
+            address_key.as_deref(),
+        ),
+    );
+    let standing = if *active { Standing::Active } else { Standing::Deactivated };
+    change.moves(Role::Read, None, Some(standing));
+    let answer = add(&mut batch, service, call, caller, &newcomer, standing);
+    organizations::change_usage(&mut batch, caller.organization, &change);
+    Ok(Planned { batch, answer })
+}
+
 /// Creates Users with one look at who is there: as many, from the first on, as nobody here can be
 /// and the ledger takes. The next may be somebody, or be refused; [`create`] tells.
 ///

@@ -21,9 +21,10 @@ use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::members;
 use crate::store::resources::{self, Resource};
+use crate::store::sql::Sql;
 use crate::store::{group_members, organizations};
 
-pub use self::creation::{Newcomer, create, create_many};
+pub use self::creation::{Newcomer, create, create_many, create_new};
 pub use self::rewriting::{admit, admit_next};
 
 /// Gets a User.
@@ -31,9 +32,22 @@ pub use self::rewriting::{admit, admit_next};
 /// # Errors
 /// `not_found`.
 pub fn get(connection: &mut Connection, caller: &Caller, id: ResourceId, with_groups: bool) -> Result<Shown> {
-    let resource =
-        resources::get(connection, caller.organization, Kind::User, id)?.ok_or_else(|| not_found(&id.to_string()))?;
-    shown(connection, caller, resource, with_groups)
+    find(connection, caller, id, with_groups, None)?.ok_or_else(|| not_found(&id.to_string()))
+}
+
+/// Gets a User if there is one and, where a proof is asked for, that finds something.
+///
+/// # Errors
+/// The database's.
+pub fn find(
+    connection: &mut Connection,
+    caller: &Caller,
+    id: ResourceId,
+    with_groups: bool,
+    proof: Option<Sql>,
+) -> Result<Option<Shown>> {
+    let found = resources::get(connection, caller.organization, Kind::User, id, proof)?;
+    found.map(|resource| shown(connection, caller, resource, with_groups)).transpose()
 }
 
 /// Replaces a User (PUT).

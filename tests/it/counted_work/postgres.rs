@@ -78,6 +78,10 @@ async fn does_not_grow() {
         costs.push(measure(&organization, &mut log).await);
     }
     assert_flat(&costs[0], &costs[1]);
+    for request in ["create a User", "get a User"] {
+        let cost = costs[1].iter().find(|cost| cost.request == request).unwrap();
+        assert_eq!(cost.statements.len(), 1, "one round trip: {cost:#?}");
+    }
 }
 
 /// Until the server's own housekeeping looks at a new database, a minute later, the planner would take
