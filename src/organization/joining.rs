@@ -341,6 +341,13 @@ mod tests {
         assert_eq!(admit(&nobody_owns, ALL, &known(&[by_hand])), Err(Refusal::NothingLinks));
         let elsewhere = Proven { tenant: false, ..ALL };
         assert_eq!(admit(&nobody_owns, elsewhere, &known(&[MEMBER])), Err(Refusal::NothingLinks));
+        assert_eq!(
+            admit(&DOOR, elsewhere, &known(&[by_hand])),
+            Ok(Admission::Link),
+            "the domain is the organization's"
+        );
+        let unused = Door { sso: Sso::Off, ..nobody_owns };
+        assert_eq!(admit(&unused, ALL, &known(&[MEMBER])), Err(Refusal::NothingLinks), "a tenant that is not used");
         let by_mail = Proven { mailbox: true, tenant: false, ..ALL };
         let invited = Candidate { keeper: Keeper::Operator, ..MEMBER };
         assert_eq!(admit(&nobody_owns, by_mail, &known(&[invited])), Ok(Admission::Link), "the operator's invitation");

@@ -112,6 +112,8 @@ struct Visit<'a> {
     arrival: &'a Arrival,
     identity: Identity,
     is_new: bool,
+    /// Whether the organization's own tenant, as it is now, let the person in.
+    tenant_proven: bool,
     now: Timestamp,
     batch: Batch,
 }
@@ -134,7 +136,16 @@ impl<'a> Visit<'a> {
             name: arrival.name.clone(),
         };
         let now = service.clock.now().to_millisecond();
-        Ok(Self { service, circumstances, arrival, identity, is_new, now, batch: Batch::default() })
+        Ok(Self {
+            service,
+            circumstances,
+            arrival,
+            identity,
+            is_new,
+            tenant_proven: false,
+            now,
+            batch: Batch::default(),
+        })
     }
 
     /// The organization that has proven the domain of the proven address, or where the operator has made
@@ -199,6 +210,7 @@ impl<'a> Visit<'a> {
             Some(member) => self.taken_by(connection, member)?,
             None => Taken::No,
         };
+        self.tenant_proven = proven.tenant;
         let admission = joining::admit(&door, proven, &whom(&known, taken));
         match admission {
             Ok(Admission::Link) => {
@@ -272,7 +284,7 @@ impl<'a> Visit<'a> {
         let session = Session {
             id: self.service.ids.next(),
             organization,
-            tenant_proven: organization.is_some() && self.arrival.tenant_proven,
+            tenant_proven: self.tenant_proven,
             created_at: self.now.0,
             seen_at: self.now.0,
             expires_at: expires_at.0,

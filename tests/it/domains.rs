@@ -120,8 +120,10 @@ async fn proof(database: Database) {
     assert_eq!(text(&added, "txt_host"), "_headcount-challenge.xn--bcher-kva.example");
     let token = text(&added, "txt_value").strip_prefix("headcount-domain-verification=").unwrap();
     assert_eq!(token.len(), 43, "256 random bits");
+    assert_eq!(added["checked_at"], Value::Null);
     let looked = place.verify("acme", "bücher.example");
     assert_eq!((text(&looked, "state"), &looked["seen"]), ("pending", &json!([])));
+    assert_ne!(looked["checked_at"], Value::Null);
     place.dns.put(text(&added, "txt_host"), &["v=spf1 -all", "headcount-domain-verification=another"]);
     let looked = place.verify("acme", "bücher.example");
     assert_eq!(

@@ -22,6 +22,7 @@ mod mail;
 mod members;
 mod oauth;
 mod oidc;
+mod operator_rules;
 mod queries;
 mod refusals;
 mod schema;

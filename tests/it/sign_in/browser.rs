@@ -154,6 +154,13 @@ impl Browser {
         (status, serde_json::from_str(&body).unwrap_or(Value::Null), given)
     }
 
+    /// Pushes a user as an organization's provisioning does; the status.
+    pub async fn provision(&self, token: &str, user: &Value) -> StatusCode {
+        let request = self.client.post(format!("{}/scim/v2/Users", self.home)).bearer_auth(token);
+        let request = request.header(CONTENT_TYPE, "application/scim+json").body(user.to_string());
+        request.send().await.unwrap().status()
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, |request| request).await
     }

@@ -8,8 +8,10 @@ mod hostile_requests;
 mod indoors;
 mod interoperability;
 mod keys;
+mod leaving;
 mod links;
 mod refusals;
+mod rules;
 mod sessions;
 
 use headcount::stand_in::person::{Person, Place, Shape};
