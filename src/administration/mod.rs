@@ -8,9 +8,12 @@ pub mod organization;
 pub mod outbox;
 pub mod provisioning_client;
 pub mod provisioning_token;
+pub mod recovery_codes;
 pub mod reindex;
 pub mod schema;
 pub mod session;
+pub mod setup_link;
+pub mod single_sign_on;
 
 use std::sync::Arc;
 use std::time::Duration;

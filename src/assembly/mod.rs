@@ -4,11 +4,12 @@ pub mod keys;
 mod life;
 pub mod server;
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::keys::Keys;
-use crate::administration::Administration;
+use crate::administration::{Administration, setup_link};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::dns;
@@ -126,6 +127,7 @@ impl Assembly {
         State {
             store: self.store.clone(),
             provisioning: Arc::clone(&self.provisioning),
+            administration: self.administration.clone(),
             clock: Arc::clone(&self.administration.clock),
             ids: self.administration.ids.clone(),
             random: Arc::clone(&self.administration.random),
@@ -141,12 +143,34 @@ impl Assembly {
                 cookies: Cookies::new(public_url, self.form_key.clone()),
             },
             lanes: Lanes::new(config.number("scim.concurrency") as usize),
-            limits: Limits::new(config.number("limits.sign_in")),
+            limits: Limits::new(config.number("limits.sign_in"), config.number("limits.recovery")),
             is_local: is_local(config, public_url) && self.postman.smtp.is_none(),
             behind_proxy: config.boolean("http.behind_proxy"),
             body_timeout: Duration::from_secs(u64::from(config.number("http.client_timeout"))),
             metrics: operations::Metrics::default(),
             life: operations::Life::default(),
+        }
+    }
+
+    /// Shows the founder the way in, on standard output: where nobody is yet, and no provider knows them.
+    async fn welcome(&self, public_url: &str) {
+        if self.provider.is_some() {
+            return;
+        }
+        let url = public_url.to_owned();
+        let made = self.operate(move |connection, administration| {
+            setup_link::create_at_first_run(connection, administration, &url)
+        });
+        match made.await {
+            Ok(Some(link)) => {
+                let url = link["url"].as_str().unwrap_or_default();
+                let told = writeln!(std::io::stdout(), "Nobody is here yet. Begin at {url} (once, within 24 hours).");
+                if let Err(error) = told {
+                    tracing::warn!(%error, "the setup link cannot be printed; headcount setup-link prints another");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(?error, "no setup link was made; headcount setup-link prints one"),
         }
     }
 

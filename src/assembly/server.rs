@@ -49,6 +49,8 @@ impl Prepared {
         let migrated = life::migrate(&assembly.store, &self.state.life).await;
         if migrated.is_err() {
             handle.stop(false).await;
+        } else {
+            assembly.welcome(&self.public_url).await;
         }
         let (store, administration) = (assembly.store.clone(), assembly.administration.clone());
         let jobs = [

@@ -10,9 +10,11 @@ mod outbox;
 mod print;
 mod provisioning_client;
 mod provisioning_token;
+mod recovery_codes;
 mod schema;
 mod serve;
 mod session;
+mod setup_link;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -114,6 +116,11 @@ enum Question {
     /// What people and the system did
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Codes by which owners come in when single sign-on does not work
+    #[command(subcommand)]
+    RecoveryCodes(recovery_codes::Command),
+    /// Print a new one-time setup link for the founder; the old one is dead then
+    SetupLink,
     /// Mail on its way
     #[command(subcommand)]
     Outbox(outbox::Command),
@@ -186,6 +193,8 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
         Question::Session(command) => session::run(&Operator::open(config)?, command),
         Question::Audit(command) => audit::run(&Operator::open(config)?, command),
         Question::Outbox(command) => outbox::run(&Operator::open(config)?, command),
+        Question::RecoveryCodes(command) => recovery_codes::run(&Operator::open(config)?, command),
+        Question::SetupLink => setup_link::run(&Operator::open(config)?, config),
         Question::Migrate => Ok(Operator::open(config)?.migrate()),
         Question::Reindex => Operator::open(config)?.reindex(),
         Question::Config(ConfigCommand::Check) => Keys::check(config).map(|()| json!({"usable": true})),

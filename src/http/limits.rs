@@ -12,6 +12,7 @@ use actix_web::{Error, HttpRequest, web};
 use super::{REQUEST_ID, State, pages};
 use crate::error;
 use crate::rate::{Limiter, network};
+use crate::secret::SecretHash;
 
 /// Each proxy adds whom it got the request from at the end.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -21,14 +22,21 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub struct Limits {
     sign_in: Limiter<IpAddr>,
     callback: Limiter<IpAddr>,
+    /// By what is typed as the address.
+    pub(super) recovery: Limiter<SecretHash>,
 }
 
 impl Limits {
-    /// So many sign-ins a minute from one address, and as many answers to them; 0 for any number.
+    /// So many sign-ins a minute from one address, and as many answers to them, and so many recovery codes an
+    /// hour for one account; 0 for any number.
     #[must_use]
-    pub fn new(sign_ins: u32) -> Self {
+    pub fn new(sign_ins: u32, recovery_codes: u32) -> Self {
         let a_minute = || Limiter::new(sign_ins, Duration::from_mins(1));
-        Self { sign_in: a_minute(), callback: a_minute() }
+        Self {
+            sign_in: a_minute(),
+            callback: a_minute(),
+            recovery: Limiter::new(recovery_codes, Duration::from_hours(1)),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, Resource, web};
 
+use crate::administration::Administration;
 use crate::clock::Clock;
 use crate::id::{IdGenerator, of};
 use crate::provisioning::Service;
@@ -29,6 +30,7 @@ use crate::store::Store;
 pub struct State {
     pub store: Store,
     pub provisioning: Arc<Service>,
+    pub administration: Administration,
     pub clock: Arc<dyn Clock>,
     pub ids: IdGenerator,
     pub random: Arc<dyn Random>,
@@ -122,6 +124,19 @@ fn sign_in_routes(config: &mut web::ServiceConfig) {
             page("/sign-in/callback", "GET").wrap(from_fn(limits::callback)).route(web::get().to(sign_in::callback)),
         )
         .service(page("/sign-in/backchannel-logout", "POST").route(web::post().to(sign_in::backchannel_logout)))
+        .service(
+            page("/setup", "GET, POST")
+                .wrap(from_fn(limits::sign_in))
+                .route(web::get().to(sign_in::open_setup))
+                .route(web::post().to(sign_in::submit_setup)),
+        )
+        .service(
+            page("/sign-in/recovery", "GET, POST")
+                .wrap(from_fn(limits::sign_in))
+                .route(web::get().to(sign_in::recovery_form))
+                .route(web::post().to(sign_in::recovery_submit)),
+        )
+        .service(page("/sign-in/recovery/sso", "POST").route(web::post().to(sign_in::recovery_decide)))
         .service(
             page("/sign-in/link", "GET, POST")
                 .wrap(from_fn(limits::sign_in))

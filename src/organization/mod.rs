@@ -3,6 +3,7 @@
 pub mod associated_domain;
 pub mod joining;
 pub mod plan;
+pub mod recovery_code;
 pub mod role;
 pub mod seats;
 

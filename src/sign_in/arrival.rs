@@ -23,7 +23,7 @@ use crate::store::members::{self, Acquaintance, User};
 use crate::store::organizations::{self, Organization};
 use crate::store::provisioning_log::{self, Event};
 use crate::store::sessions::{self, Opened, Session};
-use crate::store::{Planned, associated_domains, join_requests};
+use crate::store::{Planned, associated_domains, join_requests, proven_sign_ins};
 use crate::text::address_key;
 
 /// The prefix of a session's secret.
@@ -212,6 +212,13 @@ impl<'a> Visit<'a> {
         };
         self.tenant_proven = proven.tenant;
         let admission = joining::admit(&door, proven, &whom(&known, taken));
+        if proven.tenant {
+            self.note_proof(organization, destination, &known, admission.as_ref().ok());
+        }
+        if self.is_by_mail() && !self.is_new && matches!(admission, Ok(Admission::Link | Admission::Join(_))) {
+            // Those the setup link opened have proven nothing, and this opens something.
+            sessions::end_all(&mut self.batch, self.identity.id);
+        }
         match admission {
             Ok(Admission::Link) => {
                 if let Some((resource, _)) = known.by_address.first() {
@@ -227,6 +234,25 @@ impl<'a> Visit<'a> {
             _ => {}
         }
         Ok(admission)
+    }
+
+    /// Writes down that an admin has come in through the tenant: only then may they make it the only way in.
+    fn note_proof(
+        &mut self,
+        organization: &Organization,
+        destination: &Destination,
+        known: &Acquaintance,
+        admission: Option<&Admission>,
+    ) {
+        let entering = match admission {
+            Some(Admission::Enter) => known.linked.as_ref(),
+            Some(Admission::Link) => known.by_address.first(),
+            _ => None,
+        };
+        let is_admin = |(_, member): &&User| member.role.parse::<Role>().is_ok_and(|role| role >= Role::Admin);
+        if let (Some(_), Some(tenant)) = (entering.filter(is_admin), &destination.tenant_id) {
+            proven_sign_ins::note(&mut self.batch, organization.id, self.identity.id, tenant, self.now.0);
+        }
     }
 
     fn join(&mut self, organization: OrganizationId, role: Role) -> Result<()> {
@@ -285,6 +311,7 @@ impl<'a> Visit<'a> {
             id: self.service.ids.next(),
             organization,
             tenant_proven: self.tenant_proven,
+            recovers: None,
             created_at: self.now.0,
             seen_at: self.now.0,
             expires_at: expires_at.0,

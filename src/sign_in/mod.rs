@@ -7,8 +7,10 @@
 pub mod arrival;
 pub mod departure;
 pub mod link;
+pub mod recovery;
 pub mod refusals;
 pub mod session;
+pub mod setup;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -44,8 +44,10 @@ pub enum Reason {
     StateUnknown,
     StateOfAnotherBrowser,
     StateExpired,
-    /// A mailed link that is none, or none any more.
+    /// A mailed link, or the founder's, that is none, or none any more.
     LinkUnusable,
+    /// An address and a recovery code that open nothing.
+    RecoveryCode,
     /// What came from the provider.
     Provider(failure::Reason),
     /// The organization's own rules.
@@ -70,6 +72,7 @@ impl Reason {
             Self::StateOfAnotherBrowser => "state_of_another_browser",
             Self::StateExpired => "state_expired",
             Self::LinkUnusable => "link_unusable",
+            Self::RecoveryCode => "recovery_code",
             Self::Provider(reason) | Self::Logout(reason) => reason.name(),
             Self::Rule(refusal) => refusal.name(),
             Self::LogoutTokenMissing => "logout_token_missing",

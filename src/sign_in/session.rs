@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{Circumstances, Options, Service};
+use super::{Circumstances, Options, Service, recovery};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::id::SessionId;
+use crate::id::{OrganizationId, ResourceId, SessionId};
 use crate::organization::joining::Sso;
 use crate::secret::SecretHash;
 use crate::store::Planned;
@@ -28,6 +28,12 @@ pub struct Visitor {
 }
 
 impl Visitor {
+    /// The organization whose SSO settings the session is for alone, and the owner whose recovery code opened it.
+    #[must_use]
+    pub fn recovers(&self) -> Option<(OrganizationId, ResourceId)> {
+        self.session.organization.zip(self.session.recovers)
+    }
+
     /// Whether the use of the session has to be written down: often enough that who goes on in time stays.
     #[must_use]
     pub fn is_worth_noting(&self, options: &Options, now: Timestamp) -> bool {
@@ -45,8 +51,32 @@ impl Visitor {
 /// Who is signed in with this secret. Nobody when the session has ended by either limit.
 ///
 /// # Errors
-/// `unauthorized`.
+/// `unauthorized`; `forbidden` for a session that a recovery code opened, which is for one thing only.
 pub fn visitor(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<Visitor> {
+    let visitor = anybody(connection, service, secret)?;
+    if visitor.recovers().is_some() {
+        return Err(Error::new(
+            Code::Forbidden,
+            "A recovery code opened this session. It is for the single sign-on settings only; for everything else sign in.",
+        ));
+    }
+    Ok(visitor)
+}
+
+/// An owner whom a recovery code has let in, for as long as they are one.
+///
+/// # Errors
+/// `unauthorized`; `forbidden` for every other session.
+pub fn recovering(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<Visitor> {
+    let visitor = anybody(connection, service, secret)?;
+    let place =
+        visitor.recovers().ok_or_else(|| Error::new(Code::Forbidden, "This is for who came in by a recovery code."))?;
+    recovery::organization(connection, place)?;
+    Ok(visitor)
+}
+
+/// Who is signed in, for whatever the session is.
+fn anybody(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<Visitor> {
     let found = sessions::find(connection, secret)?;
     found
         .filter(|(session, _)| is_live(service, session))
@@ -70,7 +100,11 @@ pub fn not_signed_in() -> Error {
 /// # Errors
 /// `unauthorized`.
 pub fn me(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<(Visitor, Vec<Membership>)> {
-    let visitor = visitor(connection, service, secret)?;
+    let visitor = anybody(connection, service, secret)?;
+    if let Some(place) = visitor.recovers() {
+        recovery::organization(connection, place)?;
+        return Ok((visitor, Vec::new()));
+    }
     let mut memberships = sessions::memberships(connection, visitor.identity.id)?;
     memberships.retain(|membership| visitor.may_open(membership));
     Ok((visitor, memberships))

@@ -45,6 +45,15 @@ pub fn find(connection: &mut Connection, issuer: &str, subject: &str) -> Result<
     Ok(sql.first::<Columns, Row>(connection).map_err(database_error)?.map(from_row))
 }
 
+/// Whether somebody has signed in ever.
+///
+/// # Errors
+/// The database's.
+pub fn are_any(connection: &mut Connection) -> Result<bool> {
+    let first = Sql::new("SELECT id FROM identities LIMIT 1").first::<SqlId, IdentityId>(connection);
+    Ok(first.map_err(database_error)?.is_some())
+}
+
 /// Who answers for an identity.
 ///
 /// # Errors

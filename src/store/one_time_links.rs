@@ -84,9 +84,18 @@ pub fn delete_others(batch: &mut Batch, address_key: &str, hash: SecretHash) {
     batch.run(Sql::new("DELETE FROM one_time_links WHERE address_key = ? AND hash <> ?").bind(address_key).bind(hash));
 }
 
-/// Takes away every link of a purpose.
-pub fn delete_all(batch: &mut Batch, purpose: &str) {
-    batch.run(Sql::new("DELETE FROM one_time_links WHERE purpose = ?").bind(purpose));
+/// Inserts the setup link in place of the one before it: there is one at a time.
+pub fn replace_setup(batch: &mut Batch, hash: SecretHash, created_at: i64, expires_at: i64) {
+    batch.run(
+        Sql::new(
+            "INSERT INTO one_time_links (hash, purpose, return_to, created_at, expires_at) VALUES (?, 'setup', '/', ?, ?) \
+             ON CONFLICT (purpose) WHERE purpose = 'setup' DO UPDATE SET hash = excluded.hash, \
+             created_at = excluded.created_at, expires_at = excluded.expires_at",
+        )
+        .bind(hash)
+        .bind(created_at)
+        .bind(expires_at),
+    );
 }
 
 /// Removes those that nobody followed in time.

@@ -78,6 +78,15 @@ pub fn by_slug(connection: &mut Connection, slug: &str) -> Result<Option<Organiz
     one(connection, Sql::new("o.slug = ").bind_here(slug))
 }
 
+/// Whether there are organizations.
+///
+/// # Errors
+/// The database's.
+pub fn are_any(connection: &mut Connection) -> Result<bool> {
+    let first = Sql::new("SELECT id FROM organizations LIMIT 1").first::<SqlId, OrganizationId>(connection);
+    Ok(first.map_err(database_error)?.is_some())
+}
+
 /// All organizations, oldest first.
 ///
 /// # Errors

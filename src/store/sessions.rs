@@ -19,6 +19,8 @@ pub struct Session {
     pub organization: Option<OrganizationId>,
     /// Whether that organization's own tenant proved the person.
     pub tenant_proven: bool,
+    /// The owner whose recovery code opened it; it is for the SSO settings of the organization only.
+    pub recovers: Option<ResourceId>,
     pub created_at: i64,
     /// The last use, exact to a minute.
     pub seen_at: i64,
@@ -39,15 +41,38 @@ impl Session {
     }
 }
 
-const COLUMNS: &str = "s.id, s.organization_id, s.tenant_proven, s.created_at, s.seen_at, s.expires_at, \
+const COLUMNS: &str = "s.id, s.organization_id, s.tenant_proven, s.recovers_id, s.created_at, s.seen_at, s.expires_at, \
      (SELECT min(so.session_length) FROM members sm JOIN organizations so ON so.id = sm.organization_id WHERE sm.identity_id = s.identity_id), \
      s.client_address, s.user_agent";
-type Columns = (SqlId, Nullable<SqlId>, Bool, BigInt, BigInt, BigInt, Nullable<BigInt>, Nullable<Text>, Nullable<Text>);
-type Row = (SessionId, Option<OrganizationId>, bool, i64, i64, i64, Option<i64>, Option<String>, Option<String>);
+type Columns = (
+    (SqlId, Nullable<SqlId>, Bool, Nullable<SqlId>),
+    (BigInt, BigInt, BigInt, Nullable<BigInt>),
+    (Nullable<Text>, Nullable<Text>),
+);
+type Row = (
+    (SessionId, Option<OrganizationId>, bool, Option<ResourceId>),
+    (i64, i64, i64, Option<i64>),
+    (Option<String>, Option<String>),
+);
 
 fn from_row(row: Row) -> Session {
-    let (id, organization, tenant_proven, created_at, seen_at, expires_at, length, client_address, user_agent) = row;
-    Session { id, organization, tenant_proven, created_at, seen_at, expires_at, length, client_address, user_agent }
+    let (
+        (id, organization, tenant_proven, recovers),
+        (created_at, seen_at, expires_at, length),
+        (client_address, user_agent),
+    ) = row;
+    Session {
+        id,
+        organization,
+        tenant_proven,
+        recovers,
+        created_at,
+        seen_at,
+        expires_at,
+        length,
+        client_address,
+        user_agent,
+    }
 }
 
 /// The session with this secret, also when it is over, and who is signed in.
@@ -88,14 +113,15 @@ pub struct Opened<'a> {
 pub fn insert(batch: &mut Batch, session: &Session, opened: Opened<'_>) {
     batch.run(
         Sql::new(
-            "INSERT INTO sessions (hash, id, identity_id, organization_id, tenant_proven, created_at, seen_at, expires_at, \
-             provider_sid, id_token, client_address, user_agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO sessions (hash, id, identity_id, organization_id, tenant_proven, recovers_id, created_at, seen_at, expires_at, \
+             provider_sid, id_token, client_address, user_agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(opened.hash)
         .bind(session.id)
         .bind(opened.identity)
         .bind(session.organization)
         .bind(session.tenant_proven)
+        .bind(session.recovers)
         .bind(session.created_at)
         .bind(session.seen_at)
         .bind(session.expires_at)

@@ -89,6 +89,7 @@ fn sign_in(server: &Server, member: &str) -> SecretHash {
             id: SessionId::from_bytes(*member.as_bytes()),
             organization: None,
             tenant_proven: false,
+            recovers: None,
             created_at: 1,
             seen_at: 1,
             length: None,

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::browser::Browser;
 use super::{REQUEST_ID, State, sign_in};
+use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::SecretHash;
 use crate::sign_in::session;
@@ -106,11 +107,18 @@ fn describe(visitor: &Visitor, memberships: &[Membership]) -> Value {
             "source": membership.source
         })
     };
-    json!({
+    let mut described = json!({
         "email": visitor.identity.address,
         "name": visitor.identity.name,
         "memberships": memberships.iter().map(place).collect::<Vec<_>>()
-    })
+    });
+    // A session that a recovery code opened says what it is for.
+    if let Some((organization, _)) = visitor.recovers() {
+        described["scope"] = "sso_settings".into();
+        described["organization"] = json!({"id": organization.to_string()});
+        described["expires_at"] = Timestamp(visitor.session.expires_at).to_string().into();
+    }
+    described
 }
 
 /// The problem+json face of an error.

@@ -36,6 +36,34 @@ pub(super) struct FollowLink<'a> {
     pub(super) address: &'a str,
 }
 
+/// The founder's setup link that was opened.
+#[derive(Debug, Template)]
+#[template(path = "setup.html")]
+pub(super) struct Setup<'a> {
+    pub(super) csrf: &'a str,
+    pub(super) secret: &'a str,
+    pub(super) problem: Option<&'a str>,
+}
+
+/// The form that asks for a recovery code.
+#[derive(Debug, Template)]
+#[template(path = "recovery_form.html")]
+pub(super) struct RecoveryForm<'a> {
+    pub(super) csrf: &'a str,
+    pub(super) problem: Option<&'a str>,
+}
+
+/// All that a recovery code opens.
+#[derive(Debug, Template)]
+#[template(path = "recovery_settings.html")]
+pub(super) struct RecoverySettings<'a> {
+    pub(super) csrf: &'a str,
+    pub(super) organization: &'a str,
+    pub(super) sso: &'a str,
+    /// The minute when the session ends.
+    pub(super) until: &'a str,
+}
+
 /// The mails that nothing sends.
 #[derive(Debug, Template)]
 #[template(path = "outbox.html")]

@@ -102,7 +102,7 @@ async fn enter(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpRes
 }
 
 /// A link that is none, or none any more.
-fn unusable(error: Error) -> Failed {
+pub(super) fn unusable(error: Error) -> Failed {
     if error.status() < 500 { Failed::because(Reason::LinkUnusable, error) } else { error.into() }
 }
 

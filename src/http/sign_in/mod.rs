@@ -3,6 +3,8 @@
 mod callback;
 mod leave;
 mod link;
+mod recovery;
+mod setup;
 mod start;
 
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 pub use self::callback::callback;
 pub use self::leave::{backchannel_logout, end_others, end_session, sign_out};
 pub use self::link::{follow as follow_link, open as open_link};
+pub use self::recovery::{decide as recovery_decide, form as recovery_form, submit as recovery_submit};
+pub use self::setup::{open as open_setup, submit as submit_setup};
 pub use self::start::{at_organization, form, initiate_by_form, initiate_by_link, submit};
 
 use super::browser::{Browser, Cookies};
@@ -194,6 +198,7 @@ pub(super) fn wrong_method(http: &HttpRequest, state: &web::Data<State>, allowed
 pub async fn home(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
     let visit = Visit::new(&http, &state);
     let outcome = match overview(&http, &state).await {
+        Ok((visitor, ..)) if visitor.recovers().is_some() => recovery::settings(&visit, &visitor).await,
         Ok((visitor, memberships, sessions)) => Ok(home_page(&visit, &visitor, &memberships, &sessions)),
         Err(error) if error.code == Code::Unauthorized => Ok(see_other("/sign-in")),
         Err(error) => Err(error.into()),

@@ -96,14 +96,14 @@ impl Post {
 }
 
 /// The path of the link in a mail, which is quoted-printable (RFC 2045 §6.7).
-fn path_in(mail: &str) -> String {
+pub fn path_in(mail: &str) -> String {
     let mail = mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=");
     let at = mail.find("/sign-in/link?secret=").unwrap_or_else(|| panic!("no link in {mail}"));
     mail[at..].split(|c: char| c.is_whitespace() || c == '"').next().unwrap().to_owned()
 }
 
 /// Opens a link and presses the button.
-async fn press(browser: &Browser, path: &str) -> Answer {
+pub async fn press(browser: &Browser, path: &str) -> Answer {
     let page = browser.get(path).await;
     assert_eq!(page.status, 200, "{}", page.body);
     let fields = [("secret", hidden(&page.body, "secret")), ("csrf", hidden(&page.body, "csrf"))];
@@ -169,7 +169,12 @@ async fn known_and_unknown_addresses_look_alike(post: Post) {
     let mut seen = Vec::new();
     for address in ["ann@acme.example", "ann@nowhere.example", "olga@acme.example", "eve@acme.example.evil.example"] {
         let answer = browser.enter(address, "/").await;
-        seen.push((answer.status, answer.body, post.count("one_time_links"), post.count("outbox")));
+        seen.push((
+            answer.status,
+            answer.body,
+            post.count("one_time_links WHERE purpose = 'sign_in'"),
+            post.count("outbox"),
+        ));
     }
     for (number, (status, body, links, mails)) in seen.iter().enumerate() {
         let number = i64::try_from(number).unwrap();
@@ -206,13 +211,17 @@ async fn a_link_is_for_its_form_and_its_time(post: Post) {
         assert!(!refused.body.contains("<b>"), "nothing is reflected");
         assert_eq!(browser.post("/sign-in/link", &[("secret", wrong), ("csrf", &csrf)]).await.status, 400, "{wrong}");
     }
-    let late = "UPDATE one_time_links SET expires_at = created_at";
+    let late = "UPDATE one_time_links SET expires_at = created_at WHERE purpose = 'sign_in'";
     assert_eq!(Sql::new(late).execute(&mut post.server.database()).unwrap(), 1);
     assert_eq!(browser.get(&path).await.status, 400);
     assert_eq!(browser.post("/sign-in/link", &[("secret", secret), ("csrf", &csrf)]).await.status, 400);
     assert_eq!(browser.me().await.0, 401);
     post.link(&browser, "ann@acme.example").await;
-    assert_eq!(post.count("one_time_links"), 1, "who is late is forgotten when the next one is written");
+    assert_eq!(
+        post.count("one_time_links WHERE purpose = 'sign_in'"),
+        1,
+        "who is late is forgotten when the next one is written"
+    );
 }
 
 async fn a_link_proves_no_tenant(post: Post) {

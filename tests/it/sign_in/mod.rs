@@ -10,9 +10,11 @@ mod interoperability;
 mod keys;
 mod leaving;
 mod links;
+mod recovery;
 mod refusals;
 mod rules;
 mod sessions;
+mod setup;
 
 use headcount::stand_in::person::{Person, Place, Shape};
 use serde_json::json;

@@ -1,0 +1,129 @@
+//! Recovery codes of owners (product.md §6): made, shown once, and said to be kept somewhere safe.
+
+use serde_json::{Value, json};
+
+use super::{Administration, OPERATOR, named};
+use crate::clock::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::id::{OrganizationId, ResourceId};
+use crate::organization::recovery_code;
+use crate::organization::role::Role;
+use crate::organization::seats::Standing;
+use crate::store::batch::Batch;
+use crate::store::connection::Connection;
+use crate::store::recovery_codes::{self, Holder, Left};
+use crate::store::{Planned, members};
+use crate::text::address_key;
+
+/// How an operator names a member.
+#[derive(Clone, Debug)]
+pub enum Whom {
+    Id(String),
+    Address(String),
+}
+
+/// Makes an owner's codes, in place of those before. They are shown this once.
+///
+/// # Errors
+/// `not_found`; `conflict` for who is no active owner.
+pub fn create(
+    connection: &mut Connection,
+    administration: &Administration,
+    slug: &str,
+    whom: &Whom,
+) -> Result<Planned<Value>> {
+    let organization = named(connection, slug)?.id;
+    let owner = owner(connection, organization, whom)?;
+    let random = administration.random.as_ref();
+    let codes: Vec<String> = (0..recovery_code::COUNT).map(|_| recovery_code::generate(random)).collect();
+    let hashes: Vec<_> = codes.iter().map(|code| recovery_code::hash(code)).collect();
+    let mut batch = Batch::default();
+    recovery_codes::delete_all(&mut batch, organization, owner.member);
+    recovery_codes::insert(&mut batch, organization, owner.member, &hashes, administration.clock.now().0);
+    audit(administration, &mut batch, &owner, "recovery_codes.created");
+    Ok(Planned {
+        batch,
+        answer: json!({"member_id": owner.member.to_string(), "email": owner.address_key, "codes": codes}),
+    })
+}
+
+/// Writes down that an owner's codes are kept somewhere safe; until then they open no way to require SSO.
+///
+/// # Errors
+/// `not_found` also when there are no codes; `conflict` for who is no active owner.
+pub fn confirm(
+    connection: &mut Connection,
+    administration: &Administration,
+    slug: &str,
+    whom: &Whom,
+) -> Result<Planned<Value>> {
+    let organization = named(connection, slug)?.id;
+    let owner = owner(connection, organization, whom)?;
+    let left = recovery_codes::left(connection, organization)?.into_iter().find(|left| left.member == owner.member);
+    let left = left.ok_or_else(|| {
+        Error::new(Code::NotFound, "This owner has no recovery codes. Make them first: recovery-codes create.")
+    })?;
+    let now = administration.clock.now().0;
+    let mut batch = Batch::default();
+    if left.saved_at.is_none() {
+        recovery_codes::update_saved(&mut batch, organization, owner.member, now);
+        audit(administration, &mut batch, &owner, "recovery_codes.saved");
+    }
+    Ok(Planned { batch, answer: describe(&Left { saved_at: left.saved_at.or(Some(now)), ..left }) })
+}
+
+/// Who has how many codes left.
+///
+/// # Errors
+/// `not_found`.
+pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
+    let organization = named(connection, slug)?.id;
+    let left = recovery_codes::left(connection, organization)?;
+    Ok(left.iter().map(describe).collect::<Vec<_>>().into())
+}
+
+fn describe(left: &Left) -> Value {
+    json!({
+        "member_id": left.member.to_string(), "left": left.count,
+        "created_at": Timestamp(left.created_at).to_string(),
+        "saved_at": left.saved_at.map(|at| Timestamp(at).to_string())
+    })
+}
+
+fn audit(administration: &Administration, batch: &mut Batch, owner: &Holder, action: &str) {
+    administration.audit_by(OPERATOR, batch, owner.organization, action, Some(owner.member), &json!({}));
+}
+
+/// The active owner that is meant.
+fn owner(connection: &mut Connection, organization: OrganizationId, whom: &Whom) -> Result<Holder> {
+    let absent = || Error::new(Code::NotFound, "There is no such member. headcount member list shows all of them.");
+    let id: ResourceId = match whom {
+        Whom::Id(id) => id.parse().map_err(|_| absent())?,
+        Whom::Address(address) => {
+            let key = address_key(address)
+                .ok_or_else(|| Error::new(Code::InvalidValue, format!("\"{address}\" is not an e-mail address.")))?;
+            let (_, known) = members::acquaintance(connection, organization, None, Some(&key))?;
+            match known.by_address.as_slice() {
+                [] => return Err(absent()),
+                [(resource, _)] => resource.id,
+                _ => {
+                    return Err(Error::new(
+                        Code::Conflict,
+                        "Several members have this address. Name the one by --member.",
+                    ));
+                }
+            }
+        }
+    };
+    let holder = recovery_codes::member(connection, organization, id)?.ok_or_else(absent)?;
+    if is_active_owner(&holder) {
+        return Ok(holder);
+    }
+    Err(Error::new(Code::Conflict, "Recovery codes are for active owners, and this member is none."))
+}
+
+fn is_active_owner(holder: &Holder) -> bool {
+    holder.role.parse() == Ok(Role::Owner)
+        && Standing::from_name(&holder.status) == Standing::Active
+        && !holder.suspended
+}

@@ -1,0 +1,103 @@
+//! The founder comes by the setup link that the operator was shown (product.md §6), before there is anybody
+//! who could let them in.
+//!
+//! The founder says which address is theirs, and nothing proves it yet: the session is that of the mailbox, so
+//! that a mailed link brings the founder back to the same account, but it never becomes somebody's who can
+//! sign in already, and the address counts as proven only once its mail was read.
+
+use super::{Circumstances, Service, link};
+use crate::error::{Code, Error, Result};
+use crate::organization::associated_domain::domain_of;
+use crate::secret::{SecretHash, SecretToken};
+use crate::store::batch::Batch;
+use crate::store::connection::Connection;
+use crate::store::identities::{self, Identity};
+use crate::store::one_time_links::{self, purpose};
+use crate::store::sessions::{self, Opened, Session};
+use crate::store::{Planned, members, organizations};
+use crate::text::{address_key, address_shown};
+
+/// Whether the link works; opening it uses nothing up.
+///
+/// # Errors
+/// `bad_request` for one that does not.
+pub fn preview(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<()> {
+    let found = one_time_links::find(connection, secret, purpose::SETUP)?;
+    found.filter(|link| service.clock.now().0 < link.expires_at).map(drop).ok_or_else(|| {
+        Error::new(
+            Code::BadRequest,
+            "This link was used already, has expired, or another one took its place. The operator gets a new one from headcount setup-link.",
+        )
+    })
+}
+
+/// Opens the founder's session, once.
+///
+/// # Errors
+/// `bad_request` for a link that does not work, `invalidValue` for what is no address, `conflict` for the
+/// address of somebody who can sign in already.
+pub fn start(
+    connection: &mut Connection,
+    service: &Service,
+    circumstances: &Circumstances,
+    secret: SecretHash,
+    address: &str,
+    session: &SecretToken,
+) -> Result<Planned<()>> {
+    preview(connection, service, secret)?;
+    let key = address_key(address).ok_or_else(|| {
+        Error::new(Code::InvalidValue, "This is not an e-mail address. It looks like you@company.example.")
+    })?;
+    let known = identities::find(connection, link::ISSUER, &link::subject(&key))?;
+    if is_somebodys(connection, known.as_ref(), &key)? {
+        return Err(Error::new(
+            Code::Conflict,
+            "Somebody can sign in with this address already. If it is yours, sign in with it.",
+        ));
+    }
+    let now = service.clock.now().to_millisecond();
+    let identity = Identity {
+        id: known.as_ref().map_or_else(|| service.ids.next(), |identity| identity.id),
+        issuer: link::ISSUER.into(),
+        subject: link::subject(&key),
+        address: Some(address_shown(&key)),
+        // Not proven: nothing is found by it.
+        address_key: None,
+        name: None,
+    };
+    let mut batch = Batch::default();
+    match known {
+        Some(_) => identities::update(&mut batch, &identity, now.0),
+        None => identities::insert(&mut batch, &identity, now.0),
+    }
+    one_time_links::take(&mut batch, secret);
+    let opened = Session {
+        id: service.ids.next(),
+        organization: None,
+        tenant_proven: false,
+        recovers: None,
+        created_at: now.0,
+        seen_at: now.0,
+        expires_at: now.plus(service.options.absolute).0,
+        length: None,
+        client_address: circumstances.client_address.clone(),
+        user_agent: circumstances.user_agent.clone(),
+    };
+    sessions::insert(
+        &mut batch,
+        &opened,
+        Opened { hash: session.hash(), identity: identity.id, provider_sid: None, id_token: None },
+    );
+    Ok(Planned { batch, answer: () })
+}
+
+/// Whether an address opens something: it is a member's, or its domain is an organization's.
+fn is_somebodys(connection: &mut Connection, known: Option<&Identity>, key: &str) -> Result<bool> {
+    let is_linked = match known {
+        Some(identity) => !sessions::memberships(connection, identity.id)?.is_empty(),
+        None => false,
+    };
+    Ok(is_linked
+        || organizations::owner_of_domain(connection, domain_of(key))?.is_some()
+        || members::made_by_operator(connection, key)?.is_some())
+}
