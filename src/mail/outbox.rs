@@ -65,8 +65,6 @@ pub struct Post<'a> {
     pub letter: &'a Letter,
     /// From when on it would tell nothing that is still true.
     pub expires_at: Timestamp,
-    /// Written so that nobody can tell that there is nobody to write to.
-    pub withheld: bool,
 }
 
 /// Puts a letter into the outbox, encrypted: it holds the secret of its link.
@@ -82,7 +80,7 @@ pub fn post(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>) -> Result<()> {
         kind: post.kind.name().to_owned(),
         recipient: post.recipient.to_owned(),
         letter: desk.sealing.seal(&letter, id.as_bytes(), desk.random),
-        state: if post.withheld { state::WITHHELD } else { state::WAITING }.to_owned(),
+        state: state::WAITING.to_owned(),
         attempts: 0,
         due_at: desk.now.0,
         created_at: desk.now.0,
@@ -102,8 +100,8 @@ pub fn open(sealing: &SealingKey, mail: &Mail) -> Option<Letter> {
     serde_json::from_slice(&letter).ok()
 }
 
-/// Refuses one mail more than a recipient is to get of a kind, 0 for any number; alike for those that were
-/// withheld. Counted in the database: for every process, and also after a restart.
+/// Refuses one mail more than a recipient is to get of a kind, 0 for any number. Counted in the
+/// database: for every process, and also after a restart.
 ///
 /// # Errors
 /// `too_many_requests` with the time to wait.

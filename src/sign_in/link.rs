@@ -17,12 +17,11 @@ use crate::error::{Code, Error, Result};
 use crate::id::MailId;
 use crate::mail::outbox::{self, Desk, Kind, Post};
 use crate::mail::{Button, Letter};
-use crate::organization::associated_domain::domain_of;
 use crate::secret::{SecretHash, SecretToken};
+use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::one_time_links::{self, OneTimeLink, purpose};
-use crate::store::{Planned, identities, members, organizations};
 use crate::text::{address_key, address_shown};
 
 /// The prefix of a link's secret.
@@ -53,8 +52,8 @@ pub struct Wanted {
     pub public_url: String,
 }
 
-/// Mails a link to an address, if somebody could sign in with it. Whether that is so shows in nothing: the
-/// same is read and written for nobody, and the mail is withheld.
+/// Mails a link to an address, whoever that is: founders and invited people are nobody's members yet. So
+/// whether somebody is known shows in nothing.
 ///
 /// # Errors
 /// `invalidValue` for what is no address, `not_found` for the organization, `too_many_requests`.
@@ -72,7 +71,6 @@ pub fn request(
     };
     let now = service.clock.now();
     outbox::check_recipient(connection, Kind::SignInLink, &key, now, service.options.links_an_hour)?;
-    let withheld = !could_sign_in(connection, &key)?;
     let expires_at = now.plus(LIFETIME);
     let link = OneTimeLink {
         purpose: purpose::SIGN_IN.into(),
@@ -93,20 +91,10 @@ pub fn request(
         recipient: &key,
         letter: &letter(&wanted.public_url, secret, expires_at),
         expires_at,
-        withheld,
     };
     let desk = Desk { ids: &service.ids, sealing: &service.sealing, random: service.random.as_ref(), now };
     outbox::post(&mut batch, desk, &post)?;
     Ok(Planned { batch, answer: () })
-}
-
-/// Whether a link could lead anywhere: somebody has signed in by one, an organization has proven the domain,
-/// or the operator has made a member with the address. All of it is looked at, whatever the first says.
-fn could_sign_in(connection: &mut Connection, key: &str) -> Result<bool> {
-    let known = identities::find(connection, ISSUER, &subject(key))?.is_some();
-    let of_domain = organizations::owner_of_domain(connection, domain_of(key))?;
-    let by_operator = members::made_by_operator(connection, key)?;
-    Ok(known || of_domain.is_some_and(|owner| super::is_open(&owner.state)) || by_operator.is_some())
 }
 
 fn letter(public_url: &str, secret: &SecretToken, expires_at: Timestamp) -> Letter {

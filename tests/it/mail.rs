@@ -56,7 +56,7 @@ fn letter() -> Letter {
 }
 
 impl Office {
-    async fn write(&self, dedup_key: &str, recipient: &str, withheld: bool) {
+    async fn write(&self, dedup_key: &str, recipient: &str) {
         let administration = self.house.assembly.administration.clone();
         let sealing = Arc::clone(&self.postman.sealing);
         let (dedup_key, recipient) = (dedup_key.to_owned(), recipient.to_owned());
@@ -72,7 +72,6 @@ impl Office {
                 recipient: &recipient,
                 letter: &letter(),
                 expires_at: now.plus(Duration::from_mins(15)),
-                withheld,
             };
             post(&mut batch, desk, &mail)?;
             Ok(Planned { batch, answer: () })
@@ -104,11 +103,10 @@ impl Office {
 
 async fn a_letter_arrives_once(database: Database) {
     let office = open(database);
-    office.write("one", "ann@xn--bcher-kva.example", false).await;
-    office.write("one", "ann@xn--bcher-kva.example", false).await;
-    office.write("two", "nobody@acme.example", true).await;
+    office.write("one", "ann@xn--bcher-kva.example").await;
+    office.write("one", "ann@xn--bcher-kva.example").await;
     assert!(!office.letters().await.iter().any(|letter| String::from_utf8_lossy(letter).contains("geheim")));
-    assert_eq!(office.deliver().await, 1, "what is about the same is one mail, what is withheld none");
+    assert_eq!(office.deliver().await, 1, "what is about the same is one mail");
     let mail = office.smtp.received().unwrap();
     assert_eq!(
         (mail.from.as_str(), mail.to.as_slice()),
@@ -136,7 +134,7 @@ async fn a_letter_arrives_once(database: Database) {
 
 async fn a_server_that_fails_is_asked_again(database: Database) {
     let mut office = open(database);
-    office.write("one", "ann@acme.example", false).await;
+    office.write("one", "ann@acme.example").await;
     let manners = [
         (Manner::RefuseRecipient("451 4.7.1 later, ann@acme.example"), "later", 10),
         (Manner::HangUp, "", 30),
@@ -156,20 +154,20 @@ async fn a_server_that_fails_is_asked_again(database: Database) {
     }
     // A server that never answers costs the job so long and no longer.
     office.postman.smtp = office.postman.smtp.clone().map(|smtp| smtp.with_patience(Duration::from_millis(50)));
-    office.write("two", "bob@acme.example", false).await;
+    office.write("two", "bob@acme.example").await;
     office.smtp.next(&[Manner::SayNothing, Manner::SayNothing]);
     assert_eq!(office.deliver().await, 0);
     assert!(office.mails().await[1].2.contains("not taken within"), "{:?}", office.mails().await);
     office.clock.advance_seconds(1_800);
     office.postman = office.house.assembly.postman.clone();
     assert_eq!(office.deliver().await, 0, "neither tells what is still true");
-    office.write("three", "eve@acme.example", false).await;
+    office.write("three", "eve@acme.example").await;
     assert_eq!(office.deliver().await, 1);
 }
 
 async fn a_refusal_is_final_and_seen(database: Database) {
     let office = open(database);
-    office.write("one", "ann@acme.example", false).await;
+    office.write("one", "ann@acme.example").await;
     office.smtp.next(&[Manner::RefuseRecipient("550 5.1.1 no such user")]);
     assert_eq!(office.deliver().await, 0);
     office.clock.advance_seconds(60);
@@ -182,7 +180,7 @@ async fn a_refusal_is_final_and_seen(database: Database) {
     );
     assert!(seen[0]["last_error"].as_str().unwrap().contains("no such user"), "{seen}");
     // A mail that fails every time is given up in the end.
-    office.write("two", "bob@acme.example", false).await;
+    office.write("two", "bob@acme.example").await;
     let statement = "UPDATE outbox SET attempts = 8 WHERE dedup_key = 'two'";
     let many = move |connection: &mut _| Ok(Sql::new(statement).execute(connection).unwrap());
     office.house.assembly.store.transaction(many).await.unwrap();
@@ -194,7 +192,7 @@ async fn a_refusal_is_final_and_seen(database: Database) {
 async fn several_processes_deliver_each_letter_once(database: Database) {
     let office = open(database);
     for number in 0..60 {
-        office.write(&number.to_string(), &format!("p{number}@acme.example"), false).await;
+        office.write(&number.to_string(), &format!("p{number}@acme.example")).await;
     }
     let twin = office.house.twin(office.clock.clone());
     let both = futures_util::future::join(deliver(&office.postman), deliver(&twin.postman)).await;
@@ -214,7 +212,7 @@ async fn several_processes_deliver_each_letter_once(database: Database) {
 
 async fn without_a_server_letters_stay(database: Database) {
     let mut office = open(database);
-    office.write("one", "ann@acme.example", false).await;
+    office.write("one", "ann@acme.example").await;
     office.postman.smtp = None;
     assert_eq!(office.deliver().await, 0);
     tidy(&office.postman).await.unwrap();
@@ -226,14 +224,13 @@ async fn without_a_server_letters_stay(database: Database) {
 
 async fn what_is_of_no_use_goes(database: Database) {
     let office = open(database);
-    office.write("sent", "ann@acme.example", false).await;
+    office.write("sent", "ann@acme.example").await;
     assert_eq!(office.deliver().await, 1);
-    office.write("late", "bob@acme.example", false).await;
-    office.write("withheld", "eve@acme.example", true).await;
+    office.write("late", "bob@acme.example").await;
     office.clock.advance_seconds(16 * 60);
     tidy(&office.postman).await.unwrap();
     let states: Vec<String> = office.mails().await.into_iter().map(|mail| mail.0).collect();
-    assert_eq!(states, ["sent", "dead", "withheld"], "they count for an hour");
+    assert_eq!(states, ["sent", "dead"], "they count for an hour");
     assert!(office.mails().await[1].2.contains("expired"));
     office.clock.advance_seconds(45 * 60);
     tidy(&office.postman).await.unwrap();
@@ -255,7 +252,7 @@ async fn a_recipient_gets_so_many(database: Database) {
     for number in 0..5 {
         check("ann@acme.example").await.unwrap();
         // Withheld ones count alike.
-        office.write(&number.to_string(), "ann@acme.example", number % 2 == 0).await;
+        office.write(&number.to_string(), "ann@acme.example").await;
         office.clock.advance_seconds(60);
     }
     let refused = check("ann@acme.example").await.unwrap_err();

@@ -8,7 +8,7 @@ CREATE TABLE outbox (
     -- The key of an address.
     recipient TEXT COLLATE "C" NOT NULL,
     letter bytea NOT NULL,
-    -- waiting, sent, dead; withheld: written for nobody to get.
+    -- waiting, sent, dead.
     state TEXT COLLATE "C" NOT NULL,
     attempts BIGINT NOT NULL,
     due_at BIGINT NOT NULL,

@@ -8,7 +8,7 @@ CREATE TABLE outbox (
     -- The key of an address.
     recipient TEXT NOT NULL,
     letter BLOB NOT NULL,
-    -- waiting, sent, dead; withheld: written for nobody to get.
+    -- waiting, sent, dead.
     state TEXT NOT NULL,
     attempts BIGINT NOT NULL,
     due_at BIGINT NOT NULL,

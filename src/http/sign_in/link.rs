@@ -52,7 +52,7 @@ pub(super) async fn mail(
     let next = visit.state.shows_outbox(visit.http).then_some(("/outbox", "Open the outbox"));
     let notice = Notice {
         title: "Look into your mailbox",
-        sentence: "If somebody can sign in here with this address, a mail with a link is on its way to it. \
+        sentence: "A mail with a link is on its way to this address. \
                    The link works once, for 15 minutes, in any browser.",
         next,
         request_id: "",
