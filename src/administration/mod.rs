@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod domain;
+pub mod join_request;
 pub mod member;
 pub mod organization;
 pub mod outbox;

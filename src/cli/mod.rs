@@ -3,6 +3,7 @@
 
 mod audit;
 mod domain;
+mod join_request;
 mod member;
 mod operator;
 mod organization;
@@ -110,6 +111,9 @@ enum Question {
     /// Members: who they are, their roles, who is kept out
     #[command(subcommand)]
     Member(member::Command),
+    /// People who ask to be let in
+    #[command(subcommand)]
+    JoinRequest(join_request::Command),
     /// Where members are signed in
     #[command(subcommand)]
     Session(session::Command),
@@ -190,6 +194,7 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
         Question::ProvisioningClient(command) => provisioning_client::run(&Operator::open(config)?, command),
         Question::Domain(command) => domain::run(&Operator::open(config)?, command),
         Question::Member(command) => member::run(&Operator::open(config)?, command),
+        Question::JoinRequest(command) => join_request::run(&Operator::open(config)?, command),
         Question::Session(command) => session::run(&Operator::open(config)?, command),
         Question::Audit(command) => audit::run(&Operator::open(config)?, command),
         Question::Outbox(command) => outbox::run(&Operator::open(config)?, command),

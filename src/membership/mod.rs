@@ -1,6 +1,7 @@
 //! Membership (floor 4): what every door shares when somebody becomes a member other than by
 //! provisioning, and when a member loses access.
 
+mod meeting;
 mod removal;
 mod stored;
 
@@ -9,15 +10,16 @@ use serde_json::json;
 use crate::error::Result;
 use crate::id::{IdentityId, OrganizationId, ResourceId};
 use crate::organization::role::Role;
-use crate::organization::seats::Standing;
+use crate::organization::seats::{Change, Standing};
 use crate::scim::document::Document;
 use crate::scim::index::{Derived, Storage};
 use crate::scim::registry::{Kind, ResourceType};
 use crate::store::batch::Batch;
 use crate::store::members::{self, Member, NewMember};
 use crate::store::resources::{self, Written};
-use crate::store::sessions;
+use crate::store::{organizations, sessions};
 
+pub use self::meeting::{door, known};
 pub use self::removal::{Removal, remove, restore};
 pub use self::stored::{Stored, counted};
 
@@ -63,7 +65,27 @@ impl Newcomer<'_> {
         Ok((document, derived))
     }
 
-    /// Makes the person a member. Provisioning does not manage it until it adopts it.
+    /// Makes the person a member who takes a seat.
+    ///
+    /// # Errors
+    /// Those of the document.
+    pub fn join(
+        &self,
+        batch: &mut Batch,
+        organization: OrganizationId,
+        id: ResourceId,
+        storage: &Storage,
+        user_type: &ResourceType,
+    ) -> Result<()> {
+        let (document, derived) = self.document(storage, user_type)?;
+        self.insert(batch, organization, id, (&document, &derived));
+        let mut change = Change::default();
+        change.moves(self.role, None, Some(Standing::Active));
+        organizations::change_usage(batch, organization, &change);
+        Ok(())
+    }
+
+    /// Makes the person a member, apart from the seat. Provisioning does not manage it until it adopts it.
     pub fn insert(
         &self,
         batch: &mut Batch,

@@ -101,6 +101,8 @@ pub struct Known {
     pub by_address: Vec<Candidate>,
     /// Whether somebody with this identity or address was removed, and nobody brought them back.
     pub removed: bool,
+    /// Whether an admin has declined the person's request.
+    pub declined: bool,
 }
 
 /// What a sign-in comes to.
@@ -134,6 +136,8 @@ pub enum Refusal {
     NothingLinks,
     NoSeat,
     InviteOnly,
+    /// By an admin who was asked.
+    Declined,
     /// Nothing connects the person with the organization.
     NotAMember,
 }
@@ -154,6 +158,7 @@ impl Refusal {
             Self::NothingLinks => "nothing_links",
             Self::NoSeat => "no_seat",
             Self::InviteOnly => "invite_only",
+            Self::Declined => "declined",
             Self::NotAMember => "not_a_member",
         }
     }
@@ -192,6 +197,9 @@ impl Refusal {
             }
             Self::NoSeat => "All seats of this organization are taken. Ask an admin to add seats, then sign in again.",
             Self::InviteOnly => "This organization takes new members by invitation only. Ask an admin to invite you.",
+            Self::Declined => {
+                "An admin of this organization has declined your request. If that is wrong, ask one of them to let you in."
+            }
             Self::NotAMember => {
                 "You are not a member of this organization. Ask an admin to invite you, or sign in with your work address."
             }
@@ -213,7 +221,7 @@ pub fn admit(door: &Door<'_>, proven: Proven, known: &Known) -> Result<Admission
     }
     match known.by_address.as_slice() {
         [] if known.removed => Err(Refusal::Removed),
-        [] => join(door, proven, by_tenant),
+        [] => join(door, proven, by_tenant, known.declined),
         // A member is told apart by a proven address only: an unproven one is anybody's.
         _ if !proven.address => Err(Refusal::AddressNotVerified),
         &[member] => link(door, proven, by_tenant, member),
@@ -233,13 +241,16 @@ fn link(door: &Door<'_>, proven: Proven, by_tenant: bool, member: Candidate) -> 
     if owns_domain || vouched_for || accepted { Ok(Admission::Link) } else { Err(Refusal::NothingLinks) }
 }
 
-fn join(door: &Door<'_>, proven: Proven, by_tenant: bool) -> Result<Admission, Refusal> {
+fn join(door: &Door<'_>, proven: Proven, by_tenant: bool, declined: bool) -> Result<Admission, Refusal> {
     let Some(domain) = door.domain.filter(|domain| domain.state.is_proven()) else { return Err(Refusal::NotAMember) };
     if !proven.address {
         return Err(Refusal::AddressNotVerified);
     }
     if by_tenant && !proven.tenant {
         return Err(Refusal::TenantNotProven);
+    }
+    if declined {
+        return Err(Refusal::Declined);
     }
     match domain.joining {
         Joining::InviteOnly => Err(Refusal::InviteOnly),
@@ -298,6 +309,12 @@ mod tests {
         let policy = |joining| Door { domain: Some(Domain { joining, ..DOMAIN }), ..DOOR };
         refused(policy(Joining::InviteOnly), ALL, Refusal::InviteOnly);
         assert_eq!(admit(&policy(Joining::AskAdmin), ALL, &stranger()), Ok(Admission::Ask));
+        for joining in [Joining::AskAdmin, Joining::Automatic] {
+            let declined = Known { declined: true, ..stranger() };
+            assert_eq!(admit(&policy(joining), ALL, &declined), Err(Refusal::Declined));
+        }
+        let declined = Known { declined: true, ..linked(MEMBER) };
+        assert_eq!(admit(&DOOR, ALL, &declined), Ok(Admission::Enter), "who is a member by another way");
     }
 
     #[test]

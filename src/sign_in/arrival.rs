@@ -9,11 +9,11 @@ use super::{Circumstances, Destination, Service, link};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id::{IdentityId, OrganizationId, ResourceId};
-use crate::membership::Newcomer;
-use crate::organization::associated_domain::{Joining, State, domain_of};
-use crate::organization::joining::{self, Admission, Candidate, Domain, Door, Keeper, Known, Proven, Refusal, Sso};
+use crate::membership::{self, Newcomer};
+use crate::organization::associated_domain::domain_of;
+use crate::organization::join_request::{DECLINED_FOR, PATIENCE, State};
+use crate::organization::joining::{self, Admission, Proven, Refusal};
 use crate::organization::role::Role;
-use crate::organization::seats::{Change, Standing};
 use crate::scim::registry::Kind;
 use crate::secret::SecretToken;
 use crate::store::batch::Batch;
@@ -84,10 +84,7 @@ pub fn arrive(
     };
     let admitted = visit.decide(connection, &organization, destination)?;
     let answer = match admitted {
-        Ok(Admission::Ask) => {
-            visit.ask(&organization);
-            Outcome::Asked { organization: organization.name }
-        }
+        Ok(Admission::Ask) => Outcome::Asked { organization: organization.name },
         Ok(_) => {
             visit.open(Some(organization.id), secret);
             Outcome::Entered(None)
@@ -189,16 +186,7 @@ impl<'a> Visit<'a> {
             Some(key) => associated_domains::find(connection, organization.id, domain_of(key))?,
             None => None,
         };
-        let door = Door {
-            sso: organization.sso.parse().unwrap_or(Sso::Required),
-            has_tenant: organization.tenant_id.is_some(),
-            usage: &usage,
-            domain: domain.map(|domain| Domain {
-                state: State::from_name(&domain.state),
-                joining: domain.joining.parse().unwrap_or(Joining::InviteOnly),
-                role: domain.role.parse().unwrap_or(Role::Read),
-            }),
-        };
+        let door = membership::door(organization, &usage, domain.as_ref());
         // The tenant that was asked for must still be the organization's.
         let is_current = destination.tenant_id.is_some() && destination.tenant_id == organization.tenant_id;
         let proven = Proven {
@@ -211,7 +199,9 @@ impl<'a> Visit<'a> {
             None => Taken::No,
         };
         self.tenant_proven = proven.tenant;
-        let admission = joining::admit(&door, proven, &whom(&known, taken));
+        let asked = self.asked(connection, organization.id)?;
+        let declined = asked == Some(State::Declined);
+        let admission = joining::admit(&door, proven, &membership::known(&known, taken == Taken::Another, declined));
         if proven.tenant {
             self.note_proof(organization, destination, &known, admission.as_ref().ok());
         }
@@ -220,6 +210,7 @@ impl<'a> Visit<'a> {
             sessions::end_all(&mut self.batch, self.identity.id);
         }
         match admission {
+            Ok(Admission::Ask) if asked.is_none() => self.ask(organization),
             Ok(Admission::Link) => {
                 if let Some((resource, _)) = known.by_address.first() {
                     let before = if let Taken::Mailbox(identity) = taken { Some(identity) } else { None };
@@ -232,6 +223,9 @@ impl<'a> Visit<'a> {
             }
             Ok(Admission::Join(role)) => self.join(organization.id, role)?,
             _ => {}
+        }
+        if asked.is_some() && !matches!(admission, Ok(Admission::Ask) | Err(_)) {
+            join_requests::delete(&mut self.batch, organization.id, self.identity.id);
         }
         Ok(admission)
     }
@@ -266,17 +260,23 @@ impl<'a> Visit<'a> {
             source: "domain",
             identity: Some(self.identity.id),
         };
-        let user_type = self.service.registry.resource_type(Kind::User);
-        let (document, derived) = newcomer.document(&self.service.storage, user_type)?;
-        let id = self.service.ids.next();
-        newcomer.insert(&mut self.batch, organization, id, (&document, &derived));
-        let mut change = Change::default();
-        change.moves(role, None, Some(Standing::Active));
-        organizations::change_usage(&mut self.batch, organization, &change);
+        let (id, user_type) = (self.service.ids.next(), self.service.registry.resource_type(Kind::User));
+        newcomer.join(&mut self.batch, organization, id, &self.service.storage, user_type)?;
         self.audit(organization, "member.joined", Some(id), "by the domain of the address");
         Ok(())
     }
 
+    /// Where a request of the person stands, if there is one.
+    fn asked(&self, connection: &mut Connection, organization: OrganizationId) -> Result<Option<State>> {
+        if self.is_new {
+            return Ok(None);
+        }
+        let found = join_requests::find(connection, organization, self.identity.id)?;
+        let state = found.map(|request| State::at(self.now, request.requested_at, request.declined_at));
+        Ok(state.filter(|state| *state != State::Over))
+    }
+
+    /// Asks for an admin's decision, once.
     fn ask(&mut self, organization: &Organization) {
         self.write_identity();
         let (address, key) = (self.identity.address.as_deref(), self.identity.address_key.as_deref());
@@ -287,8 +287,11 @@ impl<'a> Visit<'a> {
                 address_key: key.to_owned(),
                 name: self.identity.name.clone(),
                 requested_at: self.now.0,
+                declined_at: None,
             };
-            join_requests::insert(&mut self.batch, organization.id, &request);
+            let over = (self.now.minus(PATIENCE).0, self.now.minus(DECLINED_FOR).0);
+            join_requests::delete_expired(&mut self.batch, organization.id, over, self.identity.id);
+            join_requests::put(&mut self.batch, organization.id, &request);
         }
         self.audit(organization.id, "member.asked", None, "to join by the domain of the address");
     }
@@ -370,22 +373,4 @@ enum Taken {
     No,
     Mailbox(IdentityId),
     Another,
-}
-
-fn whom(known: &Acquaintance, taken: Taken) -> Known {
-    let candidate = |(_, member): &User| Candidate {
-        standing: Standing::from_name(&member.status),
-        suspended: member.suspended,
-        keeper: match member.source.as_str() {
-            _ if member.provisioned => Keeper::Provisioning,
-            "operator" => Keeper::Operator,
-            _ => Keeper::Person,
-        },
-        taken: taken == Taken::Another,
-    };
-    Known {
-        linked: known.linked.as_ref().map(candidate),
-        by_address: known.by_address.iter().map(candidate).collect(),
-        removed: known.removed,
-    }
 }

@@ -1,0 +1,1 @@
+ALTER TABLE join_requests DROP COLUMN declined_at;
