@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Administration, OPERATOR, named};
+use super::{Administration, OPERATOR, SYSTEM, at_risk, named};
 use crate::clock::Timestamp;
 use crate::dns::NoAnswer;
 use crate::error::{Code, Error, Result};
@@ -153,6 +153,10 @@ fn plan_look(
         let action = format!("domain.{}", after.name());
         let detail = json!({"domain": domain, "before": before.name(), "after": after.name()});
         administration.audit_by(actor, &mut batch, organization, &action, None, &detail);
+    }
+    // The service's own word: an operator at a terminal has read it, and has no key to seal letters with.
+    if after == State::AtRisk && actor == SYSTEM {
+        at_risk::tell(connection, administration, &mut batch, organization, &found)?;
     }
     Ok(Planned { batch, answer: Looked { domain: found, taken } })
 }

@@ -1,6 +1,7 @@
 //! What operators do (floor 5), by noun: one use case = one public function = one transaction, with its
 //! audit event in it. Operators skip the portal's guards; the rules of seats and owners hold for them too.
 
+mod at_risk;
 pub mod audit;
 pub mod domain;
 pub mod join_request;

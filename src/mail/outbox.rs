@@ -18,6 +18,8 @@ use crate::store::outbox::{self, Mail, state};
 pub enum Kind {
     /// A one-time link to sign in by, asked for by whoever typed the address.
     SignInLink,
+    /// The proof of a domain has gone; for owners and admins.
+    DomainAtRisk,
 }
 
 impl Kind {
@@ -26,6 +28,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::SignInLink => "sign_in_link",
+            Self::DomainAtRisk => "domain_at_risk",
         }
     }
 
@@ -33,6 +36,7 @@ impl Kind {
     const fn window(self) -> Duration {
         match self {
             Self::SignInLink => Duration::from_hours(1),
+            Self::DomainAtRisk => Duration::from_hours(24),
         }
     }
 }

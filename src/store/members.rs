@@ -271,6 +271,21 @@ pub fn made_by_operator(connection: &mut Connection, address_key: &str) -> Resul
     .map_err(database_error)
 }
 
+/// The keys of the addresses of active owners and admins; at most `limit`.
+///
+/// # Errors
+/// The database's.
+pub fn managers(connection: &mut Connection, organization: OrganizationId, limit: i64) -> Result<Vec<String>> {
+    Sql::new(
+        "SELECT address_key FROM members WHERE organization_id = ? AND role IN ('owner', 'admin') AND status = 'active' \
+         AND NOT suspended AND address_key IS NOT NULL ORDER BY id LIMIT ?",
+    )
+    .bind(organization)
+    .bind(limit)
+    .load::<Text, String>(connection)
+    .map_err(database_error)
+}
+
 /// The Users that have waited longest for a seat.
 ///
 /// # Errors

@@ -23,6 +23,7 @@ in_process_on_each_database!(
     settings,
     looked_at_again,
     new_ones_soon,
+    owners_and_admins_are_told,
     nobody_looks_twice,
     while_serving
 );
@@ -303,6 +304,33 @@ async fn new_ones_soon(database: Database) {
     assert_eq!(place.after_minutes(10).await, 1, "what is proven waits for its interval");
     place.after_days(7).await;
     assert_eq!(place.after_minutes(10).await, 0, "a week later nobody is at work on it");
+}
+
+/// One letter for each loss to each of those who can do something about it.
+async fn owners_and_admins_are_told(database: Database) {
+    let place = Place::new(database);
+    let added = place.add("acme", "acme.example");
+    place.prove(&[&added]);
+    place.after_days(1).await;
+    place.dns.put(text(&added, "txt_host"), &[]);
+    let told = || {
+        let output = place.run(&["outbox", "list"]);
+        let mails: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let mails = mails.as_array().unwrap().iter();
+        mails.map(|mail| (text(mail, "kind").to_owned(), text(mail, "recipient").to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(text(&place.verify("acme", "acme.example"), "state"), "at_risk");
+    assert_eq!(told(), [], "the operator has read it");
+    let olga = ("domain_at_risk".to_owned(), "olga@acme.example".to_owned());
+    for _ in 0..3 {
+        place.after_days(1).await;
+        assert_eq!(told(), std::slice::from_ref(&olga), "once");
+    }
+    place.prove(&[&added]);
+    place.after_days(1).await;
+    place.dns.put(text(&added, "txt_host"), &[]);
+    place.after_days(1).await;
+    assert_eq!(told(), [olga.clone(), olga], "it was lost again");
 }
 
 /// Two processes share a round of more domains than are taken at once.
