@@ -25,6 +25,7 @@ mod oidc;
 mod operator_rules;
 mod queries;
 mod refusals;
+mod routes;
 mod schema;
 mod sign_in;
 mod signatures;

@@ -5,7 +5,7 @@
 //! SQLite's statement status (`sqlite.rs`) and PostgreSQL's plans by `auto_explain` (`postgres.rs`).
 
 mod postgres;
-mod sqlite;
+pub mod sqlite;
 
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ const LARGE: usize = 5_000;
 
 /// One statement as the database ran it.
 #[derive(Clone, Debug)]
-struct Statement {
-    text: String,
+pub struct Statement {
+    pub text: String,
     /// Rows or virtual machine steps, whichever the database counts.
     work: i64,
     /// Tables that were walked from end to end.
@@ -40,7 +40,7 @@ struct Cost {
 }
 
 /// Sees the statements of one database.
-trait Observer {
+pub trait Observer {
     /// The statements since the last call.
     fn take(&mut self) -> Vec<Statement>;
 }

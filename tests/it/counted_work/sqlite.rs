@@ -14,11 +14,11 @@ use crate::support::in_process::House;
 /// The statements of the watched files; other tests of this process use others.
 static SEEN: Mutex<Option<HashMap<String, Vec<Statement>>>> = Mutex::new(None);
 
-struct Trace(String);
+pub struct Trace(String);
 
 impl Trace {
     /// Watches a file; connections must be opened afterwards.
-    fn of(url: &str) -> Self {
+    pub fn of(url: &str) -> Self {
         static INSTALLED: Once = Once::new();
         let path = url.strip_prefix("sqlite:").unwrap().to_owned();
         SEEN.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(path.clone(), Vec::new());

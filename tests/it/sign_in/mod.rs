@@ -1,7 +1,8 @@
 //! Signing in as people do it: a browser, the real server, a provider that stands in for Descope.
 
 pub mod browser;
-mod clocked;
+mod cleanup;
+pub mod clocked;
 mod faults;
 mod hostile_answers;
 mod hostile_requests;
@@ -40,7 +41,7 @@ fn ann() -> Person {
     Person::new("U2ann", "ann@acme.example", TENANT)
 }
 
-fn person(name: &str) -> Person {
+pub fn person(name: &str) -> Person {
     Person::new(&format!("U2{name}"), &format!("{name}@acme.example"), TENANT)
 }
 

@@ -1,0 +1,228 @@
+//! Who may do what: every route has its row here (design.md §5), and whoever is not meant gets nowhere.
+
+use std::collections::BTreeSet;
+
+use headcount::stand_in::person::Person;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::sign_in::browser::Browser;
+use crate::sign_in::clocked::Clocked;
+use crate::support::{Database, in_process_on_each_database, user};
+
+in_process_on_each_database!(people, identity_providers);
+
+/// One route: its method and address as `src/http/mod.rs` has them, what is asked, and the status for nobody,
+/// for each role of the organization, and for a person of another one.
+struct Row(&'static str, &'static str, &'static str, Statuses);
+
+/// Nobody, `read`, `write`, `admin`, `owner`, a person of another organization.
+type Statuses = [u16; 6];
+
+/// The same for everybody.
+const fn all(status: u16) -> Statuses {
+    [status; 6]
+}
+
+/// Whoever is signed in, whatever they are.
+const SIGNED_IN: Statuses = [401, 200, 200, 200, 200, 200];
+
+/// SESSION is one of the organization's owner.
+const MATRIX: &[Row] = &[
+    Row("get", "/healthz", "/healthz", all(200)),
+    Row("get", "/readyz", "/readyz", all(200)),
+    Row("get", "/", "/", [303, 200, 200, 200, 200, 200]),
+    Row("get", "/assets/headcount.css", "/assets/headcount.css", all(200)),
+    // On loopback and without a mail server only.
+    Row("get", "/outbox", "/outbox", all(200)),
+    Row("get", "/sign-in", "/sign-in", all(200)),
+    // Without the token of the form.
+    Row("post", "/sign-in", "/sign-in", all(403)),
+    Row("get", "/sign-in/initiate", "/sign-in/initiate", all(400)),
+    Row("post", "/sign-in/initiate", "/sign-in/initiate", all(400)),
+    Row("get", "/sign-in/callback", "/sign-in/callback", all(400)),
+    Row("post", "/sign-in/backchannel-logout", "/sign-in/backchannel-logout", all(400)),
+    // Links are mailed without a provider only.
+    Row("get", "/sign-in/link", "/sign-in/link", all(404)),
+    Row("post", "/sign-in/link", "/sign-in/link", all(404)),
+    // Without a secret, the token of the form, or a recovery code.
+    Row("get", "/setup", "/setup", all(400)),
+    Row("post", "/setup", "/setup", all(403)),
+    Row("get", "/sign-in/recovery", "/sign-in/recovery", all(200)),
+    Row("post", "/sign-in/recovery", "/sign-in/recovery", all(403)),
+    Row("post", "/sign-in/recovery/sso", "/sign-in/recovery/sso", all(403)),
+    Row("get", "/sign-in/{organization}", "/sign-in/acme", all(303)),
+    Row("post", "/sign-out", "/sign-out", all(403)),
+    Row("post", "/sign-out/session", "/sign-out/session", all(403)),
+    Row("post", "/sign-out/others", "/sign-out/others", all(403)),
+    Row("get", "/api/v1/me", "/api/v1/me", SIGNED_IN),
+    Row("get", "/api/v1/me/sessions", "/api/v1/me/sessions", SIGNED_IN),
+    Row("delete", "/api/v1/me/sessions/{id}", "/api/v1/me/sessions/SESSION", [401, 404, 404, 404, 204, 404]),
+    Row("route", "/api/{path:.*}", "/api/v2", all(404)),
+    Row("post", "/oauth/token", "/oauth/token", all(400)),
+    Row("get", "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server", all(200)),
+    Row("get", "/documentation", "/documentation", all(200)),
+    // Identity providers only: see `PROVISIONING`.
+    Row("route", "/scim/v2", "/scim/v2", all(401)),
+    Row("route", "/scim/v2/{path:.*}", "/scim/v2/Users", all(401)),
+    Row("route", "/scim/{path:.*}", "/scim/Users", all(401)),
+];
+
+/// What is asked of SCIM, and the status for the organization's own token and for another organization's.
+/// USER and GROUP are the organization's.
+const PROVISIONING: &[(&str, &str, u16, u16)] = &[
+    ("GET", "/ServiceProviderConfig", 200, 200),
+    ("GET", "/ResourceTypes", 200, 200),
+    ("GET", "/Schemas", 200, 200),
+    ("GET", "/Me", 501, 501),
+    ("GET", "/Users", 200, 200),
+    ("GET", "/Users/USER", 200, 404),
+    ("PUT", "/Users/USER", 200, 404),
+    ("PATCH", "/Users/USER", 200, 404),
+    ("DELETE", "/Users/USER", 204, 404),
+    ("GET", "/Groups", 200, 200),
+    ("GET", "/Groups/GROUP", 200, 404),
+    ("PUT", "/Groups/GROUP", 200, 404),
+    ("PATCH", "/Groups/GROUP", 204, 404),
+    ("DELETE", "/Groups/GROUP", 204, 404),
+    ("POST", "/.search", 200, 200),
+    ("POST", "/Users/.search", 200, 200),
+    ("POST", "/Groups/.search", 200, 200),
+];
+
+/// The methods and addresses of the routes there are, read from where they are put on the application.
+fn routes() -> BTreeSet<(String, String)> {
+    let source = include_str!("../../src/http/mod.rs");
+    let mut routes = BTreeSet::new();
+    for service in source.split(".service(").skip(1) {
+        let address = service.split('"').nth(1).expect("an address");
+        let methods = service.split(".route(web::").skip(1).map(|route| route.split('(').next().unwrap());
+        routes.extend(methods.map(|method| (method.to_owned(), address.to_owned())));
+    }
+    routes
+}
+
+#[test]
+fn every_route_has_a_row() {
+    let rows: BTreeSet<(String, String)> =
+        MATRIX.iter().map(|Row(method, route, ..)| ((*method).to_owned(), (*route).to_owned())).collect();
+    assert_eq!(routes(), rows);
+    assert_eq!(rows.len(), MATRIX.len(), "one row for each");
+}
+
+/// Somebody of each role, and of another organization.
+async fn everybody(place: &Clocked) -> Vec<Browser> {
+    let mut browsers = vec![place.browser()];
+    for role in ["read", "write", "admin", "owner"] {
+        let (browser, answer) = place.sign_in(&crate::sign_in::person(role)).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        let (_, me) = browser.me().await;
+        let member = me["memberships"][0]["member_id"].as_str().unwrap();
+        place.command(&["member", "set", "--organization", "acme", "--member", member, "--role", role]);
+        assert_eq!(browser.me().await.1["memberships"][0]["role"], role);
+        browsers.push(browser);
+    }
+    let bolt = ["organization", "create", "--name", "Bolt", "--slug", "bolt", "--owner-email", "o@bolt.example"];
+    place.command(&[bolt.as_slice(), &["--seats", "9"]].concat());
+    place.command(&["domain", "add", "--organization", "bolt", "--domain", "bolt.example", "--verified"]);
+    let (browser, answer) = place.sign_in(&Person::new("U2eve", "eve@bolt.example", "T2bolt")).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    assert_eq!(browser.me().await.1["memberships"][0]["organization"]["slug"], "bolt");
+    browsers.push(browser);
+    browsers
+}
+
+async fn people(database: Database) {
+    let place = Clocked::open(database, &[("limits.sign_in", "0")]);
+    let browsers = everybody(&place).await;
+    let own = browsers[4].api(Method::GET, "/api/v1/me/sessions", None).await.1;
+    let session = own["sessions"][0]["id"].as_str().unwrap();
+    let mut wrong = Vec::new();
+    for Row(method, _, path, statuses) in MATRIX {
+        let path = path.replace("SESSION", session);
+        let method: Method = if *method == "route" { Method::GET } else { method.to_uppercase().parse().unwrap() };
+        // The owner last: the session that is ended is theirs.
+        for position in [0, 1, 2, 3, 5, 4] {
+            let browser = &browsers[position];
+            let token = match position {
+                0 => None,
+                _ => browser.api(Method::GET, "/api/v1/me", None).await.2,
+            };
+            let status = match method {
+                Method::POST => browser.post(&path, &[]).await.status,
+                _ => browser.api(method.clone(), &path, token.as_deref()).await.0,
+            };
+            if status != statuses[position] {
+                wrong.push(format!("{method} {path} for {position}: {status}"));
+            }
+            if status == 204 {
+                assert_eq!(browser.me().await.0, 401);
+                browser.sign_in("owner@acme.example").await;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+async fn identity_providers(database: Database) {
+    let place = Clocked::open(database, &[]);
+    let browsers = everybody(&place).await;
+    let other = place.command(&["provisioning-token", "create", "--organization", "bolt", "--name", "bolt"]);
+    let (ours, theirs) = (place.house.token.clone(), other["token"].as_str().unwrap().to_owned());
+    let user_body = user("zoe");
+    let group_body = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Zebras"});
+    let (_, made, _) = place.scim(&ours, Method::POST, "/Users", Some(&user_body)).await;
+    let (_, group, _) = place.scim(&ours, Method::POST, "/Groups", Some(&group_body)).await;
+    let (id, group) = (made["id"].as_str().unwrap(), group["id"].as_str().unwrap());
+    let patch = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "path": "displayName", "value": "Zebras"}]});
+    let search = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]});
+    for (method, path, own, others) in PROVISIONING {
+        let named = path.replace("USER", id).replace("GROUP", group);
+        let body = match *method {
+            "PUT" if path.starts_with("/Users") => Some(&user_body),
+            "PUT" => Some(&group_body),
+            "PATCH" => Some(&patch),
+            "POST" => Some(&search),
+            _ => None,
+        };
+        let method: Method = method.parse().unwrap();
+        let without = place.scim("", method.clone(), &named, body).await.0;
+        assert!(without == 401 || path.starts_with("/S") || path.starts_with("/R"), "{method} {path}: {without}");
+        for browser in &browsers {
+            let status = browser.api(method.clone(), &format!("/scim/v2{named}"), None).await.0;
+            assert_eq!(status, without, "{method} {path}: a session opens nothing here");
+        }
+        let (status, _, text) = place.scim(&theirs, method.clone(), &named, body).await;
+        assert_eq!(status, *others, "{method} {path} of another organization");
+        assert!(!text.contains("zoe") && !text.contains("Zebras"), "{method} {path}: {text}");
+        assert_eq!(place.scim(&ours, method.clone(), &named, body).await.0, *own, "{method} {path}");
+    }
+    // Nor by a Bulk request.
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [
+        {"method": "DELETE", "path": format!("/Users/{}", owner(&place, &ours).await)}]});
+    let (status, answer, _) = place.scim(&theirs, Method::POST, "/Bulk", Some(&bulk)).await;
+    assert_eq!((status, &answer["Operations"][0]["status"]), (200, &json!("404")));
+    assert_eq!(place.scim("", Method::POST, "/Bulk", Some(&bulk)).await.0, 401);
+}
+
+async fn owner(place: &Clocked, token: &str) -> String {
+    let (_, found, _) = place.scim(token, Method::GET, "/Users", None).await;
+    found["Resources"][0]["id"].as_str().unwrap().to_owned()
+}
+
+impl Clocked {
+    /// What SCIM answers to whoever has this token; to nobody without one.
+    async fn scim(&self, token: &str, method: Method, path: &str, body: Option<&Value>) -> (u16, Value, String) {
+        let shape = |request: reqwest::RequestBuilder| {
+            let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+            match body {
+                Some(body) => request.header("content-type", "application/scim+json").body(body.to_string()),
+                None => request,
+            }
+        };
+        let answer = self.browser().send(method, &format!("/scim/v2{path}"), shape).await;
+        let json = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
+        (answer.status.as_u16(), json, answer.body)
+    }
+}
