@@ -3,7 +3,7 @@
 
 use super::Administration;
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::id::OrganizationId;
 use crate::mail::Letter;
 use crate::mail::outbox::{self, Desk, Kind, Post};
@@ -35,8 +35,9 @@ pub(super) fn tell(
     let letter = letter(&named.name, domain, lapses_at);
     let (random, sealing) = (administration.random.as_ref(), &administration.provisioning.sealing);
     for recipient in members::managers(connection, organization, RECIPIENTS)? {
-        if outbox::check_recipient(connection, Kind::DomainAtRisk, &recipient, now, A_DAY).is_err() {
-            continue;
+        match outbox::check(connection, (Kind::DomainAtRisk, A_DAY), &recipient, Some(organization), now) {
+            Err(error) if error.code == Code::TooManyRequests => continue,
+            checked => checked?,
         }
         let post = Post {
             kind: Kind::DomainAtRisk,

@@ -11,7 +11,15 @@ use crate::sealing::SealingKey;
 use crate::secret::Random;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
+use crate::store::organizations;
 use crate::store::outbox::{self, Mail, state};
+
+const DAY: Duration = Duration::from_hours(24);
+/// What every organization may write in a day, and what more for its seats.
+const MAILS_A_DAY: i64 = 1_000;
+const MAILS_PER_SEAT: i64 = 4;
+/// When to ask again whether an organization may write, in seconds.
+const A_WHILE: u32 = 3_600;
 
 /// What a mail is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +86,7 @@ pub struct Post<'a> {
 pub fn post(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>) -> Result<()> {
     let id: MailId = desk.ids.next();
     let letter = serde_json::to_vec(post.letter).map_err(Error::internal)?;
+    let counts = if post.organization.is_some() { DAY } else { post.kind.window() };
     let mail = Mail {
         id,
         organization: post.organization,
@@ -90,7 +99,7 @@ pub fn post(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>) -> Result<()> {
         created_at: desk.now.0,
         expires_at: post.expires_at.0,
         // As long as it counts.
-        kept_until: post.expires_at.max(desk.now.plus(post.kind.window())).0,
+        kept_until: post.expires_at.max(desk.now.plus(counts)).0,
         last_error: None,
     };
     outbox::insert(batch, post.dedup_key, &mail);
@@ -104,35 +113,40 @@ pub fn open(sealing: &SealingKey, mail: &Mail) -> Option<Letter> {
     serde_json::from_slice(&letter).ok()
 }
 
-/// Refuses one mail more than a recipient is to get of a kind, 0 for any number. Counted in the
-/// database: for every process, and also after a restart.
+/// Refuses one mail more than a recipient is to get of a kind (`limit`; 0 for any number) and than an
+/// organization writes in a day. Counted in the database: for every process, and also after a restart.
 ///
 /// # Errors
 /// `too_many_requests` with the time to wait.
-pub fn check_recipient(
+pub fn check(
     connection: &mut Connection,
-    kind: Kind,
+    (kind, limit): (Kind, u32),
     recipient: &str,
+    organization: Option<OrganizationId>,
     now: Timestamp,
-    limit: u32,
 ) -> Result<()> {
     let window = kind.window();
     let written = outbox::written_to(connection, recipient, kind.name(), now.minus(window).0, i64::from(limit))?;
-    match written.last() {
-        Some(oldest) if written.len() >= limit as usize => {
-            let wait = Timestamp(*oldest).plus(window).0.saturating_sub(now.0);
-            let seconds = u32::try_from(wait.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
-            Err(Error {
-                retry_after: Some(seconds),
-                ..Error::new(
-                    Code::TooManyRequests,
-                    format!(
-                        "Enough mails were asked for with this address. Look into your mailbox, also among the spam, or wait {} minutes.",
-                        seconds.div_ceil(60)
-                    ),
-                )
-            })
-        }
-        _ => Ok(()),
+    if let Some(oldest) = written.last().filter(|_| written.len() >= limit as usize) {
+        let wait = Timestamp(*oldest).plus(window).0.saturating_sub(now.0);
+        let seconds = u32::try_from(wait.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
+        let minutes = seconds.div_ceil(60);
+        return Err(too_many(
+            seconds,
+            format!(
+                "Enough mails were asked for with this address. Look into your mailbox, also among the spam, or wait {minutes} minutes."
+            ),
+        ));
     }
+    let Some(organization) = organization else { return Ok(()) };
+    let most = organizations::usage(connection, organization)?.seats.saturating_mul(MAILS_PER_SEAT).max(MAILS_A_DAY);
+    if outbox::written_by(connection, organization, now.minus(DAY).0)? >= most {
+        let why = format!("This organization has written {most} mails within a day. Go on tomorrow.");
+        return Err(too_many(A_WHILE, why));
+    }
+    Ok(())
+}
+
+fn too_many(seconds: u32, why: String) -> Error {
+    Error { retry_after: Some(seconds), ..Error::new(Code::TooManyRequests, why) }
 }

@@ -70,7 +70,7 @@ pub fn request(
         None => None,
     };
     let now = service.clock.now();
-    outbox::check_recipient(connection, Kind::SignInLink, &key, now, service.options.links_an_hour)?;
+    outbox::check(connection, (Kind::SignInLink, service.options.links_an_hour), &key, None, now)?;
     let expires_at = now.plus(LIFETIME);
     let link = OneTimeLink {
         purpose: purpose::SIGN_IN.into(),

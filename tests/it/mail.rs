@@ -7,17 +7,18 @@ use std::time::Duration;
 use diesel::sql_types::{BigInt, Binary, Text};
 use headcount::clock::{Clock as _, ManualClock, Timestamp};
 use headcount::error::Code;
+use headcount::id::OrganizationId;
 use headcount::jobs::outbox::{Postman, deliver, tidy};
-use headcount::mail::outbox::{Desk, Kind, Post, check_recipient, post};
+use headcount::mail::outbox::{Desk, Kind, Post, check, post};
 use headcount::mail::{Button, Letter};
 use headcount::store::Planned;
 use headcount::store::batch::Batch;
-use headcount::store::sql::Sql;
+use headcount::store::sql::{Sql, SqlId};
 use serde_json::json;
 
 use crate::support::in_process::House;
 use crate::support::smtp::{Manner, Smtp};
-use crate::support::{Database, in_process_on_each_database};
+use crate::support::{Database, in_process_on_each_database, unique};
 
 in_process_on_each_database!(
     a_letter_arrives_once,
@@ -27,6 +28,7 @@ in_process_on_each_database!(
     without_a_server_letters_stay,
     what_is_of_no_use_goes,
     a_recipient_gets_so_many,
+    an_organization_writes_so_many_in_a_day,
 );
 
 const START: Timestamp = Timestamp(1_790_000_000_000_000);
@@ -56,7 +58,19 @@ fn letter() -> Letter {
 }
 
 impl Office {
+    /// An organization writes to so many people.
+    async fn write_for(&self, organization: Option<OrganizationId>, count: usize) {
+        for _ in 0..count {
+            let number = unique();
+            self.post(organization, &format!("o{number}"), &format!("o{number}@bolt.example")).await;
+        }
+    }
+
     async fn write(&self, dedup_key: &str, recipient: &str) {
+        self.post(None, dedup_key, recipient).await;
+    }
+
+    async fn post(&self, organization: Option<OrganizationId>, dedup_key: &str, recipient: &str) {
         let administration = self.house.assembly.administration.clone();
         let sealing = Arc::clone(&self.postman.sealing);
         let (dedup_key, recipient) = (dedup_key.to_owned(), recipient.to_owned());
@@ -68,7 +82,7 @@ impl Office {
             let mail = Post {
                 kind: Kind::SignInLink,
                 dedup_key: &dedup_key,
-                organization: None,
+                organization,
                 recipient: &recipient,
                 letter: &letter(),
                 expires_at: now.plus(Duration::from_mins(15)),
@@ -242,22 +256,57 @@ async fn what_is_of_no_use_goes(database: Database) {
 
 async fn a_recipient_gets_so_many(database: Database) {
     let office = open(database);
-    let check = |recipient: &'static str| {
+    let ask = |recipient: &'static str| {
         let (store, now) = (office.house.assembly.store.clone(), office.clock.now());
         async move {
-            let asked = move |connection: &mut _| check_recipient(connection, Kind::SignInLink, recipient, now, 5);
+            let asked = move |connection: &mut _| check(connection, (Kind::SignInLink, 5), recipient, None, now);
             store.read(asked).await
         }
     };
     for number in 0..5 {
-        check("ann@acme.example").await.unwrap();
-        // Withheld ones count alike.
+        ask("ann@acme.example").await.unwrap();
         office.write(&number.to_string(), "ann@acme.example").await;
         office.clock.advance_seconds(60);
     }
-    let refused = check("ann@acme.example").await.unwrap_err();
+    let refused = ask("ann@acme.example").await.unwrap_err();
     assert_eq!((refused.code, refused.retry_after), (Code::TooManyRequests, Some(3_301)));
-    check("bob@acme.example").await.unwrap();
+    ask("bob@acme.example").await.unwrap();
     office.clock.advance_seconds(3_301);
-    check("ann@acme.example").await.unwrap();
+    ask("ann@acme.example").await.unwrap();
+}
+
+async fn an_organization_writes_so_many_in_a_day(database: Database) {
+    let mut office = open(database);
+    office.postman.smtp = None;
+    let organization = |connection: &mut _| {
+        let id = Sql::new("SELECT id FROM organizations").first::<SqlId, OrganizationId>(connection).unwrap();
+        Ok(id.unwrap())
+    };
+    let organization = office.house.assembly.store.read(organization).await.unwrap();
+    let ask = |recipient: &'static str| {
+        let (store, now) = (office.house.assembly.store.clone(), office.clock.now());
+        async move {
+            let asked =
+                move |connection: &mut _| check(connection, (Kind::SignInLink, 3), recipient, Some(organization), now);
+            store.read(asked).await
+        }
+    };
+    ask("ann@acme.example").await.unwrap();
+    office.write_for(Some(organization), 999).await;
+    ask("ann@acme.example").await.unwrap();
+    office.write_for(Some(organization), 1).await;
+    let refused = ask("ann@acme.example").await.unwrap_err();
+    assert_eq!((refused.code, refused.retry_after), (Code::TooManyRequests, Some(3_600)));
+    // Seats give more.
+    let seats =
+        |connection: &mut _| Ok(Sql::new("UPDATE organization_usage SET seats = 251").execute(connection).unwrap());
+    office.house.assembly.store.transaction(seats).await.unwrap();
+    ask("ann@acme.example").await.unwrap();
+    office.write_for(Some(organization), 4).await;
+    assert!(ask("ann@acme.example").await.is_err());
+    office.clock.advance_seconds(2 * 3_600);
+    tidy(&office.postman).await.unwrap();
+    assert!(ask("ann@acme.example").await.is_err(), "what was written counts for a day");
+    office.clock.advance_seconds(22 * 3_600 + 1);
+    ask("ann@acme.example").await.unwrap();
 }

@@ -178,6 +178,11 @@ async fn a_code_works_once(office: Office) {
 async fn nobody_learns_who_has_codes(office: Office) {
     let codes = codes(&office.server);
     let browser = office.browser();
+    for csrf in ["", "x"] {
+        let fields = [("email", OLGA), ("code", codes[0].as_str()), ("csrf", csrf)];
+        assert_eq!(browser.post("/sign-in/recovery", &fields).await.status, 403, "another site's form");
+        assert_eq!(browser.me().await.0, 401);
+    }
     let mut bodies = Vec::new();
     for (address, code) in [
         (OLGA, "00000-00000-00000-00000"),
@@ -194,7 +199,7 @@ async fn nobody_learns_who_has_codes(office: Office) {
     assert_eq!(count(&office.server, "SELECT COUNT(*) FROM recovery_codes"), 10, "nothing was used up");
     let trail = office.server.command(&["audit", "list", "--json"]);
     let reasons: Vec<&Value> = trail.as_array().unwrap().iter().map(|event| &event["detail"]["reason"]).collect();
-    assert_eq!(reasons, ["recovery_code"; 5]);
+    assert_eq!(reasons, [["recovery_code"; 5].as_slice(), &["form_token"; 2]].concat());
     assert!(!trail.to_string().contains("nobody@acme.example"), "what anybody typed is no evidence");
     for (address, tried) in [(OLGA, 1), ("nobody@acme.example", 2)] {
         for _ in tried..10 {
@@ -222,10 +227,23 @@ async fn who_is_no_owner_any_more_recovers_nothing(office: Office) {
         assert_eq!(browser.me().await.0, 200);
         set(&id, what, value);
         assert_eq!(browser.me().await.0, 401, "{value}");
+        let csrf = hidden(&browser.get("/sign-in").await.body, "csrf");
+        let late = browser.post("/sign-in/recovery/sso", &[("sso", "off"), ("csrf", &csrf)]).await;
+        assert_eq!((late.status.as_u16(), sso(server)), (401, json!("optional")), "{value}");
         assert_eq!(browser.get("/").await.location.as_deref(), Some("/sign-in"), "{value}");
         assert_eq!(recover(&office.browser(), OLGA, &codes[1]).await.status, 403, "{value}");
         set(&id, what, back);
     }
+    let state = |state: &'static str| {
+        let mut sql = Sql::new("UPDATE organizations SET state = ");
+        sql.push_bind(state);
+        sql.execute(&mut server.database()).unwrap();
+    };
+    state("deleted");
+    assert_eq!(browser.me().await.0, 401);
+    assert_eq!(recover(&office.browser(), OLGA, &codes[1]).await.status, 403);
+    state("active");
+    assert_eq!(browser.me().await.0, 200);
     server.command(&["member", "set", "--organization", "acme", "--member", &id, "--status", "removed", "--json"]);
     assert_eq!(
         (browser.me().await.0.as_u16(), recover(&office.browser(), OLGA, &codes[1]).await.status.as_u16()),
@@ -270,6 +288,7 @@ async fn sso_is_required_only_when_nobody_is_locked_out(office: Office) {
     let server = &office.server;
     let (olga_in, _) = office.sign_in(&Person::new("U2olga", OLGA, TENANT)).await;
     assert_eq!(olga_in.me().await.1["memberships"][0]["role"], "owner");
+    office.sign_in(&Person::new("U2ann", "ann@acme.example", TENANT)).await;
     let (ann_in, _) = office.sign_in(&Person::new("U2ann", "ann@acme.example", TENANT)).await;
     assert_eq!(ann_in.me().await.1["memberships"][0]["role"], "read");
     let (house, late) = (assembly(server, Arc::new(SystemClock)), assembly(server, Arc::new(Ahead(24 * 3_600))));
@@ -284,7 +303,7 @@ async fn sso_is_required_only_when_nobody_is_locked_out(office: Office) {
     server.command(&["recovery-codes", "confirm", "--organization", "acme", "--email", OLGA, "--json"]);
     let (_, why) = set(&late, olga, Sso::Required).await.unwrap_err();
     assert!(why.contains("24 hours") && !why.contains("codes"), "{why}");
-    // Another admin's sign-in, or one through another tenant, shows nothing of this one's.
+    // Another admin's sign-in, one before they were an admin, or one through another tenant shows nothing.
     server.command(&[
         "member",
         "set",
