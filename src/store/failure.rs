@@ -53,6 +53,7 @@ pub fn database_error(error: DieselError) -> Error {
             "no connection to the server",
             "terminating connection",
             "database is locked",
+            "unable to open database file",
             "the database system is",
             "connection to server",
         ]

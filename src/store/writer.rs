@@ -5,8 +5,8 @@
 //! needed to get groups. Writers through a pool starve each other for seconds; one connection does not.
 //!
 //! A thread of its own commits. A short write that nobody else writes beside is committed where it is
-//! called, which spares the thread's waking and the caller's: as long as the disk is quick, so
-//! that a slow one holds up no thread that answers requests.
+//! called, which spares the thread's waking and the caller's: as long as the disk is quick and no other
+//! process has the lock, so that neither holds up a thread that answers requests.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -23,13 +23,15 @@ use crate::error::{Error, Result};
 
 /// Jobs that may wait before clients are asked to come back.
 const QUEUE: usize = 4_096;
+/// How long the writer's thread waits for another process to let go of the lock: milliseconds.
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 10000";
 /// Jobs in one commit at most.
 const GROUP: usize = 128;
 
 /// Tells a job's caller how the commit went.
 type Acknowledge = Box<dyn FnOnce(std::result::Result<(), Arc<str>>) + Send>;
-/// Does the work; whether it is kept, and whom to tell.
-type Job = Box<dyn FnOnce(&mut Connection) -> (bool, Acknowledge) + Send>;
+/// Does the work in a transaction, or is told why there is none; whether it is kept, and whom to tell.
+type Job = Box<dyn FnOnce(std::result::Result<&mut Connection, Arc<str>>) -> (bool, Acknowledge) + Send>;
 
 /// How long a write may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,9 @@ pub(super) enum Length {
     Short,
     Unknown,
 }
+
+/// Whoever has the writer's connection.
+type Held<'d> = MutexGuard<'d, Option<Connection>>;
 
 /// A disk is quick as long as the last commit took no longer than this.
 const QUICK: Duration = Duration::from_millis(2);
@@ -53,7 +58,8 @@ pub(super) struct Writer {
 /// What whoever commits holds.
 struct Desk {
     url: DatabaseUrl,
-    connection: Mutex<Connection>,
+    /// None when it failed and could not be opened again yet.
+    connection: Mutex<Option<Connection>>,
     /// Microseconds the last group took.
     last: AtomicU64,
 }
@@ -61,7 +67,7 @@ struct Desk {
 impl Writer {
     /// Opens the database and starts the thread.
     pub(super) fn start(url: &DatabaseUrl) -> Result<Self> {
-        let connection = Mutex::new(open(url)?);
+        let connection = Mutex::new(Some(open(url)?));
         // Until something is known of the disk it counts as slow.
         let desk = Arc::new(Desk { url: url.clone(), connection, last: AtomicU64::new(u64::MAX) });
         let (queue, jobs) = bounded::<Job>(QUEUE);
@@ -70,8 +76,7 @@ impl Writer {
             .name("sqlite-writer".into())
             .spawn(move || {
                 while let Ok(first) = jobs.recv() {
-                    let connection = shared.connection.lock().unwrap_or_else(PoisonError::into_inner);
-                    shared.commit(connection, first, &jobs);
+                    shared.serve(first, &jobs);
                 }
             })
             .map_err(Error::internal)?;
@@ -86,11 +91,11 @@ impl Writer {
         work: impl FnOnce(&mut Connection) -> std::result::Result<T, E> + Send + 'static,
     ) -> Result<std::result::Result<T, E>> {
         let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
+        let job: Job = Box::new(move |begun| {
             // A panic in one job ends neither the writer nor the other jobs of its group.
-            let outcome = catch_unwind(AssertUnwindSafe(|| work(connection)));
+            let run = |connection: &mut Connection| catch_unwind(AssertUnwindSafe(|| work(connection)));
+            let outcome = begun.and_then(|connection| run(connection).map_err(|_| Arc::from("a write panicked")));
             let keep = matches!(outcome, Ok(Ok(_)));
-            let outcome = outcome.map_err(|_| Arc::<str>::from("a write panicked"));
             let acknowledge: Acknowledge = Box::new(move |committed| {
                 // A caller that went away does not want the reply.
                 let _ = sender.send(committed.and(outcome));
@@ -102,7 +107,7 @@ impl Writer {
             // Whoever else on this thread has something to write says so before this goes on.
             tokio::task::yield_now().await;
         }
-        match self.desk.free(length, &self.open) {
+        match self.desk.begin_at_once(length, &self.open) {
             Some(connection) => self.desk.commit(connection, job, &crossbeam_channel::never()),
             None => self.queue.try_send(job).map_err(|error| match error {
                 TrySendError::Full(_) => {
@@ -140,7 +145,12 @@ fn open(url: &DatabaseUrl) -> Result<Connection> {
     let mut connection = Connection::open(url)
         .map_err(|source| Error::unavailable("The database cannot be opened.", Some(source.into())))?;
     connection
-        .batch("PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864;")
+        .batch(BUSY_TIMEOUT)
+        .and_then(|()| {
+            connection.batch(
+                "PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864;",
+            )
+        })
         .map_err(database_error)?;
     Ok(connection)
 }
@@ -150,43 +160,78 @@ impl Desk {
         u128::from(self.last.load(Ordering::Relaxed)) <= QUICK.as_micros()
     }
 
-    /// The connection, where a write of this length may be committed by its caller: the only one that is open.
-    fn free(&self, length: Length, open: &AtomicUsize) -> Option<MutexGuard<'_, Connection>> {
+    /// The connection in a transaction, where a write of this length may be committed by its caller: the only
+    /// one that is open, and nobody else has the lock.
+    fn begin_at_once(&self, length: Length, open: &AtomicUsize) -> Option<Held<'_>> {
         if length != Length::Short || !self.is_quick() || open.load(Ordering::Relaxed) != 1 {
             return None;
         }
-        match self.connection.try_lock() {
-            Ok(connection) => Some(connection),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
+        let mut held = match self.connection.try_lock() {
+            Ok(held) => held,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        let connection = held.as_mut()?;
+        // Whatever fails here fails again on the writer's thread, which can wait and open another.
+        connection.batch("PRAGMA busy_timeout = 0").ok()?;
+        let begun = connection.begin().is_ok();
+        connection.batch(BUSY_TIMEOUT).ok()?;
+        begun.then_some(held)
+    }
+
+    /// Begins a transaction on the writer's thread, waiting for other processes, and commits.
+    fn serve(&self, first: Job, jobs: &Receiver<Job>) {
+        let mut held = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = match &mut *held {
+            Some(connection) => connection.begin().map_err(|error| error.to_string()),
+            None => Err("unable to open database file".to_owned()),
+        };
+        match begun {
+            Ok(()) => self.commit(held, first, jobs),
+            Err(why) => {
+                self.open_again(&mut held);
+                drop(held);
+                let why = Arc::<str>::from(why);
+                tracing::error!(error = %why, "a transaction was not begun");
+                let (_, acknowledge) = first(Err(Arc::clone(&why)));
+                acknowledge(Err(why));
+            }
         }
     }
 
-    /// Commits a job and what else waits, and tells their callers.
-    fn commit(&self, mut connection: MutexGuard<'_, Connection>, first: Job, jobs: &Receiver<Job>) {
+    /// Commits a job and what else waits, and tells their callers. The transaction has begun.
+    fn commit(&self, mut held: Held<'_>, first: Job, jobs: &Receiver<Job>) {
         let (mut acknowledgements, began) = (Vec::new(), Instant::now());
-        let outcome = commit_group(&mut connection, first, jobs, &mut acknowledgements).map_err(|error| {
+        let outcome = match &mut *held {
+            Some(connection) => commit_group(connection, first, jobs, &mut acknowledgements),
+            None => Err(DieselError::NotInTransaction),
+        };
+        let outcome = outcome.map_err(|error| {
             tracing::error!(error = %error, "a group of writes was not committed");
             Arc::<str>::from(error.to_string())
         });
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.last.store(micros, Ordering::Relaxed);
         if outcome.is_err() {
-            // Whatever state the connection is in, a new one has none.
-            match open(&self.url) {
-                Ok(fresh) => *connection = fresh,
-                Err(error) => tracing::error!(error = %error, "the database cannot be opened again"),
-            }
+            self.open_again(&mut held);
         }
         // Whoever is told may commit next.
-        drop(connection);
+        drop(held);
         for acknowledge in acknowledgements {
             acknowledge(outcome.clone());
         }
     }
+
+    /// Whatever state the connection is in, a new one has none: in what is left of a transaction a later
+    /// group would be acknowledged without being committed.
+    fn open_again(&self, held: &mut Held<'_>) {
+        **held = open(&self.url)
+            .inspect_err(|error| tracing::error!(error = %error, "the database cannot be opened again"))
+            .ok();
+    }
 }
 
-/// Runs `first` and what else waits in one transaction.
+/// Runs `first` and what else waits in one transaction, which has begun.
 fn commit_group(
     connection: &mut Connection,
     first: Job,
@@ -195,9 +240,7 @@ fn commit_group(
 ) -> std::result::Result<(), DieselError> {
     let (mut next, mut has_writes) = (Some(first), false);
     while let Some(job) = next.take() {
-        // A transaction as long as it holds nothing, for the job that is alone; else a savepoint.
-        connection.begin()?;
-        let (keep, acknowledge) = job(connection);
+        let (keep, acknowledge) = job(Ok(&mut *connection));
         acknowledgements.push(acknowledge);
         if !keep {
             connection.rollback()?;
@@ -205,8 +248,16 @@ fn commit_group(
             connection.commit()?;
         }
         has_writes |= keep;
-        if acknowledgements.len() < GROUP {
-            next = jobs.try_recv().ok();
+        if acknowledgements.len() == GROUP {
+            break;
+        }
+        if let Ok(job) = jobs.try_recv() {
+            // A transaction as long as it holds nothing, else a savepoint.
+            if let Err(error) = connection.begin() {
+                acknowledgements.push(job(Err(error.to_string().into())).1);
+                return Err(error);
+            }
+            next = Some(job);
         }
     }
     if has_writes { connection.commit() } else { Ok(()) }
@@ -257,5 +308,33 @@ mod tests {
             };
             assert_eq!(writer.submit(Length::Unknown, count).await.unwrap().unwrap(), Some(expected));
         }
+    }
+
+    #[tokio::test]
+    async fn a_lock_of_another_process_holds_up_no_caller() {
+        let path = std::env::temp_dir().join(format!("headcount-writer-{}.db", std::process::id()));
+        let url = DatabaseUrl::Sqlite(path.clone());
+        let writer = Writer::start(&url).unwrap();
+        let mut other = open(&url).unwrap();
+        other.begin().unwrap();
+        writer.desk.last.store(0, Ordering::Relaxed);
+        assert!(writer.desk.begin_at_once(Length::Short, &AtomicUsize::new(1)).is_none(), "at once, without waiting");
+        other.rollback().unwrap();
+        let mut held = writer.desk.begin_at_once(Length::Short, &AtomicUsize::new(1)).unwrap();
+        held.as_mut().unwrap().rollback().unwrap();
+        drop(held);
+        drop((other, writer));
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_that_finds_no_transaction_is_told_so() {
+        let writer = Writer::start(&DatabaseUrl::Sqlite(":memory:".into())).unwrap();
+        *writer.desk.connection.lock().unwrap() = None;
+        let error = writer.submit(Length::Unknown, |_| Ok::<_, ()>(())).await.unwrap_err();
+        assert_eq!(error.code, crate::error::Code::Unavailable, "{error:?}");
+        writer.submit(Length::Unknown, |_| Ok::<_, ()>(())).await.unwrap().expect("it was opened again");
     }
 }

@@ -56,9 +56,13 @@ pub async fn run(
     });
     let mut next = slices.next();
     while let Some(slice) = next {
-        let (slice, before) = (slice.await.map_err(Error::internal)?, Arc::clone(&progress));
+        let (slice, before) = (slice.await, Arc::clone(&progress));
         next = slices.next();
-        match store.transaction(move |connection| slice.run(connection, &before)).await {
+        let ran = match slice {
+            Ok(slice) => store.transaction(move |connection| slice.run(connection, &before)).await,
+            Err(ended) => Err(Error::internal(ended)),
+        };
+        match ran {
             Ok((after, answered)) => {
                 progress = Arc::new(after);
                 for (position, answered) in answered {
