@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Result};
 use crate::id::OrganizationId;
 use crate::mail::Letter;
-use crate::mail::outbox::{self, Desk, Kind, Post};
+use crate::mail::outbox::{self, Desk, Key, Kind, Post};
 use crate::organization::associated_domain::{proof_host, proof_value};
 use crate::store::associated_domains::Domain;
 use crate::store::batch::Batch;
@@ -37,11 +37,11 @@ pub(super) fn tell(
     for recipient in members::managers(connection, organization, RECIPIENTS)? {
         match outbox::check(connection, (Kind::DomainAtRisk, A_DAY), &recipient, Some(organization), now) {
             Err(error) if error.code == Code::TooManyRequests => continue,
-            checked => checked?,
+            checked => drop(checked?),
         }
         let post = Post {
             kind: Kind::DomainAtRisk,
-            dedup_key: &format!("at risk {organization} {} {lost_at} {recipient}", domain.domain),
+            key: Key::About(&format!("at risk {organization} {} {lost_at} {recipient}", domain.domain)),
             organization: Some(organization),
             recipient: &recipient,
             letter: &letter,

@@ -1,6 +1,6 @@
 //! Where requests come from, and how many from one place are taken (design.md §5).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -27,8 +27,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// So many sign-ins a minute from one address, and as many answers to them, and so many recovery codes an
-    /// hour for one account; 0 for any number.
+    /// So many sign-ins a minute from one address, and as many answers to them, and so many wrong recovery codes
+    /// an hour for one account; 0 for any number.
     #[must_use]
     pub fn new(sign_ins: u32, recovery_codes: u32) -> Self {
         let a_minute = || Limiter::new(sign_ins, Duration::from_mins(1));
@@ -46,9 +46,16 @@ pub(super) fn client_address(http: &HttpRequest, state: &State) -> Option<IpAddr
     let peer = http.peer_addr().map(|address| address.ip());
     let by_proxy = || {
         let last = http.headers().get_all(FORWARDED_FOR).next_back()?.to_str().ok()?;
-        last.rsplit(',').next()?.trim().parse().ok()
+        address_in(last.rsplit(',').next()?.trim())
     };
     if state.behind_proxy { by_proxy().or(peer) } else { peer }
+}
+
+/// An address as proxies write it: alone, in brackets, with a port.
+fn address_in(text: &str) -> Option<IpAddr> {
+    let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
+    let with_port = || text.parse().ok().map(|address: SocketAddr| address.ip());
+    text.parse().ok().or_else(with_port).or_else(in_brackets)
 }
 
 /// Counts a sign-in, before anything of it is read.

@@ -3,6 +3,10 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
+
 use super::Letter;
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -64,12 +68,33 @@ impl std::fmt::Debug for Desk<'_> {
     }
 }
 
+/// What keeps a letter from being written twice.
+#[derive(Clone, Copy, Debug)]
+pub enum Key<'a> {
+    /// What it is about: posted twice, it is one mail.
+    About(&'a str),
+    /// The recipient's turn: of two mails for one turn the second is planned again, and counts the first.
+    Turn(&'a Turn),
+}
+
+/// What [`check`] has counted a mail after; `None` where nothing is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn(Option<String>);
+
+impl Turn {
+    fn after(kind: Kind, recipient: &str, written: &[(MailId, i64)]) -> Self {
+        let ids: Vec<u8> = written.iter().flat_map(|(id, _)| *id.as_bytes()).collect();
+        // As short as it has to be for an index, whatever the limit is.
+        let ids = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &ids));
+        Self(Some(format!("{} {recipient} {ids}", kind.name())))
+    }
+}
+
 /// A letter on its way to somebody.
 #[derive(Clone, Copy, Debug)]
 pub struct Post<'a> {
     pub kind: Kind,
-    /// What it is about: posted twice, it is one mail.
-    pub dedup_key: &'a str,
+    pub key: Key<'a>,
     /// The organization that writes, if one does.
     pub organization: Option<OrganizationId>,
     /// The key of an address.
@@ -102,7 +127,11 @@ pub fn post(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>) -> Result<()> {
         kept_until: post.expires_at.max(desk.now.plus(counts)).0,
         last_error: None,
     };
-    outbox::insert(batch, post.dedup_key, &mail);
+    match post.key {
+        Key::About(key) => outbox::insert(batch, key, &mail),
+        Key::Turn(Turn(Some(key))) => outbox::insert_once(batch, key, &mail),
+        Key::Turn(Turn(None)) => outbox::insert(batch, &id.to_string(), &mail),
+    }
     Ok(())
 }
 
@@ -114,7 +143,8 @@ pub fn open(sealing: &SealingKey, mail: &Mail) -> Option<Letter> {
 }
 
 /// Refuses one mail more than a recipient is to get of a kind (`limit`; 0 for any number) and than an
-/// organization writes in a day. Counted in the database: for every process, and also after a restart.
+/// organization writes in a day. Counted in the database: for every process, and also after a restart. The
+/// turn that the mail is to be posted for, so that no two are written after the same count.
 ///
 /// # Errors
 /// `too_many_requests` with the time to wait.
@@ -124,10 +154,11 @@ pub fn check(
     recipient: &str,
     organization: Option<OrganizationId>,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<Turn> {
     let window = kind.window();
-    let written = outbox::written_to(connection, recipient, kind.name(), now.minus(window).0, i64::from(limit))?;
-    if let Some(oldest) = written.last().filter(|_| written.len() >= limit as usize) {
+    let since = now.minus(window).0;
+    let written = outbox::written_to(connection, recipient, kind.name(), i64::from(limit))?;
+    if let Some((_, oldest)) = written.last().filter(|(_, at)| written.len() >= limit as usize && *at > since) {
         let wait = Timestamp(*oldest).plus(window).0.saturating_sub(now.0);
         let seconds = u32::try_from(wait.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
         let minutes = seconds.div_ceil(60);
@@ -138,13 +169,14 @@ pub fn check(
             ),
         ));
     }
-    let Some(organization) = organization else { return Ok(()) };
+    let turn = if limit == 0 { Turn(None) } else { Turn::after(kind, recipient, &written) };
+    let Some(organization) = organization else { return Ok(turn) };
     let most = organizations::usage(connection, organization)?.seats.saturating_mul(MAILS_PER_SEAT).max(MAILS_A_DAY);
     if outbox::written_by(connection, organization, now.minus(DAY).0)? >= most {
         let why = format!("This organization has written {most} mails within a day. Go on tomorrow.");
         return Err(too_many(A_WHILE, why));
     }
-    Ok(())
+    Ok(turn)
 }
 
 fn too_many(seconds: u32, why: String) -> Error {

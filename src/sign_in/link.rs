@@ -14,8 +14,7 @@ use super::arrival::{self, Arrival, Outcome};
 use super::{Circumstances, Destination, Service};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::id::MailId;
-use crate::mail::outbox::{self, Desk, Kind, Post};
+use crate::mail::outbox::{self, Desk, Key, Kind, Post};
 use crate::mail::{Button, Letter};
 use crate::secret::{SecretHash, SecretToken};
 use crate::store::Planned;
@@ -26,8 +25,8 @@ use crate::text::{address_key, address_shown};
 
 /// The prefix of a link's secret.
 pub const PREFIX: &str = "hcl_";
-/// How long a mailed link works.
-pub const LIFETIME: Duration = Duration::from_mins(15);
+/// How long a mailed link works: as long as it counts, so that whoever gets no more of them has some that work.
+pub const LIFETIME: Duration = Duration::from_hours(1);
 
 /// Who answers for an address that a mailed link has proven. No provider can have this issuer: theirs are
 /// https addresses.
@@ -70,7 +69,7 @@ pub fn request(
         None => None,
     };
     let now = service.clock.now();
-    outbox::check(connection, (Kind::SignInLink, service.options.links_an_hour), &key, None, now)?;
+    let turn = outbox::check(connection, (Kind::SignInLink, service.options.links_an_hour), &key, None, now)?;
     let expires_at = now.plus(LIFETIME);
     let link = OneTimeLink {
         purpose: purpose::SIGN_IN.into(),
@@ -83,10 +82,9 @@ pub fn request(
     let mut batch = Batch::default();
     one_time_links::delete_expired(&mut batch, now.0);
     one_time_links::insert(&mut batch, secret.hash(), &link);
-    let mail: MailId = service.ids.next();
     let post = Post {
         kind: Kind::SignInLink,
-        dedup_key: &mail.to_string(),
+        key: Key::Turn(&turn),
         organization: None,
         recipient: &key,
         letter: &letter(&wanted.public_url, secret, expires_at),
@@ -122,7 +120,7 @@ fn live(connection: &mut Connection, service: &Service, secret: SecretHash) -> R
     live.and_then(|link| link.address_key.clone().map(|key| (link, key))).ok_or_else(|| {
         Error::new(
             Code::BadRequest,
-            "This link was used already, is older than 15 minutes, or is not whole. Ask for a new one.",
+            "This link was used already, is older than an hour, or is not whole. Ask for a new one.",
         )
     })
 }

@@ -56,6 +56,7 @@ pub fn start(
         ));
     }
     let now = service.clock.now().to_millisecond();
+    // What was read of the mailbox holds still when it is written: see `update_unproven`.
     let identity = Identity {
         id: known.as_ref().map_or_else(|| service.ids.next(), |identity| identity.id),
         issuer: link::ISSUER.into(),
@@ -67,7 +68,7 @@ pub fn start(
     };
     let mut batch = Batch::default();
     match known {
-        Some(_) => identities::update(&mut batch, &identity, now.0),
+        Some(_) => identities::update_unproven(&mut batch, &identity, now.0),
         None => identities::insert(&mut batch, &identity, now.0),
     }
     one_time_links::take(&mut batch, secret);
@@ -91,10 +92,12 @@ pub fn start(
     Ok(Planned { batch, answer: () })
 }
 
-/// Whether an address opens something: it is a member's, or its domain is an organization's.
+/// Whether an address opens something: somebody has proven it, it is a member's, or its domain is an
+/// organization's.
 fn is_somebodys(connection: &mut Connection, known: Option<&Identity>, key: &str) -> Result<bool> {
     let is_linked = match known {
-        Some(identity) => !sessions::memberships(connection, identity.id)?.is_empty(),
+        // Who has read the mailbox's mail comes in by it.
+        Some(identity) => identity.address_key.is_some() || !sessions::memberships(connection, identity.id)?.is_empty(),
         None => false,
     };
     Ok(is_linked

@@ -81,6 +81,16 @@ pub fn insert(batch: &mut Batch, identity: &Identity, now: i64) {
     );
 }
 
+/// Writes that an identity comes again whose address is not proven; the batch is stale once it is.
+pub fn update_unproven(batch: &mut Batch, identity: &Identity, now: i64) {
+    batch.run_once(
+        Sql::new("UPDATE identities SET address = ?, signed_in_at = ? WHERE id = ? AND address_key IS NULL")
+            .bind(identity.address.as_deref())
+            .bind(now)
+            .bind(identity.id),
+    );
+}
+
 /// Writes what the issuer says of it now.
 pub fn update(batch: &mut Batch, identity: &Identity, now: i64) {
     batch.run_once(

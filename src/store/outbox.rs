@@ -70,46 +70,46 @@ fn from_row(row: Row) -> Mail {
 
 /// Inserts a mail; what is about the same is there already.
 pub fn insert(batch: &mut Batch, dedup_key: &str, mail: &Mail) {
-    batch.run(
-        Sql::new(
-            "INSERT INTO outbox (dedup_key, id, organization_id, kind, recipient, letter, state, attempts, due_at, \
-             created_at, expires_at, kept_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (dedup_key) DO NOTHING",
-        )
-        .bind(dedup_key)
-        .bind(mail.id)
-        .bind(mail.organization)
-        .bind(mail.kind.as_str())
-        .bind(mail.recipient.as_str())
-        .bind(Value::Bytes(mail.letter.clone()))
-        .bind(mail.state.as_str())
-        .bind(mail.attempts)
-        .bind(mail.due_at)
-        .bind(mail.created_at)
-        .bind(mail.expires_at)
-        .bind(mail.kept_until),
-    );
+    batch.run(insertion(dedup_key, mail));
 }
 
-/// When the latest mails of a kind to a recipient were written since, newest first; at most `limit`.
+/// Inserts a mail that nothing is about the same as, else the batch is stale.
+pub fn insert_once(batch: &mut Batch, dedup_key: &str, mail: &Mail) {
+    batch.run_once(insertion(dedup_key, mail));
+}
+
+fn insertion(dedup_key: &str, mail: &Mail) -> Sql {
+    Sql::new(
+        "INSERT INTO outbox (dedup_key, id, organization_id, kind, recipient, letter, state, attempts, due_at, \
+         created_at, expires_at, kept_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (dedup_key) DO NOTHING",
+    )
+    .bind(dedup_key)
+    .bind(mail.id)
+    .bind(mail.organization)
+    .bind(mail.kind.as_str())
+    .bind(mail.recipient.as_str())
+    .bind(Value::Bytes(mail.letter.clone()))
+    .bind(mail.state.as_str())
+    .bind(mail.attempts)
+    .bind(mail.due_at)
+    .bind(mail.created_at)
+    .bind(mail.expires_at)
+    .bind(mail.kept_until)
+}
+
+/// The latest mails of a kind to a recipient and when they were written, newest first; at most `limit`.
 ///
 /// # Errors
 /// The database's.
-pub fn written_to(
-    connection: &mut Connection,
-    recipient: &str,
-    kind: &str,
-    since: i64,
-    limit: i64,
-) -> Result<Vec<i64>> {
+pub fn written_to(connection: &mut Connection, recipient: &str, kind: &str, limit: i64) -> Result<Vec<(MailId, i64)>> {
     Sql::new(
-        "SELECT created_at FROM outbox WHERE recipient = ? AND kind = ? AND created_at > ? ORDER BY created_at DESC LIMIT ?",
+        "SELECT id, created_at FROM outbox WHERE recipient = ? AND kind = ? ORDER BY created_at DESC, id DESC LIMIT ?",
     )
     .bind(recipient)
     .bind(kind)
-    .bind(since)
     .bind(limit)
-    .load::<BigInt, i64>(connection)
+    .load::<(SqlId, BigInt), (MailId, i64)>(connection)
     .map_err(database_error)
 }
 

@@ -9,7 +9,7 @@ use headcount::clock::{Clock as _, ManualClock, Timestamp};
 use headcount::error::Code;
 use headcount::id::OrganizationId;
 use headcount::jobs::outbox::{Postman, deliver, tidy};
-use headcount::mail::outbox::{Desk, Kind, Post, check, post};
+use headcount::mail::outbox::{Desk, Key, Kind, Post, check, post};
 use headcount::mail::{Button, Letter};
 use headcount::store::Planned;
 use headcount::store::batch::Batch;
@@ -81,7 +81,7 @@ impl Office {
                 Desk { ids: &administration.ids, sealing: &sealing, random: administration.random.as_ref(), now };
             let mail = Post {
                 kind: Kind::SignInLink,
-                dedup_key: &dedup_key,
+                key: Key::About(&dedup_key),
                 organization,
                 recipient: &recipient,
                 letter: &letter(),

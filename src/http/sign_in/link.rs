@@ -53,7 +53,7 @@ pub(super) async fn mail(
     let notice = Notice {
         title: "Look into your mailbox",
         sentence: "A mail with a link is on its way to this address. \
-                   The link works once, for 15 minutes, in any browser.",
+                   The link works once, for an hour, in any browser.",
         next,
         request_id: "",
     };

@@ -59,7 +59,6 @@ async fn enter(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpRes
     let (address, code) = (form.email.unwrap_or_default().trim().to_owned(), form.code.unwrap_or_default());
     // Whether there is such an owner does not matter: who guesses is counted by what they type.
     let account = SecretHash::of(address_key(&address).unwrap_or_default().as_bytes());
-    visit.state.limits.recovery.take(account, visit.state.clock.now(), "recovery codes for this address")?;
     let session = SecretToken::generate(SESSION_PREFIX, visit.state.random.as_ref());
     let (service, circumstances, kept) =
         (Arc::clone(&visit.state.door.service), visit.circumstances(), session.clone());
@@ -71,7 +70,13 @@ async fn enter(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpRes
             set_cookie(&mut response, &visit.state.door.cookies.of_session(&session));
             Ok(response)
         }
+        // Only what is wrong counts: nobody keeps an owner out by typing their address.
         Err(error) if error.code == Code::Forbidden => {
+            visit.state.limits.recovery.take(
+                account,
+                visit.state.clock.now(),
+                "wrong recovery codes for this address",
+            )?;
             visit.note(&Reason::RecoveryCode.into()).await;
             Ok(asking(visit, StatusCode::FORBIDDEN, Some(&error.detail)))
         }

@@ -376,6 +376,17 @@ async fn five_links_an_hour(post: Post) {
         assert!(refused.body.contains("Look into your mailbox"), "{}", refused.body);
     }
     assert_eq!(browser.enter("bob@acme.example", "/").await.status, 200);
+    // Whoever gets no more has one that works until they do.
+    let shortest = Sql::new("SELECT MIN(expires_at - created_at) FROM one_time_links WHERE purpose = 'sign_in'");
+    let shortest = shortest.first::<BigInt, i64>(&mut post.server.database()).unwrap();
+    assert_eq!(shortest, Some(3_600_000_000));
+    // Nor more when all are asked for at once.
+    let csrf = hidden(&browser.get("/sign-in").await.body, "csrf");
+    let form = [("email", "eve@acme.example"), ("csrf", csrf.as_str())];
+    let asking = (0..48).map(|_| browser.post("/sign-in", &form));
+    let answers = futures_util::future::join_all(asking).await;
+    let of = |status: u16| answers.iter().filter(|answer| answer.status.as_u16() == status).count();
+    assert_eq!((of(200), of(429), post.count("outbox WHERE recipient = 'eve@acme.example'")), (5, 43, 5));
 }
 
 async fn the_outbox_is_for_whoever_sits_at_the_machine(database: Database) {

@@ -209,7 +209,8 @@ async fn nobody_learns_who_has_codes(office: Office) {
         assert_eq!(last.status, 429, "{address}");
         assert!(last.retry_after().unwrap() > 3_000, "{address}");
     }
-    assert_eq!(recover(&browser, OLGA, &codes[0]).await.status, 429, "also a right one");
+    assert_eq!(recover(&browser, OLGA, &codes[0]).await.status, 303, "nobody keeps the owner out");
+    assert_eq!(recover(&browser, OLGA, &codes[0]).await.status, 429, "a spent one is a wrong one");
 }
 
 async fn who_is_no_owner_any_more_recovers_nothing(office: Office) {

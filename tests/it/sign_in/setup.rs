@@ -128,11 +128,19 @@ async fn it_is_nobody_elses_account(server: Server) {
         assert_eq!(browser.me().await.0, 401);
     }
     assert_eq!(begin(&browser, &page, "fay@found.example").await.status, 303);
+    // Whoever has read a mailbox's mail comes in by it, member of anything or not.
+    let known = Browser::new(format!("http://{}", server.listen));
+    assert_eq!(known.enter("gil@alone.example", "/").await.status, 200);
+    let outbox = known.get("/outbox").await;
+    assert_eq!(super::links::press(&known, &super::links::path_in(&outbox.body)).await.status, 303);
+    let other = Browser::new(format!("http://{}", server.listen));
+    let refused = begin(&other, &other.get(&link(&server)).await, "gil@alone.example").await;
+    assert_eq!((refused.status.as_u16(), other.me().await.0.as_u16()), (400, 401));
     // The founder comes back with a new link, to the same account.
     let page = browser.get(&link(&server)).await;
     assert_eq!(begin(&browser, &page, "fay@found.example").await.status, 303);
     let identities = Sql::new("SELECT COUNT(*) FROM identities").first::<BigInt, i64>(&mut server.database());
-    assert_eq!(identities.unwrap(), Some(1));
+    assert_eq!(identities.unwrap(), Some(2));
     // Whoever reads the mail is who the address belongs to: the founder's session does not follow.
     server.command(&["domain", "add", "--organization", "acme", "--domain", "found.example", "--verified", "--json"]);
     let reader = Browser::new(format!("http://{}", server.listen));
