@@ -117,6 +117,13 @@ impl Connection {
         }
     }
 
+    /// A header of the last answer, which had a body of a known length or none.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.buffer);
+        let mut lines = text.split("\r\n\r\n").next()?.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
+    }
+
     /// Reads a chunked body and throws it away, so that a body of any size takes no memory here.
     async fn drain_chunks(&mut self, head: usize) -> Vec<u8> {
         self.buffer.drain(..head);

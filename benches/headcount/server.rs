@@ -18,7 +18,12 @@ pub struct Server {
 
 impl Server {
     pub fn start(url: &str, organizations: usize) -> Self {
-        let mut server = Self::open(url);
+        Self::start_with(url, organizations, &[])
+    }
+
+    /// The same with settings of the environment.
+    pub fn start_with(url: &str, organizations: usize, settings: &[(&str, String)]) -> Self {
+        let mut server = Self::open_with(url, settings);
         for number in 0..organizations {
             let slug = format!("o{number}");
             let owner = format!("owner@{slug}.example");
@@ -42,10 +47,15 @@ impl Server {
 
     /// Starts the process on a database as it is.
     pub fn open(url: &str) -> Self {
+        Self::open_with(url, &[])
+    }
+
+    fn open_with(url: &str, settings: &[(&str, String)]) -> Self {
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let child = Command::new(BINARY)
             .args(["serve", "--database-url", url, "--listen", &address])
             .env("HEADCOUNT_LOG_LEVEL", "error")
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -55,7 +65,8 @@ impl Server {
         server
     }
 
-    fn command(&self, arguments: &[&str]) -> serde_json::Value {
+    /// Runs an operator's command; its one JSON document.
+    pub fn command(&self, arguments: &[&str]) -> serde_json::Value {
         let output =
             Command::new(BINARY).args(arguments).args(["--json", "--database-url", &self.url]).output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))

@@ -1,6 +1,7 @@
 //! The rows of the table: what is measured, beside which floor, with which target.
 
 mod large;
+mod sign_in;
 mod small;
 
 use std::time::Duration;
@@ -89,6 +90,10 @@ pub fn sqlite(settings: &Settings, directory: &Directory) {
     let url = format!("sqlite:{}", directory.file("headcount.db").display());
     let bed = Bed { settings, server: Server::start(&url, 32), floor: Floor::Sqlite { server, table } };
     small::rows(&bed);
+    let provider = sign_in::provider();
+    let url = format!("sqlite:{}", directory.file("sign_in.db").display());
+    let bed = Bed { server: Server::start_with(&url, 2, &sign_in::settings(&provider)), ..bed };
+    sign_in::rows(&bed, &provider);
     let url = format!("sqlite:{}", directory.file("large.db").display());
     large::rows(Bed { server: Server::start(&url, 2), ..bed });
 }
@@ -99,6 +104,10 @@ pub fn postgresql(settings: &Settings, postgres: &Postgres) {
     let server = Server::start(&postgres.database(), 32);
     let bed = Bed { settings, server, floor: Floor::Postgres { postgres, url } };
     small::rows(&bed);
+    let provider = sign_in::provider();
+    let server = Server::start_with(&postgres.database(), 2, &sign_in::settings(&provider));
+    let bed = Bed { server, ..bed };
+    sign_in::rows(&bed, &provider);
     large::rows(Bed { server: Server::start(&postgres.database(), 2), ..bed });
 }
 
