@@ -211,6 +211,11 @@ impl<'a> Visit<'a> {
         }
         match admission {
             Ok(Admission::Ask) if asked.is_none() => self.ask(organization),
+            Ok(Admission::Enter) => {
+                if let Some((resource, _)) = &known.linked {
+                    members::enter(&mut self.batch, organization.id, resource.id, self.identity.id);
+                }
+            }
             Ok(Admission::Link) => {
                 if let Some((resource, _)) = known.by_address.first() {
                     let before = if let Taken::Mailbox(identity) = taken { Some(identity) } else { None };

@@ -10,7 +10,7 @@ use super::resources::{COLUMNS, Resource, ResourceColumns, ResourceRow, from_row
 use super::sql::{Rows, Sql, SqlId, Type};
 use crate::error::{Error, Result};
 use crate::id::{IdentityId, OrganizationId, ResourceId};
-use crate::organization::seats::Usage;
+use crate::organization::seats::{Standing, Usage};
 
 /// The member row of a User.
 #[derive(Clone, Debug)]
@@ -27,19 +27,21 @@ pub struct Member {
     pub address_key: Option<String>,
     /// Who signs in as this member.
     pub identity: Option<IdentityId>,
+    /// How often somebody has come in as this member.
+    pub entered: i64,
 }
 
 /// A User with its member row.
 pub type User = (Resource, Member);
 
-type MemberColumns = (Text, Text, Text, Bool, Text, Bool, Nullable<Text>, Nullable<SqlId>);
-type MemberRow = (String, String, String, bool, String, bool, Option<String>, Option<IdentityId>);
+type MemberColumns = (Text, Text, Text, Bool, Text, Bool, Nullable<Text>, Nullable<SqlId>, BigInt);
+type MemberRow = (String, String, String, bool, String, bool, Option<String>, Option<IdentityId>, i64);
 type UserColumns = (BigInt, ResourceColumns, MemberColumns);
 type UserRow = (i64, ResourceRow, MemberRow);
 
 fn user_from_row((way, resource, member): UserRow) -> (i64, User) {
-    let (role, role_source, status, suspended, source, provisioned, address_key, identity) = member;
-    let member = Member { role, role_source, status, suspended, source, provisioned, address_key, identity };
+    let (role, role_source, status, suspended, source, provisioned, address_key, identity, entered) = member;
+    let member = Member { role, role_source, status, suspended, source, provisioned, address_key, identity, entered };
     (way, (from_row(resource), member))
 }
 
@@ -50,7 +52,7 @@ fn users(way: &str, organization: OrganizationId, condition: Sql, limit: i64) ->
     sql.push(way)
         .push(" AS way, ")
         .push(COLUMNS)
-        .push(" AS in_groups, m.role, m.role_source, m.status, m.suspended, m.source, m.provisioned, m.address_key, m.identity_id");
+        .push(" AS in_groups, m.role, m.role_source, m.status, m.suspended, m.source, m.provisioned, m.address_key, m.identity_id, m.entered");
     sql.push(" FROM resources r JOIN members m ON m.organization_id = r.organization_id AND m.id = r.id WHERE r.kind = 1 AND r.organization_id = ");
     sql.push_bind(organization).append(condition).push(" LIMIT ").push_bind(limit);
     sql
@@ -239,7 +241,22 @@ pub fn is_linked(connection: &mut Connection, organization: OrganizationId, iden
     Ok(found.is_some())
 }
 
-/// Links a member to whoever signs in as it, in place of `before`, unless somebody else is meanwhile.
+/// Only who may enter does, also when that changed a moment ago; and it counts, so that a change which takes
+/// the access away and has not seen it is planned again, and ends the session ([`as_it_was`]).
+fn entering(mut set: Sql, organization: OrganizationId, id: ResourceId) -> Sql {
+    set.push(" WHERE organization_id = ").push_bind(organization).push(" AND id = ").push_bind(id);
+    set.push(" AND status = ").push_bind(Standing::Active.name()).push(" AND suspended = ").push_bind(false);
+    set
+}
+
+/// Somebody comes in as the member they are linked to.
+pub fn enter(batch: &mut Batch, organization: OrganizationId, id: ResourceId, identity: IdentityId) {
+    let mut sql = entering(Sql::new("UPDATE members SET entered = entered + 1"), organization, id);
+    sql.push(" AND identity_id = ").push_bind(identity);
+    batch.run_once(sql);
+}
+
+/// Links a member to whoever comes in as it, in place of `before`, unless somebody else is meanwhile.
 pub fn link(
     batch: &mut Batch,
     organization: OrganizationId,
@@ -247,8 +264,8 @@ pub fn link(
     identity: IdentityId,
     before: Option<IdentityId>,
 ) {
-    let mut sql = Sql::new("UPDATE members SET identity_id = ").bind_here(identity);
-    sql.push(" WHERE organization_id = ").push_bind(organization).push(" AND id = ").push_bind(id);
+    let set = Sql::new("UPDATE members SET entered = entered + 1, identity_id = ").bind_here(identity);
+    let mut sql = entering(set, organization, id);
     match before {
         Some(before) => sql.push(" AND identity_id = ").push_bind(before),
         None => sql.push(" AND identity_id IS NULL"),
@@ -347,11 +364,12 @@ pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: Resour
     });
 }
 
-/// The member must still be as it was when the change was planned: the ledger counts by it.
+/// The member must still be as it was when the change was planned: the ledger counts by it, and only the
+/// sessions that were there by then end (PostgreSQL deletes what its snapshot shows).
 fn as_it_was(sql: &mut Sql, organization: OrganizationId, id: ResourceId, was: &Member) {
     sql.push(" WHERE organization_id = ").push_bind(organization).push(" AND id = ").push_bind(id);
     sql.push(" AND role = ").push_bind(was.role.as_str()).push(" AND status = ").push_bind(was.status.as_str());
-    sql.push(" AND suspended = ").push_bind(was.suspended);
+    sql.push(" AND suspended = ").push_bind(was.suspended).push(" AND entered = ").push_bind(was.entered);
 }
 
 /// Changes what provisioning may change of a member; a place on the waitlist once taken is kept.

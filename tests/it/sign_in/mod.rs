@@ -12,6 +12,7 @@ mod join_requests;
 mod keys;
 mod leaving;
 mod links;
+mod races;
 mod recovery;
 mod refusals;
 mod rules;
