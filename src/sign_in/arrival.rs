@@ -109,8 +109,8 @@ struct Visit<'a> {
     arrival: &'a Arrival,
     identity: Identity,
     is_new: bool,
-    /// Whether the organization's own tenant, as it is now, let the person in.
-    tenant_proven: bool,
+    /// The organization's own tenant, as it is now, if it let the person in.
+    tenant: Option<String>,
     now: Timestamp,
     batch: Batch,
 }
@@ -133,16 +133,7 @@ impl<'a> Visit<'a> {
             name: arrival.name.clone(),
         };
         let now = service.clock.now().to_millisecond();
-        Ok(Self {
-            service,
-            circumstances,
-            arrival,
-            identity,
-            is_new,
-            tenant_proven: false,
-            now,
-            batch: Batch::default(),
-        })
+        Ok(Self { service, circumstances, arrival, identity, is_new, tenant: None, now, batch: Batch::default() })
     }
 
     /// The organization that has proven the domain of the proven address, or where the operator has made
@@ -198,7 +189,7 @@ impl<'a> Visit<'a> {
             Some(member) => self.taken_by(connection, member)?,
             None => Taken::No,
         };
-        self.tenant_proven = proven.tenant;
+        self.tenant = destination.tenant_id.clone().filter(|_| proven.tenant);
         let asked = self.asked(connection, organization.id)?;
         let declined = asked == Some(State::Declined);
         let admission = joining::admit(&door, proven, &membership::known(&known, taken == Taken::Another, declined));
@@ -318,7 +309,7 @@ impl<'a> Visit<'a> {
         let session = Session {
             id: self.service.ids.next(),
             organization,
-            tenant_proven: self.tenant_proven,
+            tenant_proven: self.tenant.is_some(),
             recovers: None,
             created_at: self.now.0,
             seen_at: self.now.0,
@@ -330,6 +321,7 @@ impl<'a> Visit<'a> {
         let opened = Opened {
             hash: secret.hash(),
             identity: self.identity.id,
+            tenant: self.tenant.as_deref(),
             provider_sid: self.arrival.provider_sid.as_deref(),
             id_token: id_token.map(|token| {
                 self.service.sealing.seal(token.as_bytes(), &secret.hash().0, self.service.random.as_ref())

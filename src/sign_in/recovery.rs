@@ -71,7 +71,7 @@ pub fn enter(
     sessions::insert(
         &mut batch,
         &opened,
-        Opened { hash: session.hash(), identity, provider_sid: None, id_token: None },
+        Opened { hash: session.hash(), identity, tenant: None, provider_sid: None, id_token: None },
     );
     audit(service, circumstances, &mut batch, &holder);
     Ok(Planned { batch, answer: () })

@@ -87,7 +87,7 @@ pub fn start(
     sessions::insert(
         &mut batch,
         &opened,
-        Opened { hash: session.hash(), identity: identity.id, provider_sid: None, id_token: None },
+        Opened { hash: session.hash(), identity: identity.id, tenant: None, provider_sid: None, id_token: None },
     );
     Ok(Planned { batch, answer: () })
 }

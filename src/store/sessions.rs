@@ -17,7 +17,7 @@ pub struct Session {
     pub id: SessionId,
     /// The organization the person came in through.
     pub organization: Option<OrganizationId>,
-    /// Whether that organization's own tenant proved the person.
+    /// Whether that organization's own tenant, as it is now, proved the person.
     pub tenant_proven: bool,
     /// The owner whose recovery code opened it; it is for the SSO settings of the organization only.
     pub recovers: Option<ResourceId>,
@@ -41,7 +41,8 @@ impl Session {
     }
 }
 
-const COLUMNS: &str = "s.id, s.organization_id, s.tenant_proven, s.recovers_id, s.created_at, s.seen_at, s.expires_at, \
+const COLUMNS: &str = "s.id, s.organization_id, \
+     (s.tenant_proven AND EXISTS (SELECT 1 FROM organizations st WHERE st.id = s.organization_id AND st.tenant_id = s.tenant_id)), s.recovers_id, s.created_at, s.seen_at, s.expires_at, \
      (SELECT min(so.session_length) FROM members sm JOIN organizations so ON so.id = sm.organization_id WHERE sm.identity_id = s.identity_id), \
      s.client_address, s.user_agent";
 type Columns = (
@@ -103,6 +104,8 @@ pub fn list(connection: &mut Connection, identity: IdentityId) -> Result<Vec<Ses
 pub struct Opened<'a> {
     pub hash: SecretHash,
     pub identity: IdentityId,
+    /// The tenant that proved the person.
+    pub tenant: Option<&'a str>,
     /// The provider's own name of its session.
     pub provider_sid: Option<&'a str>,
     /// Sealed.
@@ -113,14 +116,15 @@ pub struct Opened<'a> {
 pub fn insert(batch: &mut Batch, session: &Session, opened: Opened<'_>) {
     batch.run(
         Sql::new(
-            "INSERT INTO sessions (hash, id, identity_id, organization_id, tenant_proven, recovers_id, created_at, seen_at, expires_at, \
-             provider_sid, id_token, client_address, user_agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO sessions (hash, id, identity_id, organization_id, tenant_proven, tenant_id, recovers_id, created_at, seen_at, expires_at, \
+             provider_sid, id_token, client_address, user_agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(opened.hash)
         .bind(session.id)
         .bind(opened.identity)
         .bind(session.organization)
         .bind(session.tenant_proven)
+        .bind(opened.tenant)
         .bind(session.recovers)
         .bind(session.created_at)
         .bind(session.seen_at)

@@ -97,7 +97,7 @@ fn sign_in(server: &Server, member: &str) -> SecretHash {
             client_address: None,
             user_agent: None,
         };
-        sessions::insert(batch, &session, Opened { hash, identity, provider_sid: None, id_token: None });
+        sessions::insert(batch, &session, Opened { hash, identity, tenant: None, provider_sid: None, id_token: None });
     });
     assert!(is_signed_in(server, hash));
     hash

@@ -293,7 +293,7 @@ fn sign_in_directly(url: &str, ids: &[String]) {
             let hash = SecretHash::of(secret(id).as_bytes());
             identities::insert(&mut batch, &identity, now.0);
             members::link(&mut batch, organization, member, identity.id, None);
-            let opened = Opened { hash, identity: identity.id, provider_sid: None, id_token: None };
+            let opened = Opened { hash, identity: identity.id, tenant: None, provider_sid: None, id_token: None };
             sessions::insert(&mut batch, &session, opened);
         }
         batch.apply(&mut database).unwrap();

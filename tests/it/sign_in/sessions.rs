@@ -3,6 +3,7 @@
 use diesel::sql_types::{BigInt, Nullable};
 use headcount::clock::Timestamp;
 use headcount::sign_in::session::KEPT;
+use headcount::stand_in::person::Person;
 use headcount::store::sql::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -32,7 +33,12 @@ mod offices {
             }
         )+};
     }
-    offices!(one_lists_and_ends_ones_own, without_a_script, an_operator_ends_them);
+    offices!(
+        another_tenant_proves_nothing_of_the_old_one,
+        one_lists_and_ends_ones_own,
+        without_a_script,
+        an_operator_ends_them
+    );
 }
 
 async fn idle_and_absolute(database: Database) {
@@ -257,4 +263,22 @@ async fn an_operator_ends_them(office: Office) {
     assert_eq!(session("revoke", &[]), json!({"revoked": 1}));
     assert_eq!(states().await, [401, 401, 401]);
     assert_eq!(session("list", &[]), json!([]));
+}
+
+async fn another_tenant_proves_nothing_of_the_old_one(office: Office) {
+    let set = |what: &str, value: &str| {
+        office.server.command(&["organization", "set", "--organization", "acme", what, value, "--json"]);
+    };
+    set("--sso", "required");
+    let (browser, _) = office.sign_in(&super::ann()).await;
+    let (bea, _) = office.sign_in(&person("bea")).await;
+    let places = async |browser: &Browser| browser.me().await.1["memberships"].as_array().unwrap().len();
+    assert_eq!((places(&browser).await, places(&bea).await), (1, 1));
+    // Nothing of a session is changed by it: also one that is opened at that very moment counts for nothing.
+    set("--descope-tenant-id", "T2other");
+    assert_eq!((places(&browser).await, places(&bea).await), (0, 0), "the only way in is another now");
+    let (cat, _) = office.sign_in(&Person::new("U2cat", "cat@acme.example", "T2other")).await;
+    assert_eq!(places(&cat).await, 1);
+    set("--sso", "optional");
+    assert_eq!(places(&browser).await, 1, "where other ways are open, the session is one of them");
 }
