@@ -90,9 +90,10 @@ impl Draft<'_> {
             TokenFault::NoNonce => ("nonce", Value::Null),
             TokenFault::NoEnd => ("exp", Value::Null),
             TokenFault::Expired => ("exp", json!(self.now - 61)),
-            TokenFault::NotYetValid => ("nbf", json!(self.now + 61)),
+            // Far ahead of any clock, also of one that moves meanwhile.
+            TokenFault::NotYetValid => ("nbf", json!(self.now + 600)),
             TokenFault::NoIssueTime => ("iat", Value::Null),
-            TokenFault::IssuedInTheFuture => ("iat", json!(self.now + 61)),
+            TokenFault::IssuedInTheFuture => ("iat", json!(self.now + 600)),
             TokenFault::IssuedLongAgo => ("iat", json!(self.now - 86_400)),
             TokenFault::WrongAccessTokenHash => ("at_hash", json!(access_token_hash("another"))),
             TokenFault::UnreadableSessionExpiry => ("session_expiry", json!("tomorrow")),

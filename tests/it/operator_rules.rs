@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Server, on_each_database};
 
-on_each_database!(domains, who_vouches, roles);
+on_each_database!(domains, who_vouches, roles, who_is_brought_back);
 
 const DOMAIN: &str = "acme.example";
 
@@ -72,4 +72,40 @@ async fn roles(server: Server) {
     assert!(said.contains("last active owner"), "{said}");
     assert!(set(&["--status", "active"]).status.success());
     server.command(&["member", "set", "--organization", "acme", "--json", "--member", id, "--role", "read"]);
+}
+
+const BADGE: &str = "urn:example:params:scim:schemas:badge";
+
+/// Whoever comes back is unique as before, without what is no attribute any more, and active.
+async fn who_is_brought_back(server: Server) {
+    let schema = |urn: &str| {
+        server.extension(&json!({"id": urn, "name": "X", "attributes": [
+            {"name": "number", "type": "string", "uniqueness": "server"}
+        ]}));
+    };
+    let gone = format!("{BADGE}:gone");
+    schema(BADGE);
+    schema(&gone);
+    let body = |name: &str| json!({"userName": name, BADGE: {"number": "7"}, gone.as_str(): {"number": name}});
+    let (_, ann) = server.post("/Users", &body("ann")).await;
+    let ann = ann["id"].as_str().unwrap();
+    let set = |status: &str| {
+        server.run(&["member", "set", "--organization", "acme", "--json", "--member", ann, "--status", status])
+    };
+    server.patch(&format!("/Users/{ann}"), json!([{"op": "replace", "path": "active", "value": false}])).await;
+    assert!(set("removed").status.success());
+    server.command(&["schema", "remove", "--organization", "acme", "--schema", &gone, "--json"]);
+    let (status, bob) = server.post("/Users", &json!({"userName": "bob", BADGE: {"number": "7"}})).await;
+    assert_eq!(status, 201, "what she had is free: {bob}");
+    let why = set("active").stderr;
+    assert!(String::from_utf8_lossy(&why).contains("which must be unique"), "{}", String::from_utf8_lossy(&why));
+    let bob = format!("/Users/{}", bob["id"].as_str().unwrap());
+    assert_eq!(server.send(reqwest::Method::DELETE, &bob, None).await.0, 204);
+    assert!(set("active").status.success());
+    let (_, back) = server.get(&format!("/Users/{ann}")).await;
+    assert_eq!((&back["active"], &back[BADGE]["number"]), (&json!(true), &json!("7")), "{back}");
+    assert_eq!(back.get(&gone), None, "{back}");
+    assert_eq!(server.post("/Users", &json!({"userName": "cid", BADGE: {"number": "7"}})).await.0, 409);
+    let told = server.command(&["audit", "list", "--organization", "acme", "--json"]);
+    assert!(told.as_array().unwrap().iter().any(|event| event["action"] == "member.brought_back"), "{told}");
 }

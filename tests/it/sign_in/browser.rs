@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use diesel::sql_types::Text;
 use headcount::clock::SystemClock;
 use headcount::stand_in::person::Person;
 use headcount::stand_in::{CLIENT_ID, CLIENT_SECRET, Layout, StandIn};
+use headcount::store::sql::Sql;
 use reqwest::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, RETRY_AFTER, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -116,6 +118,14 @@ impl Office {
         assert_eq!(browser.me().await.0, 401, "{what}");
         let shown = self.server.command(&["organization", "show", "--organization", "acme", "--json"]);
         assert_eq!((&shown["users"], &shown["seats_used"]), (&1.into(), &1.into()), "{what}: {shown}");
+    }
+
+    /// Asserts that the audit trail has one line about this answer, with the reason.
+    pub fn assert_told(&self, answer: &Answer, what: &str) {
+        let number = answer.headers["x-request-id"].to_str().unwrap();
+        let line = Sql::new("SELECT detail FROM audit_events WHERE request_id = ").bind_here(number);
+        let told = line.load::<Text, String>(&mut self.server.database()).unwrap();
+        assert!(matches!(told.as_slice(), [line] if line.contains("\"reason\"")), "{what}: {told:?}");
     }
 
     pub fn browser(&self) -> Browser {

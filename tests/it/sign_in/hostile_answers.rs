@@ -1,5 +1,5 @@
-//! What a hostile provider can answer, through the routes: every fault comes to the same plain page, and
-//! nobody came of it.
+//! What a hostile provider can answer, through the routes: every fault comes to the same plain page and a
+//! line in the audit trail, and nobody came of it.
 
 use std::collections::BTreeSet;
 
@@ -26,6 +26,7 @@ async fn refused(office: &Office, hostile: Hostile, status: u16) -> String {
     let answer = browser.sign_in("ann@acme.example").await;
     let page = answer.plain(status, &format!("{hostile:?}"));
     office.assert_untouched(&browser, &format!("{hostile:?}")).await;
+    office.assert_told(&answer, &format!("{hostile:?}"));
     page
 }
 
@@ -88,6 +89,7 @@ async fn tenants_that_contradict_themselves(office: Office) {
         let answer = browser.sign_in("ann@acme.example").await;
         pages.insert(answer.plain(403, &claims.to_string()));
         office.assert_untouched(&browser, &claims.to_string()).await;
+        office.assert_told(&answer, &claims.to_string());
     }
     assert_eq!(pages.len(), 1, "{pages:?}");
     assert!(pages.first().unwrap().contains("did not come through it"), "{pages:?}");

@@ -63,9 +63,11 @@ async fn responses_that_are_none(office: Office) {
     ] {
         let browser = office.browser();
         let path = response(&browser, &parameters).await;
-        let page = browser.get(&path).await.plain(400, what);
+        let answer = browser.get(&path).await;
+        let page = answer.plain(400, what);
         assert!(!page.contains(MARK) && !page.contains("<script"), "{what}: {page}");
         office.assert_untouched(&browser, what).await;
+        office.assert_told(&answer, what);
     }
     // With nothing wrong, the last hurdle of each case does not stand.
     let browser = office.browser();
@@ -103,8 +105,10 @@ async fn forms(office: Office) {
     let csrf = hidden(&browser.get("/sign-in").await.body, "csrf");
     let refused = async |what: &str, status: u16, media_type: &str, body: String| {
         let shape = |request: reqwest::RequestBuilder| request.header("content-type", media_type).body(body);
-        let page = browser.send(Method::POST, "/sign-in", shape).await.plain(status, what);
+        let answer = browser.send(Method::POST, "/sign-in", shape).await;
+        let page = answer.plain(status, what);
         assert!(!page.contains(MARK), "{what}: {page}");
+        office.assert_told(&answer, what);
     };
     let form = "application/x-www-form-urlencoded";
     let address = "email=ann%40acme.example";
@@ -222,8 +226,10 @@ async fn initiations(office: Office) {
         ("two issuers", format!("iss={issuer}&iss=https://{MARK}.example")),
         ("no text", "iss=%ff".to_owned()),
     ] {
-        let page = browser.get(&format!("/sign-in/initiate?{query}")).await.plain(400, what);
+        let answer = browser.get(&format!("/sign-in/initiate?{query}")).await;
+        let page = answer.plain(400, what);
         assert!(!page.contains(MARK), "{what}");
+        office.assert_told(&answer, what);
         let shape = |request: reqwest::RequestBuilder| {
             request.header("content-type", "application/x-www-form-urlencoded").body(query.clone())
         };
@@ -269,8 +275,10 @@ async fn addresses_and_methods(office: Office) {
         "/sign-in/%ff".to_owned(),
         format!("/sign-in/{}", MARK.repeat(2_000)),
     ] {
-        let page = browser.get(&path).await.plain(404, &path);
+        let answer = browser.get(&path).await;
+        let page = answer.plain(404, &path);
         assert!(!page.contains(MARK) && !page.contains("<script"), "{path}: {page}");
+        office.assert_told(&answer, &path);
     }
     for (method, path, allowed) in [
         (Method::PUT, "/sign-in", "GET, POST"),
