@@ -18,7 +18,7 @@ use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::removed_members::{self, Removed};
 use crate::store::roster::{self, Listed, Part};
-use crate::store::{Planned, members, organizations};
+use crate::store::{Planned, members, organizations, sessions};
 
 /// Lines that are read at once.
 const PAGE: i64 = 1_000;
@@ -131,6 +131,9 @@ impl Work<'_> {
         }
         self.recount(stored, membership::counted(role, member.suspended))?;
         members::update_role(&mut self.batch, self.organization, (id, member), role.name());
+        if role != Role::Owner {
+            sessions::end_recovering(&mut self.batch, self.organization, id);
+        }
         self.audit("member.role_changed", id, &json!({"before": member.role, "after": role.name()}));
         Ok(Listed { role: role.name().to_owned(), ..line })
     }
@@ -143,7 +146,7 @@ impl Work<'_> {
         // Who is suspended runs nothing, so another owner has to.
         self.recount(stored, Role::Read)?;
         members::update_suspended(&mut self.batch, self.organization, (id, member), true);
-        membership::end_sessions(&mut self.batch, member);
+        membership::end_sessions(&mut self.batch, self.organization, (id, member));
         self.audit("member.suspended", id, &json!({}));
         Ok(Listed { suspended: true, ..line })
     }

@@ -127,7 +127,8 @@ pub fn set(
     slug: &str,
     settings: &Settings,
 ) -> Result<Planned<Value>> {
-    let mut organization = named(connection, slug)?;
+    let before = named(connection, slug)?;
+    let mut organization = before.clone();
     let usage = organizations::usage(connection, organization.id)?;
     let now = administration.clock.now().to_millisecond().0;
     let mut batch = Batch::default();
@@ -154,7 +155,7 @@ pub fn set(
     if let Some(length) = settings.session_length {
         organization.session_length = length.and_then(|length| i64::try_from(length.as_micros()).ok());
     }
-    organizations::update_settings(&mut batch, &organization, settings.seats, &ledger, now);
+    organizations::update_settings(&mut batch, (&before, &organization), settings.seats, &ledger, now);
     let detail = json!({
         "seats": settings.seats, "seat_policy": settings.seat_policy.map(SeatPolicy::name),
         "descope_tenant_id": settings.tenant_id, "sso": settings.sso.map(Sso::name),

@@ -12,7 +12,7 @@ use crate::organization::seats::Standing;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::recovery_codes::{self, Holder, Left};
-use crate::store::{Planned, members};
+use crate::store::{Planned, members, sessions};
 use crate::text::address_key;
 
 /// How an operator names a member.
@@ -40,6 +40,8 @@ pub fn create(
     let mut batch = Batch::default();
     recovery_codes::delete_all(&mut batch, organization, owner.member);
     recovery_codes::insert(&mut batch, organization, owner.member, &hashes, administration.clock.now().0);
+    // Who makes new ones may do so because somebody else has used one of the old.
+    sessions::end_recovering(&mut batch, organization, owner.member);
     audit(administration, &mut batch, &owner, "recovery_codes.created");
     Ok(Planned {
         batch,

@@ -31,6 +31,7 @@ pub fn list(
         json!({
             "id": session.id.to_string(),
             "member_id": member.to_string(),
+            "scope": session.recovers.map(|_| "sso_settings"),
             "started_at": Timestamp(session.created_at).to_string(),
             "last_used_at": Timestamp(session.seen_at).to_string(),
             "ends_at": Timestamp(session.ends_at(idle)).to_string(),

@@ -86,7 +86,7 @@ pub fn set(
     decider: &Decider,
     sso: Sso,
 ) -> Result<Planned<Value>> {
-    let mut organization = allowed(connection, decider)?;
+    let organization = allowed(connection, decider)?;
     if sso != Sso::Off && organization.tenant_id.is_none() {
         return Err(Error::new(Code::InvalidValue, "Set the Descope Tenant ID of the organization first."));
     }
@@ -99,14 +99,18 @@ pub fn set(
             ));
         }
     }
-    let before = organization.sso.clone();
-    sso.name().clone_into(&mut organization.sso);
     let mut batch = Batch::default();
-    if before != organization.sso {
+    if organization.sso != sso.name() {
+        if sso == Sso::Required {
+            // What was found must still be there when it is written.
+            associated_domains::expect_verified(&mut batch, organization.id);
+            recovery_codes::expect_saved(&mut batch, organization.id);
+        }
         let now = administration.clock.now().to_millisecond().0;
-        organizations::update_settings(&mut batch, &organization, None, &Change::default(), now);
+        let after = Organization { sso: sso.name().into(), ..organization.clone() };
+        organizations::update_settings(&mut batch, (&organization, &after), None, &Change::default(), now);
         let actor = format!("{}:{}", if decider.recovers { "recovery" } else { "member" }, decider.member);
-        let detail = json!({"sso": sso.name(), "before": before});
+        let detail = json!({"sso": sso.name(), "before": organization.sso});
         administration.audit_by(&actor, &mut batch, organization.id, "organization.changed", None, &detail);
     }
     Ok(Planned { batch, answer: json!({"slug": organization.slug, "sso": sso.name()}) })

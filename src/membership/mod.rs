@@ -110,9 +110,7 @@ impl Newcomer<'_> {
     }
 }
 
-/// Ends every session of whoever signs in as the member, in the transaction that takes the access.
-pub fn end_sessions(batch: &mut Batch, member: &Member) {
-    if let Some(identity) = member.identity {
-        sessions::end_all(batch, identity);
-    }
+/// Ends every session of the member, in the transaction that takes the access.
+pub fn end_sessions(batch: &mut Batch, organization: OrganizationId, (id, member): (ResourceId, &Member)) {
+    sessions::end_of_member(batch, organization, id, member.identity);
 }

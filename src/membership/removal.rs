@@ -53,7 +53,7 @@ pub fn remove(
         groups.extend(memberships.iter().filter(|membership| membership.direct).map(|membership| membership.group));
         group_members::delete_of(batch, organization, resource.id, Kind::User, now);
     }
-    super::end_sessions(batch, member);
+    super::end_sessions(batch, organization, (resource.id, member));
     let removed = Removed {
         id: resource.id,
         role: member.role.clone(),

@@ -204,7 +204,7 @@ impl<'a> Visit<'a> {
             Ok(Admission::Ask) if asked.is_none() => self.ask(organization),
             Ok(Admission::Enter) => {
                 if let Some((resource, _)) = &known.linked {
-                    members::enter(&mut self.batch, organization.id, resource.id, self.identity.id);
+                    members::enter(&mut self.batch, organization.id, resource.id, Some(self.identity.id));
                 }
             }
             Ok(Admission::Link) => {

@@ -13,7 +13,6 @@ use crate::organization::recovery_code;
 use crate::organization::role::Role;
 use crate::organization::seats::Standing;
 use crate::secret::{SecretHash, SecretToken};
-use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::identities::{self, Identity};
@@ -21,6 +20,7 @@ use crate::store::organizations::{self, Organization};
 use crate::store::provisioning_log::{self, Event};
 use crate::store::recovery_codes::{self, Holder};
 use crate::store::sessions::{self, Opened, Session};
+use crate::store::{Planned, members};
 use crate::text::{address_key, address_shown};
 
 /// How long the session lasts.
@@ -54,6 +54,7 @@ pub fn enter(
         Some(identity) => identity,
         None => stand_in(connection, service, &mut batch, &holder)?,
     };
+    members::enter(&mut batch, holder.organization, holder.member, holder.identity);
     recovery_codes::take(&mut batch, code);
     let opened = Session {
         id: service.ids.next(),

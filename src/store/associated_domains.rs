@@ -149,3 +149,11 @@ pub fn delete(batch: &mut Batch, organization: OrganizationId, domain: &str) {
             .bind(domain),
     );
 }
+
+/// Goes on only while a domain of the organization is proven.
+pub fn expect_verified(batch: &mut Batch, organization: OrganizationId) {
+    let sql = Sql::new(
+        "SELECT CAST(1 AS BIGINT) FROM associated_domains WHERE state = 'verified' AND organization_id = ? LIMIT 1",
+    );
+    batch.expect(1, sql.bind(organization));
+}

@@ -249,11 +249,18 @@ fn entering(mut set: Sql, organization: OrganizationId, id: ResourceId) -> Sql {
     set
 }
 
-/// Somebody comes in as the member they are linked to.
-pub fn enter(batch: &mut Batch, organization: OrganizationId, id: ResourceId, identity: IdentityId) {
+/// Somebody comes in as the member they are linked to, or as one that nobody is.
+pub fn enter(batch: &mut Batch, organization: OrganizationId, id: ResourceId, identity: Option<IdentityId>) {
     let mut sql = entering(Sql::new("UPDATE members SET entered = entered + 1"), organization, id);
-    sql.push(" AND identity_id = ").push_bind(identity);
+    linked_to(&mut sql, identity);
     batch.run_once(sql);
+}
+
+fn linked_to(sql: &mut Sql, identity: Option<IdentityId>) {
+    match identity {
+        Some(identity) => sql.push(" AND identity_id = ").push_bind(identity),
+        None => sql.push(" AND identity_id IS NULL"),
+    };
 }
 
 /// Links a member to whoever comes in as it, in place of `before`, unless somebody else is meanwhile.
@@ -266,10 +273,7 @@ pub fn link(
 ) {
     let set = Sql::new("UPDATE members SET entered = entered + 1, identity_id = ").bind_here(identity);
     let mut sql = entering(set, organization, id);
-    match before {
-        Some(before) => sql.push(" AND identity_id = ").push_bind(before),
-        None => sql.push(" AND identity_id IS NULL"),
-    };
+    linked_to(&mut sql, before);
     batch.run_once(sql);
 }
 

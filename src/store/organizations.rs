@@ -122,8 +122,16 @@ pub fn insert(batch: &mut Batch, organization: &Organization, seats: i64) {
     );
 }
 
-/// Changes what was read as `organization` to what it is now, and the seats bought with whom that admits.
-pub fn update_settings(batch: &mut Batch, organization: &Organization, seats: Option<i64>, change: &Change, now: i64) {
+/// Changes an organization to `after` in what differs from `before`, as it was read, and the seats bought with
+/// whom that admits. What others have set meanwhile stays; how people sign in hangs together, so there they are
+/// waited for.
+pub fn update_settings(
+    batch: &mut Batch,
+    (before, after): (&Organization, &Organization),
+    seats: Option<i64>,
+    change: &Change,
+    now: i64,
+) {
     if let Some(seats) = seats {
         // One statement: a batch must not touch a row twice.
         batch.run_once(
@@ -132,18 +140,30 @@ pub fn update_settings(batch: &mut Batch, organization: &Organization, seats: Op
                 .bind(change.used)
                 .bind(change.waiting)
                 .bind(change.active_owners)
-                .bind(organization.id),
+                .bind(before.id),
         );
     }
-    batch.run_once(
-        Sql::new("UPDATE organizations SET seat_policy = ?, tenant_id = ?, sso = ?, session_length = ?, updated_at = ? WHERE id = ?")
-            .bind(organization.seat_policy.as_str())
-            .bind(organization.tenant_id.as_deref())
-            .bind(organization.sso.as_str())
-            .bind(organization.session_length)
-            .bind(now)
-            .bind(organization.id),
-    );
+    let mut sql = Sql::new("UPDATE organizations SET updated_at = ").bind_here(now);
+    if after.seat_policy != before.seat_policy {
+        sql.push(", seat_policy = ").push_bind(after.seat_policy.as_str());
+    }
+    if after.session_length != before.session_length {
+        sql.push(", session_length = ").push_bind(after.session_length);
+    }
+    let sign_on = |organization: &Organization| (organization.tenant_id.clone(), organization.sso.clone());
+    let signs_on_otherwise = sign_on(after) != sign_on(before);
+    if signs_on_otherwise {
+        sql.push(", tenant_id = ").push_bind(after.tenant_id.as_deref()).push(", sso = ").push_bind(after.sso.as_str());
+    }
+    sql.push(" WHERE id = ").push_bind(before.id);
+    if signs_on_otherwise {
+        sql.push(" AND sso = ").push_bind(before.sso.as_str());
+        match before.tenant_id.as_deref() {
+            Some(tenant) => sql.push(" AND tenant_id = ").push_bind(tenant),
+            None => sql.push(" AND tenant_id IS NULL"),
+        };
+    }
+    batch.run_once(sql);
 }
 
 /// The ledger's columns in `organization_usage u`.

@@ -130,3 +130,12 @@ pub fn left(connection: &mut Connection, organization: OrganizationId) -> Result
     };
     Ok(rows.into_iter().map(left).collect())
 }
+
+/// Goes on only while an active owner has codes that are kept somewhere safe.
+pub fn expect_saved(batch: &mut Batch, organization: OrganizationId) {
+    let sql = Sql::new(
+        "SELECT CAST(1 AS BIGINT) FROM recovery_codes c JOIN members m ON m.organization_id = c.organization_id AND m.id = c.member_id \
+         WHERE m.role = 'owner' AND m.status = 'active' AND NOT m.suspended AND c.saved_at IS NOT NULL AND c.organization_id = ? LIMIT 1",
+    );
+    batch.expect(1, sql.bind(organization));
+}

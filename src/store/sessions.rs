@@ -182,6 +182,24 @@ pub fn end_all(batch: &mut Batch, identity: IdentityId) {
     batch.run(Sql::new("DELETE FROM sessions WHERE identity_id = ?").bind(identity));
 }
 
+/// Ends every session of a member: of whoever signs in as it, and what its recovery codes opened, which may
+/// be in the name of nobody who signs in.
+pub fn end_of_member(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    member: ResourceId,
+    identity: Option<IdentityId>,
+) {
+    let sql = Sql::new("DELETE FROM sessions WHERE identity_id = ? OR (organization_id = ? AND recovers_id = ?)");
+    batch.run(sql.bind(identity).bind(organization).bind(member));
+}
+
+/// Ends what the recovery codes of a member opened.
+pub fn end_recovering(batch: &mut Batch, organization: OrganizationId, member: ResourceId) {
+    let sql = Sql::new("DELETE FROM sessions WHERE organization_id = ? AND recovers_id = ?");
+    batch.run(sql.bind(organization).bind(member));
+}
+
 /// Ends what the provider says is over: one of its sessions, or all of a subject's.
 pub fn end_at_provider(batch: &mut Batch, issuer: &str, subject: Option<&str>, provider_sid: Option<&str>) {
     let mut sql = Sql::new("DELETE FROM sessions WHERE identity_id IN (SELECT id FROM identities WHERE issuer = ");
@@ -196,7 +214,8 @@ pub fn end_at_provider(batch: &mut Batch, issuer: &str, subject: Option<&str>, p
     batch.run(sql);
 }
 
-/// The sessions behind `after` of whoever signs in as a member, one's or anybody's, in the order of members.
+/// The sessions behind `after` of members, one's or anybody's, in the order of members: of whoever signs in
+/// as one, and what its recovery codes opened.
 ///
 /// # Errors
 /// The database's.
@@ -209,7 +228,8 @@ pub fn of_members(
 ) -> Result<Vec<(ResourceId, Session)>> {
     let mut sql = Sql::new("SELECT m.id, ");
     sql.push(COLUMNS)
-        .push(" FROM members m JOIN sessions s ON s.identity_id = m.identity_id WHERE m.organization_id = ");
+        .push(" FROM members m JOIN sessions s ON s.identity_id = m.identity_id ")
+        .push("OR (s.organization_id = m.organization_id AND s.recovers_id = m.id) WHERE m.organization_id = ");
     sql.push_bind(organization);
     if let Some(member) = member {
         sql.push(" AND m.id = ").push_bind(member);
@@ -222,7 +242,7 @@ pub fn of_members(
     Ok(rows.into_iter().map(|(member, session)| (member, from_row(session))).collect())
 }
 
-/// Ends every session of whoever signs in as a member, one or anybody.
+/// Ends every session of members, one's or anybody's: all that [`of_members`] finds.
 pub fn end_of_members(batch: &mut Batch, organization: OrganizationId, member: Option<ResourceId>) {
     let mut sql = Sql::new(
         "DELETE FROM sessions WHERE identity_id IN (SELECT m.identity_id FROM members m WHERE m.organization_id = ",
@@ -231,6 +251,11 @@ pub fn end_of_members(batch: &mut Batch, organization: OrganizationId, member: O
     if let Some(member) = member {
         sql.push(" AND m.id = ").push_bind(member);
     }
+    sql.push(") OR (organization_id = ").push_bind(organization);
+    match member {
+        Some(member) => sql.push(" AND recovers_id = ").push_bind(member),
+        None => sql.push(" AND recovers_id IS NOT NULL"),
+    };
     sql.push(")");
     batch.run(sql);
 }

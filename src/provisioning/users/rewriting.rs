@@ -80,7 +80,7 @@ pub(super) fn rewrite(
         members::update_member(&mut batch, caller.organization, member, standing.name(), address, waiting_since);
     }
     if standing != Standing::Active {
-        membership::end_sessions(&mut batch, &stored.member);
+        membership::end_sessions(&mut batch, caller.organization, (resource.id, &stored.member));
     }
     if ledger.used < 0 {
         admit_next(connection, service, caller.organization, &usage, &mut batch, &mut ledger)?;

@@ -3,6 +3,7 @@
 pub mod browser;
 mod cleanup;
 pub mod clocked;
+mod decisions;
 mod faults;
 mod hostile_answers;
 mod hostile_requests;

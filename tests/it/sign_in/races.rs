@@ -92,7 +92,7 @@ async fn a_sign_in_sees_what_changed_meanwhile(office: Office) {
             .unwrap();
     let mut enter = || {
         let mut batch = Batch::default();
-        members::enter(&mut batch, organization, member, identity);
+        members::enter(&mut batch, organization, member, Some(identity));
         batch.apply(&mut connection)
     };
     assert!(enter().is_ok());

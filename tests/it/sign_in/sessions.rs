@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::browser::{Browser, Office, hidden};
 use super::clocked::Clocked;
-use super::{ann, person};
+use super::{ann, person, recovery};
 use crate::support::{Database, in_process_on_each_database, postgres};
 
 in_process_on_each_database!(
@@ -34,6 +34,7 @@ mod offices {
         )+};
     }
     offices!(
+        what_a_code_opened_ends_too,
         another_tenant_proves_nothing_of_the_old_one,
         one_lists_and_ends_ones_own,
         without_a_script,
@@ -281,4 +282,45 @@ async fn another_tenant_proves_nothing_of_the_old_one(office: Office) {
     assert_eq!(places(&cat).await, 1);
     set("--sso", "optional");
     assert_eq!(places(&browser).await, 1, "where other ways are open, the session is one of them");
+}
+
+async fn what_a_code_opened_ends_too(office: Office) {
+    let server = &office.server;
+    let (olga, ann) = (recovery::olga(server), server.user("ann").await);
+    // Neither has ever signed in otherwise.
+    let set = |member: &str, what: &str, value: &str| {
+        server.command(&["member", "set", "--organization", "acme", "--member", member, what, value, "--json"]);
+    };
+    set(&ann, "--role", "owner");
+    let made = server.command(&["recovery-codes", "create", "--organization", "acme", "--member", &ann, "--json"]);
+    let come = async |address: &str, code: &str| {
+        let browser = office.browser();
+        let entered = recovery::recover(&browser, address, code).await;
+        assert_eq!((entered.status.as_u16(), browser.me().await.0.as_u16()), (303, 200), "{}", entered.body);
+        browser
+    };
+    let other = come("ann@acme.example", made["codes"][0].as_str().unwrap()).await;
+    let codes = recovery::codes(server);
+    let is_out = async |browser: &Browser, what: &str| {
+        assert_eq!((browser.me().await.0.as_u16(), other.me().await.0.as_u16()), (401, 200), "{what}");
+    };
+    let session = |command: &str, more: &[&str]| {
+        server.command(&[&["session", command, "--organization", "acme", "--json"], more].concat())
+    };
+    let browser = come(recovery::OLGA, &codes[0]).await;
+    let listed = session("list", &["--member", &olga]);
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["scope"]), (1, &json!("sso_settings")), "{listed}");
+    assert_eq!(session("revoke", &["--member", &olga]), json!({"revoked": 1}));
+    is_out(&browser, "revoked").await;
+    for (what, one, other) in [("--status", "suspended", "active"), ("--role", "admin", "owner")] {
+        let browser = come(recovery::OLGA, &codes[if what == "--status" { 1 } else { 2 }]).await;
+        set(&olga, what, one);
+        set(&olga, what, other);
+        is_out(&browser, one).await;
+    }
+    let browser = come(recovery::OLGA, &codes[3]).await;
+    recovery::codes(server);
+    is_out(&browser, "new codes were made because somebody has the old").await;
+    assert_eq!(session("revoke", &[]), json!({"revoked": 1}));
+    assert_eq!(other.me().await.0, 401, "everybody");
 }
