@@ -31,7 +31,7 @@ use crate::secret::Random;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::organizations::{self, Organization};
-use crate::store::provisioning_log::{self, Event};
+use crate::store::provisioning_log::{self, Event, SERVICE};
 
 /// What the operator's use cases share.
 #[derive(Clone)]
@@ -75,7 +75,11 @@ impl Administration {
             at: self.clock.now().0,
             actor,
             action,
-            target_kind: if member.is_some() { "User" } else { "Organization" },
+            target_kind: match member {
+                Some(_) => "User",
+                None if organization == SERVICE => "Service",
+                None => "Organization",
+            },
             target_id: member,
             request_id: None,
             address: None,

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Administration;
+use super::{Administration, OPERATOR, SYSTEM};
 use crate::error::Result;
 use crate::secret::SecretToken;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
+use crate::store::provisioning_log::SERVICE;
 use crate::store::{Planned, identities, one_time_links, organizations};
 
 /// How long it works.
@@ -20,13 +21,20 @@ const LIFETIME: Duration = Duration::from_hours(24);
 /// # Errors
 /// The database's.
 pub fn create(_: &mut Connection, administration: &Administration, public_url: &str) -> Result<Planned<Value>> {
+    Ok(make(administration, public_url, OPERATOR))
+}
+
+fn make(administration: &Administration, public_url: &str, actor: &str) -> Planned<Value> {
     let now = administration.clock.now();
     let expires_at = now.plus(LIFETIME);
     let secret = SecretToken::generate("hcl_", administration.random.as_ref());
     let mut batch = Batch::default();
     one_time_links::replace_setup(&mut batch, secret.hash(), now.0, expires_at.0);
+    let expires_at = expires_at.to_string();
+    let detail = json!({"expires_at": expires_at});
+    administration.audit_by(actor, &mut batch, SERVICE, "setup_link.created", None, &detail);
     let url = format!("{public_url}/setup?secret={}", secret.reveal());
-    Ok(Planned { batch, answer: json!({"url": url, "expires_at": expires_at.to_string()}) })
+    Planned { batch, answer: json!({"url": url, "expires_at": expires_at}) }
 }
 
 /// The same while there is nobody yet: no organization, and nobody who has signed in.
@@ -41,6 +49,6 @@ pub fn create_at_first_run(
     if organizations::are_any(connection)? || identities::are_any(connection)? {
         return Ok(Planned { batch: Batch::default(), answer: None });
     }
-    let Planned { batch, answer } = create(connection, administration, public_url)?;
+    let Planned { batch, answer } = make(administration, public_url, SYSTEM);
     Ok(Planned { batch, answer: Some(answer) })
 }

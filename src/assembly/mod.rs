@@ -143,7 +143,11 @@ impl Assembly {
                 cookies: Cookies::new(public_url, self.form_key.clone()),
             },
             lanes: Lanes::new(config.number("scim.concurrency") as usize),
-            limits: Limits::new(config.number("limits.sign_in"), config.number("limits.recovery")),
+            limits: Limits::new(
+                config.number("limits.sign_in"),
+                config.number("limits.recovery"),
+                config.number("limits.links_by_network"),
+            ),
             is_local: is_local(config, public_url) && self.postman.smtp.is_none(),
             behind_proxy: config.boolean("http.behind_proxy"),
             body_timeout: Duration::from_secs(u64::from(config.number("http.client_timeout"))),

@@ -1,7 +1,7 @@
 //! The server: its listeners and what runs behind them.
 
 use std::net::{SocketAddr, TcpListener};
-
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -53,7 +53,9 @@ impl Prepared {
             assembly.welcome(&self.public_url).await;
         }
         let (store, administration) = (assembly.store.clone(), assembly.administration.clone());
+        let clock = Arc::clone(&administration.clock);
         let jobs = [
+            actix_web::rt::spawn(jobs::refusals::run(store.clone(), clock)),
             actix_web::rt::spawn(jobs::domains::run(store, administration, recheck_interval)),
             actix_web::rt::spawn(jobs::outbox::run(assembly.postman.clone())),
         ];

@@ -22,19 +22,21 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub struct Limits {
     sign_in: Limiter<IpAddr>,
     callback: Limiter<IpAddr>,
+    links: Limiter<IpAddr>,
     /// By what is typed as the address.
     pub(super) recovery: Limiter<SecretHash>,
 }
 
 impl Limits {
     /// So many sign-ins a minute from one address, and as many answers to them, and so many wrong recovery codes
-    /// an hour for one account; 0 for any number.
+    /// an hour for one account, and so many mailed links an hour to one network; 0 for any number.
     #[must_use]
-    pub fn new(sign_ins: u32, recovery_codes: u32) -> Self {
+    pub fn new(sign_ins: u32, recovery_codes: u32, links: u32) -> Self {
         let a_minute = || Limiter::new(sign_ins, Duration::from_mins(1));
         Self {
             sign_in: a_minute(),
             callback: a_minute(),
+            links: Limiter::new(links, Duration::from_hours(1)),
             recovery: Limiter::new(recovery_codes, Duration::from_hours(1)),
         }
     }
@@ -56,6 +58,15 @@ fn address_in(text: &str) -> Option<IpAddr> {
     let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
     let with_port = || text.parse().ok().map(|address: SocketAddr| address.ip());
     text.parse().ok().or_else(with_port).or_else(in_brackets)
+}
+
+fn network_of(http: &HttpRequest, state: &State) -> IpAddr {
+    network(client_address(http, state).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+}
+
+/// Counts a link that is asked for: anybody may ask for one to any address, also to many that nobody has.
+pub(super) fn link(http: &HttpRequest, state: &State) -> error::Result<()> {
+    state.limits.links.take(network_of(http, state), state.clock.now(), "links asked for from your network")
 }
 
 /// Counts a sign-in, before anything of it is read.
@@ -93,8 +104,7 @@ async fn limited<B: MessageBody + 'static>(
 
 fn take(request: &ServiceRequest, limiter: impl Fn(&Limits) -> &Limiter<IpAddr>) -> Result<(), (error::Error, String)> {
     let Some(state) = request.app_data::<web::Data<State>>() else { return Ok(()) };
-    let address = client_address(request.request(), state).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     limiter(&state.limits)
-        .take(network(address), state.clock.now(), "sign-ins from your network")
+        .take(network_of(request.request(), state), state.clock.now(), "sign-ins from your network")
         .map_err(|error| (error, super::request_id(request.headers(), &state.ids)))
 }

@@ -3,3 +3,4 @@
 
 pub mod domains;
 pub mod outbox;
+pub mod refusals;

@@ -21,7 +21,7 @@ use crate::store::connection::Connection;
 use crate::store::identities::{self, Identity};
 use crate::store::members::{self, Acquaintance, User};
 use crate::store::organizations::{self, Organization};
-use crate::store::provisioning_log::{self, Event};
+use crate::store::provisioning_log::{self, Event, SERVICE};
 use crate::store::sessions::{self, Opened, Session};
 use crate::store::{Planned, associated_domains, join_requests, proven_sign_ins};
 use crate::text::address_key;
@@ -332,9 +332,8 @@ impl<'a> Visit<'a> {
             sessions::end_oldest(&mut self.batch, self.identity.id, KEPT - 1);
         }
         sessions::insert(&mut self.batch, &session, opened);
-        if let Some(organization) = organization {
-            self.audit(organization, "sign_in.succeeded", None, "signed in");
-        }
+        // Who comes to no organization is in the service's own trail.
+        self.audit(organization.unwrap_or(SERVICE), "sign_in.succeeded", None, "signed in");
     }
 
     /// What the audit trail is told.
@@ -354,7 +353,11 @@ impl<'a> Visit<'a> {
             at: self.now.0,
             actor: "sign-in",
             action,
-            target_kind: if target.is_some() { "User" } else { "Organization" },
+            target_kind: match target {
+                Some(_) => "User",
+                None if organization == SERVICE => "Service",
+                None => "Organization",
+            },
             target_id: target,
             request_id: Some(&self.circumstances.request_id),
             address: self.circumstances.client_address.as_deref(),

@@ -37,6 +37,8 @@ pub enum Reason {
     /// A form that was not written for this browser.
     FormToken,
     AddressMalformed,
+    /// The founder's, of somebody who can sign in already.
+    AddressTaken,
     OrganizationUnknown,
     /// Begun by another site for another issuer.
     IssuerForeign,
@@ -66,6 +68,7 @@ impl Reason {
             Self::RequestUnreadable => "request_unreadable",
             Self::FormToken => "form_token",
             Self::AddressMalformed => "address_malformed",
+            Self::AddressTaken => "address_taken",
             Self::OrganizationUnknown => "organization_unknown",
             Self::IssuerForeign => "issuer_foreign",
             Self::StateUnknown => "state_unknown",
@@ -180,7 +183,6 @@ pub async fn note(
     let (service, circumstances) = (Arc::clone(service), circumstances.clone());
     let write = move |_: &mut _| {
         let mut batch = Batch::default();
-        provisioning_log::forget_refusals(&mut batch, trail, now.minus(KEPT).0);
         let event = Event {
             id: service.ids.next(),
             at: now.0,
@@ -196,6 +198,19 @@ pub async fn note(
         Ok(Planned { batch, answer: () })
     };
     store.write(write).await
+}
+
+/// Forgets those that are too old, of every trail: also of one that nobody is refused in any more.
+///
+/// # Errors
+/// The database's.
+pub async fn forget(store: &Store, now: Timestamp) -> Result<()> {
+    let delete = move |_: &mut _| {
+        let mut batch = Batch::default();
+        provisioning_log::forget_refusals(&mut batch, now.minus(KEPT).0);
+        Ok(Planned { batch, answer: () })
+    };
+    store.write(delete).await
 }
 
 #[cfg(test)]

@@ -5,14 +5,18 @@
 //! that a mailed link brings the founder back to the same account, but it never becomes somebody's who can
 //! sign in already, and the address counts as proven only once its mail was read.
 
+use serde_json::json;
+
 use super::{Circumstances, Service, link};
 use crate::error::{Code, Error, Result};
+use crate::id::IdentityId;
 use crate::organization::associated_domain::domain_of;
 use crate::secret::{SecretHash, SecretToken};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::identities::{self, Identity};
 use crate::store::one_time_links::{self, purpose};
+use crate::store::provisioning_log::{self, Event, SERVICE};
 use crate::store::sessions::{self, Opened, Session};
 use crate::store::{Planned, members, organizations};
 use crate::text::{address_key, address_shown};
@@ -89,7 +93,25 @@ pub fn start(
         &opened,
         Opened { hash: session.hash(), identity: identity.id, tenant: None, provider_sid: None, id_token: None },
     );
+    audit(service, circumstances, &mut batch, identity.id);
     Ok(Planned { batch, answer: () })
+}
+
+/// In the service's own trail: there may be no organization yet.
+fn audit(service: &Service, circumstances: &Circumstances, batch: &mut Batch, identity: IdentityId) {
+    let detail = json!({"identity": identity.to_string(), "detail": "signed in by the setup link"}).to_string();
+    let event = Event {
+        id: service.ids.next(),
+        at: service.clock.now().0,
+        actor: "sign-in",
+        action: "sign_in.succeeded",
+        target_kind: "Service",
+        target_id: None,
+        request_id: Some(&circumstances.request_id),
+        address: circumstances.client_address.as_deref(),
+        detail: &detail,
+    };
+    provisioning_log::insert_event(batch, SERVICE, &event);
 }
 
 /// Whether an address opens something: somebody has proven it, it is a member's, or its domain is an

@@ -88,14 +88,13 @@ pub struct Event<'a> {
 /// The trail of the service itself: of what belongs to no organization.
 pub const SERVICE: OrganizationId = OrganizationId::from_bytes([0; 16]);
 
-/// Forgets what a trail tells of sign-ins that came to nothing before a time.
-pub fn forget_refusals(batch: &mut Batch, organization: OrganizationId, before: i64) {
+/// Forgets what all trails tell of sign-ins that came to nothing before a time.
+pub fn forget_refusals(batch: &mut Batch, before: i64) {
     // The words of the index that is made for this.
     let sql = Sql::new(
-        "DELETE FROM audit_events WHERE organization_id = ? AND at < ? \
-         AND action IN ('sign_in.failed', 'sign_in.refused', 'logout.refused')",
+        "DELETE FROM audit_events WHERE at < ? AND action IN ('sign_in.failed', 'sign_in.refused', 'logout.refused')",
     );
-    batch.run(sql.bind(organization).bind(before));
+    batch.run(sql.bind(before));
 }
 
 /// Appends an audit event.

@@ -8,9 +8,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::super::State;
+use super::super::limits;
 use super::super::pages::{self, FollowLink, Notice};
 use super::callback::arrived;
-use super::start::{asking, destination};
+use super::start::{asking, destination, unknown};
 use super::{Failed, Sent, Visit, read};
 use crate::error::{Code, Error, Result};
 use crate::secret::{SecretHash, SecretToken};
@@ -44,11 +45,13 @@ pub(super) async fn mail(
     organization: Option<String>,
     return_to: String,
 ) -> Result<HttpResponse, Failed> {
+    limits::link(visit.http, visit.state)?;
     let wanted =
         Wanted { address: address.to_owned(), organization, return_to, public_url: visit.state.public_url.to_string() };
     let service = Arc::clone(&visit.state.door.service);
     let secret = SecretToken::generate(PREFIX, visit.state.random.as_ref());
-    visit.state.store.write(move |connection| link::request(connection, &service, &wanted, &secret)).await?;
+    let written = visit.state.store.write(move |connection| link::request(connection, &service, &wanted, &secret));
+    written.await.map_err(unknown)?;
     let next = visit.state.shows_outbox(visit.http).then_some(("/outbox", "Open the outbox"));
     let notice = Notice {
         title: "Look into your mailbox",

@@ -13,6 +13,7 @@ use super::{Failed, Sent, Visit, read, see_other, set_cookie};
 use crate::error::Code;
 use crate::secret::{SecretHash, SecretToken};
 use crate::sign_in::arrival::SESSION_PREFIX;
+use crate::sign_in::refusals::Reason;
 use crate::sign_in::setup;
 
 /// The secret of the link, as its address carries it.
@@ -73,6 +74,8 @@ async fn start(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpRes
         }
         // The link works still: another address may do.
         Err(error) if matches!(error.code, Code::InvalidValue | Code::Conflict) => {
+            let reason = if error.code == Code::Conflict { Reason::AddressTaken } else { Reason::AddressMalformed };
+            visit.note(&reason.into()).await;
             Ok(asking(visit, &secret, Some(&error.detail)))
         }
         Err(error) => Err(unusable(error)),

@@ -110,10 +110,15 @@ async fn at(visit: &Visit<'_>, slug: String, query: Sent<web::Query<Return>>) ->
 /// Where the door of an organization leads.
 pub(super) async fn destination(visit: &Visit<'_>, slug: String) -> Result<Destination, Failed> {
     let find = move |connection: &mut _| sign_in::destination_of_organization(connection, &slug);
-    visit.state.store.read(find).await.map_err(|error| match error.code {
+    visit.state.store.read(find).await.map_err(unknown)
+}
+
+/// Why the door of an organization leads nowhere.
+pub(super) fn unknown(error: Error) -> Failed {
+    match error.code {
         Code::NotFound => Failed::because(Reason::OrganizationUnknown, error),
         _ => error.into(),
-    })
+    }
 }
 
 /// `GET /sign-in/initiate`.

@@ -8,8 +8,8 @@ use headcount::clock::{ManualClock, SystemClock, Timestamp};
 use headcount::stand_in::person::Person;
 use headcount::stand_in::{CLIENT_ID, CLIENT_SECRET, Layout, StandIn};
 use headcount::store::sql::Sql;
-use reqwest::StatusCode;
-use serde_json::json;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use super::browser::{Answer, Browser, TENANT, hidden};
 use crate::support::in_process::{House, application};
@@ -48,6 +48,7 @@ at_each_post!(
     who_was_removed_stays_out,
     a_mailbox_gives_way_to_the_provider,
     five_links_an_hour,
+    one_network_asks_for_so_many,
 );
 
 mod page {
@@ -270,6 +271,9 @@ async fn an_organization_has_a_door_of_its_own(post: Post) {
     let page = stranger.get("/sign-in").await;
     let fields = [("email", "ann@acme.example"), ("csrf", &hidden(&page.body, "csrf")), ("organization", "nobody")];
     assert_eq!(stranger.post("/sign-in", &fields).await.status, 404);
+    let trail = post.server.command(&["audit", "list", "--json"]);
+    let unknown = |event: &&Value| event["detail"]["reason"] == "organization_unknown";
+    assert_eq!(trail.as_array().unwrap().iter().filter(unknown).count(), 2, "by the door and by the form: {trail}");
     for slug in ["link", "callback", "recovery"] {
         let taken = [
             "organization",
@@ -387,6 +391,26 @@ async fn five_links_an_hour(post: Post) {
     let answers = futures_util::future::join_all(asking).await;
     let of = |status: u16| answers.iter().filter(|answer| answer.status.as_u16() == status).count();
     assert_eq!((of(200), of(429), post.count("outbox WHERE recipient = 'eve@acme.example'")), (5, 43, 5));
+}
+
+async fn one_network_asks_for_so_many(mut post: Post) {
+    let settings = [("HEADCOUNT_LIMITS_LINKS_BY_NETWORK", "3"), ("HEADCOUNT_HTTP_BEHIND_PROXY", "true")];
+    post.server.restart(&settings).await;
+    let browser = post.browser();
+    let csrf = hidden(&browser.get("/sign-in").await.body, "csrf");
+    for (number, (network, status)) in
+        [("192.0.2.1", 200), ("192.0.2.1", 200), ("192.0.2.1", 200), ("192.0.2.1", 429), ("192.0.2.2", 200)]
+            .into_iter()
+            .enumerate()
+    {
+        let form = [("email", format!("p{number}@nowhere.example")), ("csrf", csrf.clone())];
+        let asked = browser
+            .send(Method::POST, "/sign-in", |request| request.header("x-forwarded-for", network).form(&form))
+            .await;
+        assert_eq!(asked.status, status, "{number}");
+        assert_eq!(asked.body.contains("Too many links asked for from your network"), status == 429);
+    }
+    assert_eq!(post.count("outbox"), 4, "made-up mailboxes are no way round it");
 }
 
 async fn the_outbox_is_for_whoever_sits_at_the_machine(database: Database) {

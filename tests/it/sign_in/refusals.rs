@@ -1,8 +1,10 @@
 //! Whatever comes to nothing leaves a line in the audit trail with the reason.
 
-use headcount::sign_in::refusals::{BY_NETWORK, KEPT};
+use headcount::clock::Clock as _;
+use headcount::sign_in::refusals::{BY_NETWORK, KEPT, forget};
 use headcount::stand_in::hostile::{Hostile, TokenFault};
 use headcount::stand_in::person::{Person, Shape};
+use headcount::store::sql::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -15,6 +17,7 @@ in_each_office!(
     of_an_organization: 10,
     of_the_service: 10,
     who_named_no_organization: 1,
+    forgotten_by_itself: 10,
 );
 
 mod clocks {
@@ -151,6 +154,19 @@ async fn bounded_and_forgotten(database: Database) {
     let trail = || place.command(&["audit", "list"]).as_array().unwrap().clone();
     let browser = place.browser();
     let wrong = "/sign-in/callback?state=x&code=y";
+    // An organization where nobody is refused again.
+    let sent = browser.enter("ann@acme.example", "/").await;
+    let back = browser.at_provider(&sent).await.replace("code=", "code=x");
+    assert_eq!(browser.get(&back).await.status, 400);
+    let acme = || {
+        let trail = place.command(&["audit", "list", "--organization", "acme"]);
+        let action = |event: &Value| event["action"].as_str().unwrap().to_owned();
+        trail.as_array().unwrap().iter().map(action).collect::<Vec<String>>()
+    };
+    let before = acme();
+    let others: Vec<String> = before.iter().filter(|action| *action != "sign_in.failed").cloned().collect();
+    assert_eq!(before.len(), others.len() + 1, "{before:?}");
+    let forget = || forget(&place.house.assembly.store, place.clock.now());
     for _ in 0..BY_NETWORK + 3 {
         browser.get(wrong).await;
     }
@@ -161,18 +177,21 @@ async fn bounded_and_forgotten(database: Database) {
     assert_eq!(trail()[0]["detail"], json!({"reason": "state_unknown", "not_written": 4}));
     let kept = i64::try_from(KEPT.as_secs()).unwrap();
     place.clock.advance_seconds(kept - 3_600);
-    browser.get(wrong).await;
-    assert_eq!(trail().len(), BY_NETWORK as usize + 2, "until then");
+    forget().await.unwrap();
+    assert_eq!((trail().len(), acme()), (BY_NETWORK as usize + 1, before.clone()), "until then");
     place.clock.advance_seconds(1);
-    browser.get(wrong).await;
-    assert_eq!(trail().len(), 3, "what is older is forgotten");
-    // What else an organization's trail tells stays, however old.
-    let sent = browser.enter("ann@acme.example", "/").await;
-    let back = browser.at_provider(&sent).await.replace("code=", "code=x");
-    assert_eq!(browser.get(&back).await.status, 400);
-    let acme = place.command(&["audit", "list", "--organization", "acme"]);
-    let actions: Vec<&Value> = acme.as_array().unwrap().iter().map(|event| &event["action"]).collect();
-    assert!(actions.contains(&&json!("organization.created")), "{actions:?}");
+    forget().await.unwrap();
+    assert_eq!((trail().len(), acme()), (1, others), "what is older is forgotten, and nothing else");
+}
+
+/// Nobody has to ask for it.
+async fn forgotten_by_itself(mut office: Office) {
+    let browser = office.browser();
+    browser.get("/sign-in/callback?state=x&code=y").await;
+    assert_eq!(office.trail(None)[0]["detail"]["reason"], "state_unknown");
+    Sql::new("UPDATE audit_events SET at = 0").execute(&mut office.server.database()).unwrap();
+    office.server.restart(&[]).await;
+    assert!((0..500).any(|_| office.trail(None).is_empty()), "the job is at work from the start on");
 }
 
 async fn too_late(database: Database) {

@@ -66,6 +66,12 @@ async fn the_first_run_prints_a_link(database: Database) {
     assert_eq!(wrong.status, 400);
     assert!(wrong.body.contains("not an e-mail address"), "{}", wrong.body);
     assert_eq!(begin(&browser, &page, "Fay@Found.example").await.location.as_deref(), Some("/"));
+    let trail = server.command(&["audit", "list", "--json"]);
+    let told = |number: usize| (&trail[number]["actor"], &trail[number]["action"], &trail[number]["target"]["kind"]);
+    assert_eq!(told(0), (&json!("sign-in"), &json!("sign_in.succeeded"), &json!("Service")));
+    assert_eq!(trail[1]["detail"]["reason"], "address_malformed");
+    assert_eq!(told(2), (&json!("system"), &json!("setup_link.created"), &json!("Service")));
+    assert!(!trail.to_string().contains("secret="), "{trail}");
     let (_, me) = browser.me().await;
     assert_eq!((&me["email"], &me["memberships"]), (&json!("fay@found.example"), &json!([])));
     assert_eq!(Browser::new(format!("http://{listen}")).get(path).await.status, 400, "once");
@@ -136,6 +142,12 @@ async fn it_is_nobody_elses_account(server: Server) {
     let other = Browser::new(format!("http://{}", server.listen));
     let refused = begin(&other, &other.get(&link(&server)).await, "gil@alone.example").await;
     assert_eq!((refused.status.as_u16(), other.me().await.0.as_u16()), (400, 401));
+    let trail = server.command(&["audit", "list", "--json"]);
+    assert_eq!(trail[0]["detail"]["reason"], "address_taken");
+    assert_eq!((&trail[1]["action"], &trail[1]["actor"]), (&json!("setup_link.created"), &json!("operator")));
+    assert_eq!(trail[2]["action"], "sign_in.succeeded", "also what leads to no organization");
+    let identity = trail[2]["detail"]["identity"].as_str().unwrap();
+    assert!(identity.len() == 36 && trail[2]["target"]["kind"] == "Service", "{trail}");
     // The founder comes back with a new link, to the same account.
     let page = browser.get(&link(&server)).await;
     assert_eq!(begin(&browser, &page, "fay@found.example").await.status, 303);

@@ -1,0 +1,4 @@
+DROP INDEX audit_events_refusals;
+
+CREATE INDEX audit_events_refusals ON audit_events (organization_id, at)
+    WHERE action IN ('sign_in.failed', 'sign_in.refused', 'logout.refused');
