@@ -46,3 +46,19 @@ fn both_databases_have_the_same_schema() {
         assert_eq!(up_down_up(&url), sqlite);
     }
 }
+
+/// Of two migrations of one version only one would ever run.
+#[test]
+fn migrations_have_a_version_of_their_own() {
+    let of = |database: &str| -> Vec<String> {
+        let place = format!("{}/migrations/{database}", env!("CARGO_MANIFEST_DIR"));
+        let mut names: Vec<String> =
+            std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort_unstable();
+        names
+    };
+    let names = of("sqlite");
+    assert_eq!(names, of("postgresql"));
+    let versions: BTreeSet<&str> = names.iter().map(|name| name.split_once('_').unwrap().0).collect();
+    assert_eq!(versions.len(), names.len(), "{names:?}");
+}
