@@ -175,7 +175,11 @@ impl Desk {
         // Whatever fails here fails again on the writer's thread, which can wait and open another.
         connection.batch("PRAGMA busy_timeout = 0").ok()?;
         let begun = connection.begin().is_ok();
-        connection.batch(BUSY_TIMEOUT).ok()?;
+        if connection.batch(BUSY_TIMEOUT).is_err() {
+            // It must not be used on with a transaction that nobody commits.
+            *held = None;
+            return None;
+        }
         begun.then_some(held)
     }
 
