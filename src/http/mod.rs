@@ -9,14 +9,15 @@ pub mod outbox;
 mod pages;
 pub mod scim;
 pub mod sign_in;
+mod web;
 
 use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::from_fn;
-use actix_web::{HttpRequest, Resource, web};
+use actix_web::{HttpRequest, Resource};
 
 use crate::administration::Administration;
 use crate::clock::Clock;
@@ -72,11 +73,11 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config
             .app_data(state)
-            .service(web::resource("/healthz").route(web::get().to(operations::healthz)))
-            .service(web::resource("/readyz").route(web::get().to(operations::readyz)))
+            .service(page("/healthz", "GET").route(web::get().to(operations::healthz)))
+            .service(page("/readyz", "GET").route(web::get().to(operations::readyz)))
             .service(page("/", "GET").route(web::get().to(sign_in::home)))
-            .service(web::resource("/assets/headcount.css").route(web::get().to(pages::style)))
-            .service(web::resource("/outbox").route(web::get().to(outbox::page)))
+            .service(page("/assets/headcount.css", "GET").route(web::get().to(pages::style)))
+            .service(page("/outbox", "GET").route(web::get().to(outbox::page)))
             .configure(sign_in_routes)
             .configure(api_routes)
             .service(
@@ -84,8 +85,8 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
                     .route(web::post().to(oauth::token))
                     .default_service(web::route().to(oauth::wrong_method)),
             )
-            .service(web::resource("/.well-known/oauth-authorization-server").route(web::get().to(oauth::metadata)))
-            .service(web::resource("/documentation").route(web::get().to(operations::documentation)))
+            .service(page("/.well-known/oauth-authorization-server", "GET").route(web::get().to(oauth::metadata)))
+            .service(page("/documentation", "GET").route(web::get().to(operations::documentation)))
             .service(web::resource("/scim/v2").route(web::route().to(scim::handle)))
             .service(web::resource("/scim/v2/{path:.*}").route(web::route().to(scim::handle)))
             // Without a version the most recent one is meant (RFC 7644 §3.13).
@@ -151,6 +152,12 @@ fn sign_in_routes(config: &mut web::ServiceConfig) {
         .service(page("/sign-out", "POST").route(web::post().to(sign_in::sign_out)))
         .service(page("/sign-out/session", "POST").route(web::post().to(sign_in::end_session)))
         .service(page("/sign-out/others", "POST").route(web::post().to(sign_in::end_others)));
+}
+
+/// The header `Allow` for these methods: what is read by GET is read by HEAD too.
+fn allow(methods: &str) -> HeaderValue {
+    let methods = methods.replace("GET", "GET, HEAD");
+    HeaderValue::from_str(&methods).unwrap_or_else(|_| HeaderValue::from_static("GET, HEAD"))
 }
 
 /// A page with these methods; what asks by another one reads a page too.

@@ -12,8 +12,9 @@ use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::identities::Identity;
+use crate::store::memberships::Membership;
 use crate::store::provisioning_log::{self, Event};
-use crate::store::sessions::{self, Membership, Session};
+use crate::store::sessions::{self, Session};
 
 /// The last use of a session is exact to so many microseconds at least: it is written once in that time.
 const EXACTNESS: i64 = 60 * 1_000_000;
@@ -100,12 +101,14 @@ pub fn not_signed_in() -> Error {
 /// # Errors
 /// `unauthorized`.
 pub fn me(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<(Visitor, Vec<Membership>)> {
-    let visitor = anybody(connection, service, secret)?;
+    let (session, identity, mut memberships) = sessions::find_with_memberships(connection, secret)?
+        .filter(|(session, ..)| is_live(service, session))
+        .ok_or_else(not_signed_in)?;
+    let visitor = Visitor { session, identity };
     if let Some(place) = visitor.recovers() {
         recovery::organization(connection, place)?;
         return Ok((visitor, Vec::new()));
     }
-    let mut memberships = sessions::memberships(connection, visitor.identity.id)?;
     memberships.retain(|membership| visitor.may_open(membership));
     Ok((visitor, memberships))
 }

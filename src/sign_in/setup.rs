@@ -18,7 +18,7 @@ use crate::store::identities::{self, Identity};
 use crate::store::one_time_links::{self, purpose};
 use crate::store::provisioning_log::{self, Event, SERVICE};
 use crate::store::sessions::{self, Opened, Session};
-use crate::store::{Planned, members, organizations};
+use crate::store::{Planned, members, memberships, organizations};
 use crate::text::{address_key, address_shown};
 
 /// Whether the link works; opening it uses nothing up.
@@ -119,7 +119,7 @@ fn audit(service: &Service, circumstances: &Circumstances, batch: &mut Batch, id
 fn is_somebodys(connection: &mut Connection, known: Option<&Identity>, key: &str) -> Result<bool> {
     let is_linked = match known {
         // Who has read the mailbox's mail comes in by it.
-        Some(identity) => identity.address_key.is_some() || !sessions::memberships(connection, identity.id)?.is_empty(),
+        Some(identity) => identity.address_key.is_some() || memberships::are_any(connection, identity.id)?,
         None => false,
     };
     Ok(is_linked

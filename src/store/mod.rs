@@ -20,6 +20,7 @@ pub mod join_requests;
 pub mod known_keys;
 pub mod logout_tokens;
 pub mod members;
+pub mod memberships;
 pub mod one_time_links;
 pub mod organizations;
 pub mod outbox;

@@ -6,6 +6,7 @@ use super::batch::Batch;
 use super::connection::Connection;
 use super::database_error;
 use super::identities::{self, Identity};
+use super::memberships::{self, Membership};
 use super::sql::{Sql, SqlId, Type, Value};
 use crate::error::Result;
 use crate::id::{IdentityId, OrganizationId, ResourceId, SessionId};
@@ -55,6 +56,8 @@ type Row = (
     (i64, i64, i64, Option<i64>),
     (Option<String>, Option<String>),
 );
+type CheckedColumns = (Columns, identities::Columns, Nullable<memberships::Columns>);
+type CheckedRow = (Row, identities::Row, Option<memberships::Row>);
 
 fn from_row(row: Row) -> Session {
     let (
@@ -87,6 +90,31 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<(Ses
     let row =
         sql.first::<(Columns, identities::Columns), (Row, identities::Row)>(connection).map_err(database_error)?;
     Ok(row.map(|(session, identity)| (from_row(session), identities::from_row(identity))))
+}
+
+/// [`find`] with every place of whoever is signed in, in the order of the organizations' ids: all that is asked
+/// before a page, in one statement.
+///
+/// # Errors
+/// The database's.
+pub fn find_with_memberships(
+    connection: &mut Connection,
+    hash: SecretHash,
+) -> Result<Option<(Session, Identity, Vec<Membership>)>> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).push(", ").push(identities::COLUMNS).push(", ").push(memberships::COLUMNS);
+    sql.push(" FROM sessions s JOIN identities i ON i.id = s.identity_id LEFT JOIN members m ON m.identity_id = s.identity_id ");
+    sql.push("LEFT JOIN organizations o ON o.id = m.organization_id WHERE s.hash = ").push_bind(hash);
+    let rows = sql.load::<CheckedColumns, CheckedRow>(connection).map_err(database_error)?;
+    let mut places = Vec::with_capacity(rows.len());
+    let mut found = None;
+    for (session, identity, place) in rows {
+        found.get_or_insert((session, identity));
+        places.extend(place.map(memberships::from_row));
+    }
+    // A few: cheaper sorted here than by the database.
+    places.sort_unstable_by_key(|place| place.organization);
+    Ok(found.map(|(session, identity)| (from_row(session), identities::from_row(identity), places)))
 }
 
 /// The sessions of an identity, oldest first.
@@ -263,49 +291,4 @@ pub fn end_of_members(batch: &mut Batch, organization: OrganizationId, member: O
 /// Removes what has been over for a while.
 pub fn delete_expired(batch: &mut Batch, now: i64) {
     batch.run(Sql::new("DELETE FROM sessions WHERE expires_at <= ").bind_here(now));
-}
-
-/// A place of an identity in an organization.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Membership {
-    pub organization: OrganizationId,
-    pub slug: String,
-    pub name: String,
-    pub sso: String,
-    pub has_tenant: bool,
-    pub member: ResourceId,
-    pub role: String,
-    pub status: String,
-    pub suspended: bool,
-    pub source: String,
-}
-
-/// Every place the identity is linked to, in the order of the organizations' ids.
-///
-/// # Errors
-/// The database's.
-pub fn memberships(connection: &mut Connection, identity: IdentityId) -> Result<Vec<Membership>> {
-    type Columns = ((SqlId, Text, Text, Text, Nullable<Text>), (SqlId, Text, Text, Bool, Text));
-    type Row = ((OrganizationId, String, String, String, Option<String>), (ResourceId, String, String, bool, String));
-    let rows = Sql::new(
-        "SELECT o.id, o.slug, o.name, o.sso, o.tenant_id, m.id, m.role, m.status, m.suspended, m.source \
-         FROM members m JOIN organizations o ON o.id = m.organization_id WHERE m.identity_id = ? ORDER BY o.id",
-    )
-    .bind(identity)
-    .load::<Columns, Row>(connection)
-    .map_err(database_error)?;
-    let membership =
-        |((organization, slug, name, sso, tenant), (member, role, status, suspended, source)): Row| Membership {
-            organization,
-            slug,
-            name,
-            sso,
-            has_tenant: tenant.is_some(),
-            member,
-            role,
-            status,
-            suspended,
-            source,
-        };
-    Ok(rows.into_iter().map(membership).collect())
 }

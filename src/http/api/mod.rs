@@ -18,7 +18,7 @@ use crate::error::{Code, Error, Result};
 use crate::secret::SecretHash;
 use crate::sign_in::session;
 use crate::sign_in::session::Visitor;
-use crate::store::sessions::Membership;
+use crate::store::memberships::Membership;
 
 /// The token by which a request is known to be made by a page of ours.
 const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -91,7 +91,7 @@ pub async fn nothing_here(http: HttpRequest, state: web::Data<State>) -> HttpRes
 pub fn wrong_method(http: &HttpRequest, state: &web::Data<State>, allowed: &'static str) -> HttpResponse {
     let error = Error::new(Code::MethodNotAllowed, format!("The method here is {allowed}."));
     let mut response = Call::new(http, state).finish(Err(error));
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response.headers_mut().insert(ALLOW, super::allow(allowed));
     response
 }
 

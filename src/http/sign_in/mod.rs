@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue, LOCATION, REFERRER_POLICY};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 pub use self::callback::callback;
@@ -33,7 +33,8 @@ use crate::secret::SecretHash;
 use crate::sign_in::refusals::{self, Reason, Refused};
 use crate::sign_in::session::{self, Visitor};
 use crate::sign_in::{self, Circumstances};
-use crate::store::sessions::{Membership, Session};
+use crate::store::memberships::Membership;
+use crate::store::sessions::Session;
 
 /// What signing in needs beside [`State`].
 #[derive(Debug)]
@@ -190,7 +191,7 @@ pub(super) fn wrong_method(http: &HttpRequest, state: &web::Data<State>, allowed
     let visit = Visit::new(http, state);
     let error = Error::new(Code::MethodNotAllowed, "This address does nothing of that kind. Open the page again.");
     let mut response = visit.leave(pages::problem(&error, &visit.request_id));
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response.headers_mut().insert(ALLOW, super::allow(allowed));
     response
 }
 

@@ -4,7 +4,7 @@
 //! What is counted is what the database itself reports of every statement it runs, whoever sent it:
 //! SQLite's statement status (`sqlite.rs`) and PostgreSQL's plans by `auto_explain` (`postgres.rs`).
 
-mod postgres;
+pub mod postgres;
 pub mod sqlite;
 
 use std::sync::Arc;

@@ -10,16 +10,26 @@ use crate::support::in_process::House;
 use crate::support::postgres::Cluster;
 use crate::support::{Database, Server};
 
-const EXPLAIN: &str = "-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=-1 \
+pub const EXPLAIN: &str = "-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=-1 \
     -c auto_explain.log_analyze=on -c auto_explain.log_timing=off -c auto_explain.log_format=json";
 
 /// Tables that grow with an organization; the others have a row or two, which are quickest read whole.
 const LARGE_TABLES: &[&str] =
     &["resources", "attribute_values", "group_members", "members", "provisioning_log", "audit_events"];
 
-struct Log<'c> {
+pub struct Log<'c> {
     cluster: &'c Cluster,
     read: usize,
+}
+
+impl<'c> Log<'c> {
+    /// Watches a database of a cluster that was started with [`EXPLAIN`]; connections must be opened afterwards.
+    pub fn of(cluster: &'c Cluster, url: &str) -> Self {
+        let name = url.rsplit('/').next().unwrap();
+        let mut connection = headcount::store::connection::Connection::open(&url.parse().unwrap()).unwrap();
+        connection.batch(&format!("ALTER DATABASE {name} SET auto_explain.log_min_duration = 0")).unwrap();
+        Self { cluster, read: cluster.log().len() }
+    }
 }
 
 impl Observer for Log<'_> {
@@ -68,13 +78,10 @@ async fn does_not_grow() {
     for users in [SMALL, LARGE] {
         let url = cluster.database();
         let mut organization = fill(House::new(Database::Postgres(url.clone()), 6_000, standing_clock()), users).await;
-        let name = url.rsplit('/').next().unwrap();
         let mut connection = headcount::store::connection::Connection::open(&url.parse().unwrap()).unwrap();
         connection.batch("ANALYZE").unwrap();
-        connection.batch(&format!("ALTER DATABASE {name} SET auto_explain.log_min_duration = 0")).unwrap();
-        // Connections that are opened from now on are explained.
+        let mut log = Log::of(&cluster, &url);
         organization.house.reassemble(standing_clock());
-        let mut log = Log { cluster: &cluster, read: cluster.log().len() };
         costs.push(measure(&organization, &mut log).await);
     }
     assert_flat(&costs[0], &costs[1]);

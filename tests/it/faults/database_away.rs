@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{assert_sound, connect, refusal};
 use crate::support::postgres::Cluster;
-use crate::support::{Database, Server, Setup, directory, free_address, headcount, on_each_database, user};
+use crate::support::{Database, Server, Setup, directory, headcount, on_each_database, user};
 
 /// What is acknowledged stays when the server is stopped the hard way.
 const DURABLE: &str = "-c synchronous_commit=on -c full_page_writes=on";
@@ -103,7 +103,7 @@ async fn a_newer_database_is_refused(mut server: Server) {
         assert!(said.contains("newer than this binary"), "{said}");
     }
     server.kill();
-    let (code, said) = refusal(&mut Setup::default().serve(&server.url, &free_address(), &server.directory));
+    let (code, said) = refusal(&mut Setup::default().serve(&server.url, "127.0.0.1:0", &server.directory));
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("newer than this binary") && said.contains("99990101000000"), "{said}");
 }

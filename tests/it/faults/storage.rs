@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{assert_sound, refusal};
 use crate::support::postgres::is_root;
-use crate::support::{Database, Server, Setup, directory, free_address, on_each_database, program, user};
+use crate::support::{Database, Server, Setup, directory, on_each_database, program, user};
 
 /// Runs a program that needs nothing said about its output; whether it succeeded.
 fn succeeds(program: &str, arguments: &[&str]) -> bool {
@@ -114,11 +114,11 @@ async fn a_full_disk_is_said_and_survived() {
 /// `serve` as somebody whom permissions bind, also when root runs the tests.
 fn serve_unprivileged(url: &str, directory: &Path) -> Command {
     if !is_root() {
-        return Setup::default().serve(url, &free_address(), directory);
+        return Setup::default().serve(url, "127.0.0.1:0", directory);
     }
     let copy = directory.join("headcount");
     std::fs::copy(program(), &copy).unwrap();
-    let served = Setup { program: copy, ..Setup::default() }.serve(url, &free_address(), directory);
+    let served = Setup { program: copy, ..Setup::default() }.serve(url, "127.0.0.1:0", directory);
     let mut command = Command::new("setpriv");
     command.env("HEADCOUNT_KEYS_MASTER", "0f".repeat(32)).env("HEADCOUNT_METRICS_LISTEN", "");
     command
@@ -152,11 +152,8 @@ async fn where_nothing_can_be_written_is_said_at_the_start() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains(outer.to_str().unwrap()), "names the place: {said}");
     // A directory where the file should be.
-    let (code, said) = refusal(&mut Setup::default().serve(
-        &format!("sqlite:{}", outer.display()),
-        &free_address(),
-        &server.directory,
-    ));
+    let (code, said) =
+        refusal(&mut Setup::default().serve(&format!("sqlite:{}", outer.display()), "127.0.0.1:0", &server.directory));
     assert_eq!(code, Some(1), "{said}");
     assert!(succeeds("chmod", &["-R", "u+w", outer.to_str().unwrap()]));
     std::fs::remove_dir_all(outer).unwrap();
@@ -168,7 +165,7 @@ fn a_file_that_is_no_database_is_left_alone() {
     let path = directory.join("headcount.db");
     std::fs::write(&path, "This is somebody's letter. ".repeat(400)).unwrap();
     let url = format!("sqlite:{}", path.display());
-    let (code, said) = refusal(&mut Setup::default().serve(&url, &free_address(), &directory));
+    let (code, said) = refusal(&mut Setup::default().serve(&url, "127.0.0.1:0", &directory));
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("not a database") && said.contains(path.to_str().unwrap()), "{said}");
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("This is somebody's letter."));

@@ -114,7 +114,8 @@ async fn a_document_once_read_outlives_an_outage_of_discovery() {
 #[tokio::test]
 async fn a_provider_that_is_not_there_is_away() {
     let mut scene = Scene::of(Layout::Project, impatient);
-    scene.options.issuer = format!("http://{}", crate::support::free_address());
+    let nobody = crate::support::Reserved::new();
+    scene.options.issuer = format!("http://{}", nobody.address);
     scene.forget();
     assert_eq!(scene.refusal().await, Some(Reason::ProviderUnreachable));
 }

@@ -220,6 +220,11 @@ impl Browser {
         }
     }
 
+    /// Where it goes.
+    pub fn home(&self) -> &str {
+        &self.home
+    }
+
     /// The cookie of this name, as another browser would have to steal it.
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.cookies.lock().unwrap().get(name).cloned()

@@ -12,8 +12,11 @@ use super::browser::hidden;
 use super::clocked::Clocked;
 use super::join_requests::count;
 use super::{ann, person};
-use crate::counted_work::{Observer as _, sqlite::Trace};
+use crate::counted_work::Observer;
+use crate::counted_work::postgres::{EXPLAIN, Log};
+use crate::counted_work::sqlite::Trace;
 use crate::support::in_process::{House, application};
+use crate::support::postgres::Cluster;
 use crate::support::{Database, in_process_on_each_database};
 
 in_process_on_each_database!(sign_ins, sessions, logout_tokens);
@@ -68,8 +71,22 @@ async fn logout_tokens(database: Database) {
 }
 
 /// Known and unknown domains: the same statements, in the same order.
-#[actix_web::test]
-async fn the_same_queries() {
+mod the_same_queries {
+    use super::{Cluster, Database, EXPLAIN, Log, Trace, same_queries};
+
+    #[actix_web::test]
+    async fn sqlite() {
+        same_queries(Database::Sqlite, |url| Box::new(Trace::of(url))).await;
+    }
+
+    #[actix_web::test]
+    async fn postgresql() {
+        let Some(cluster) = Cluster::start(EXPLAIN) else { return };
+        same_queries(Database::Postgres(cluster.database()), |url| Box::new(Log::of(&cluster, url))).await;
+    }
+}
+
+async fn same_queries<'o>(database: Database, observe: impl FnOnce(&str) -> Box<dyn Observer + 'o>) {
     let clock = ManualClock::at(SystemClock.now());
     let provider = StandIn::start(clock.clone(), Layout::Project, ann()).unwrap();
     let settings = vec![
@@ -77,8 +94,8 @@ async fn the_same_queries() {
         ("oidc.client_id", CLIENT_ID.into()),
         ("oidc.client_secret", CLIENT_SECRET.into()),
     ];
-    let mut house = House::with(Database::Sqlite, 5, clock.clone(), settings);
-    let mut trace = Trace::of(&house.url);
+    let mut house = House::with(database, 5, clock.clone(), settings);
+    let mut observer = observe(&house.url);
     house.reassemble(clock);
     let domain = ["domain", "add", "--organization", "acme", "--domain", "acme.example", "--verified", "--json"];
     assert!(crate::support::run(&house.url, &domain).status.success());
@@ -89,13 +106,13 @@ async fn the_same_queries() {
     let csrf = hidden(&page, "csrf");
     let mut seen = Vec::new();
     for address in ["ann@acme.example", "ann@acme.example", "ann@nowhere.example"] {
-        trace.take();
+        observer.take();
         let form = [("email", address), ("csrf", &csrf)];
         let request = TestRequest::post().uri("/sign-in").cookie(cookie.clone()).set_form(form).to_request();
         let answer = application.call(request).await.unwrap();
         assert_eq!(answer.status(), 303);
-        seen.push(trace.take().into_iter().map(|statement| statement.text).collect::<Vec<_>>());
+        seen.push(observer.take().into_iter().map(|statement| statement.text).collect::<Vec<_>>());
     }
-    assert!(!seen[1].is_empty());
+    assert!(seen[1].len() > 1, "{:?}", seen[1]);
     assert_eq!(seen[1], seen[2], "the first warms what is prepared once");
 }

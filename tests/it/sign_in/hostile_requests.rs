@@ -281,14 +281,16 @@ async fn addresses_and_methods(office: Office) {
         office.assert_told(&answer, &path);
     }
     for (method, path, allowed) in [
-        (Method::PUT, "/sign-in", "GET, POST"),
-        (Method::DELETE, "/sign-in/acme", "GET"),
-        (Method::POST, "/sign-in/acme", "GET"),
-        (Method::POST, "/sign-in/callback", "GET"),
-        (Method::PATCH, "/sign-in/initiate", "GET, POST"),
+        (Method::PUT, "/sign-in", "GET, HEAD, POST"),
+        (Method::DELETE, "/sign-in/acme", "GET, HEAD"),
+        (Method::POST, "/sign-in/acme", "GET, HEAD"),
+        (Method::POST, "/sign-in/callback", "GET, HEAD"),
+        (Method::PATCH, "/sign-in/initiate", "GET, HEAD, POST"),
         (Method::GET, "/sign-in/backchannel-logout", "POST"),
         (Method::GET, "/sign-out", "POST"),
-        (Method::POST, "/", "GET"),
+        (Method::POST, "/", "GET, HEAD"),
+        (Method::POST, "/outbox", "GET, HEAD"),
+        (Method::PUT, "/documentation", "GET, HEAD"),
     ] {
         let answer = browser.send(method.clone(), path, |request| request).await;
         answer.plain(405, &format!("{method} {path}"));

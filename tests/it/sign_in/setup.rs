@@ -8,7 +8,7 @@ use headcount::store::sql::Sql;
 use serde_json::{Value, json};
 
 use super::browser::{Answer, Browser, hidden};
-use crate::support::{Database, Server, Setup, directory, on_each_database, postgres};
+use crate::support::{Database, Reserved, Server, Setup, directory, on_each_database, postgres};
 
 on_each_database!(a_new_link_takes_the_place_of_the_old_one, it_is_nobody_elses_account, two_commands_leave_one_link);
 
@@ -44,13 +44,14 @@ async fn the_first_run_prints_a_link(database: Database) {
     let mut server = Server::launch(database, Setup::default(), directory.clone());
     server.wait_until_ready().await;
     let start = |server: &Server| {
-        let listen = crate::support::free_address();
-        let mut command = Setup::default().serve(&server.url, &listen, &directory);
+        let place = Reserved::new();
+        let mut command = Setup::default().serve(&server.url, &place.address, &directory);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let line = BufReader::new(child.stdout.take().unwrap()).lines().next();
-        (Said { child }, listen, line.map(Result::unwrap))
+        (Said { child }, place, line.map(Result::unwrap))
     };
-    let (said, listen, line) = start(&server);
+    let (said, place, line) = start(&server);
+    let listen = place.address.clone();
     let line = line.unwrap();
     let url = line.split_whitespace().find(|word| word.contains("/setup?secret=")).unwrap();
     let path = url.strip_prefix(&format!("http://{listen}")).unwrap();
@@ -79,11 +80,9 @@ async fn the_first_run_prints_a_link(database: Database) {
     drop(said);
     // Now somebody is here.
     server.kill();
-    let listen = crate::support::free_address();
-    let mut command = Setup::default().serve(&server.url, &listen, &directory);
+    let mut command = Setup::default().serve(&server.url, &server.listen, &directory);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let stdout = child.stdout.take().unwrap();
-    server.listen = listen;
     server.child = child;
     server.wait_until_ready().await;
     server.kill();

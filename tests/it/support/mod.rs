@@ -120,9 +120,27 @@ pub fn directory() -> PathBuf {
     directory
 }
 
-/// A loopback address nobody listens on.
-pub fn free_address() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+/// A loopback address that nobody listens on, and that nobody is given but who has this: the socket that is
+/// bound to it keeps the system from handing its port to anybody else, in this process or another, and lets a
+/// server that asks for it by name listen there, as often as it is started.
+#[derive(Debug)]
+pub struct Reserved {
+    pub address: String,
+    _bound: tokio::net::TcpSocket,
+}
+
+impl Reserved {
+    pub fn new() -> Self {
+        let bound = tokio::net::TcpSocket::new_v4().unwrap();
+        // As the server's own socket has it: two may be bound so while one of them listens at most.
+        bound.set_reuseaddr(true).unwrap();
+        bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self { address: bound.local_addr().unwrap().to_string(), _bound: bound }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.parse::<std::net::SocketAddr>().unwrap().port()
+    }
 }
 
 /// A server process with one organization, `acme`, of 100 seats whose owner is Olga Owner.
@@ -135,6 +153,7 @@ pub struct Server {
     pub token: String,
     client: reqwest::Client,
     setup: Setup,
+    _place: Reserved,
 }
 
 impl Server {
@@ -157,11 +176,12 @@ impl Server {
     /// Starts a server and waits for nothing.
     pub fn launch(database: Database, setup: Setup, directory: PathBuf) -> Self {
         let url = database.url(&directory);
-        let listen = free_address();
+        let place = Reserved::new();
+        let listen = place.address.clone();
         let child = setup.serve(&url, &listen, &directory).spawn().unwrap();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().unwrap();
         let base = format!("http://{listen}/scim/v2");
-        Self { child, directory, url, listen, base, token: String::new(), client, setup }
+        Self { child, directory, url, listen, base, token: String::new(), client, setup, _place: place }
     }
 
     /// Creates the organization and its token.

@@ -7,9 +7,12 @@ use std::sync::OnceLock;
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
 
+use super::Reserved;
+
 /// A server of its own; it ends, and its files go, when this value or this process does.
 pub struct Cluster {
     port: u16,
+    _place: Reserved,
     directory: PathBuf,
     binaries: PathBuf,
     root: bool,
@@ -34,13 +37,14 @@ impl Cluster {
         if root {
             assert!(Command::new("chown").arg("postgres").arg(&directory).status().unwrap().success());
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let place = Reserved::new();
+        let port = place.port();
         let options = format!(
             "-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=400 -k {} {options}",
             directory.display()
         );
         let watch = watch(root, &binaries, &directory);
-        let cluster = Self { port, directory, binaries, root, options, _watch: watch };
+        let cluster = Self { port, _place: place, directory, binaries, root, options, _watch: watch };
         cluster.run(
             "initdb",
             &["-D", &cluster.data(), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync"],
