@@ -45,6 +45,15 @@ pub mod of {
     /// A mail in the outbox.
     #[derive(Debug)]
     pub enum Mail {}
+    /// A checkout.
+    #[derive(Debug)]
+    pub enum Checkout {}
+    /// What the payment provider is to be asked.
+    #[derive(Debug)]
+    pub enum BillingOperation {}
+    /// An invoice.
+    #[derive(Debug)]
+    pub enum Invoice {}
 }
 
 /// The id of an organization.
@@ -63,6 +72,12 @@ pub type IdentityId = Id<of::Identity>;
 pub type SessionId = Id<of::Session>;
 /// The id of a mail in the outbox.
 pub type MailId = Id<of::Mail>;
+/// The id of a checkout.
+pub type CheckoutId = Id<of::Checkout>;
+/// The id of what the payment provider is to be asked; its idempotency key.
+pub type BillingOperationId = Id<of::BillingOperation>;
+/// The id of an invoice.
+pub type InvoiceId = Id<of::Invoice>;
 
 impl<T> Id<T> {
     /// Wraps the 16 bytes of a UUID.

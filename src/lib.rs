@@ -7,7 +7,7 @@
 //! 0  clock  id  secret  sealing  text  error
 //! 1  scim  organization  jwt  rate
 //! 2  store
-//! 3  oidc  dns  mail
+//! 3  oidc  dns  mail  billing
 //! 4  membership
 //! 5  provisioning  administration  sign_in
 //! 6  http  jobs
@@ -15,6 +15,7 @@
 //! ```
 pub mod administration;
 pub mod assembly;
+pub mod billing;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -4,9 +4,11 @@ pub mod associated_domain;
 pub mod join_request;
 pub mod joining;
 pub mod plan;
+pub mod price;
 pub mod recovery_code;
 pub mod role;
 pub mod seats;
+pub mod subscription;
 
 /// What is below `/sign-in/` beside the organizations' own doors, or will be.
 const OTHER_DOORS: [&str; 7] = ["backchannel-logout", "callback", "initiate", "link", "recovery", "setup", "sign-in"];

@@ -11,6 +11,9 @@ pub enum Plan {
 }
 
 impl Plan {
+    /// All of them, the one that binds longest first.
+    pub const ALL: [Self; 3] = [Self::Yearly, Self::Quarterly, Self::Monthly];
+
     /// The name in the API and the database.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -20,13 +23,43 @@ impl Plan {
             Self::Monthly => "enterprise_seat_monthly",
         }
     }
+
+    /// The key by which a payment provider finds the price.
+    #[must_use]
+    pub const fn lookup_key(self) -> &'static str {
+        match self {
+            Self::Yearly => "seat_yearly",
+            Self::Quarterly => "seat_quarterly",
+            Self::Monthly => "seat_monthly",
+        }
+    }
+
+    /// How many months are paid for at once.
+    #[must_use]
+    pub const fn months(self) -> u32 {
+        match self {
+            Self::Yearly => 12,
+            Self::Quarterly => 3,
+            Self::Monthly => 1,
+        }
+    }
+
+    /// What people call the time that is paid for.
+    #[must_use]
+    pub const fn period(self) -> &'static str {
+        match self {
+            Self::Yearly => "year",
+            Self::Quarterly => "quarter",
+            Self::Monthly => "month",
+        }
+    }
 }
 
 impl FromStr for Plan {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Yearly, Self::Quarterly, Self::Monthly].into_iter().find(|plan| plan.name() == text).ok_or_else(|| {
+        Self::ALL.into_iter().find(|plan| plan.name() == text).ok_or_else(|| {
             format!("unknown plan \"{text}\": use enterprise_seat_yearly, enterprise_seat_quarterly or enterprise_seat_monthly")
         })
     }

@@ -13,9 +13,13 @@ pub mod sql;
 mod writer;
 
 pub mod associated_domains;
+pub mod billing_events;
+pub mod billing_operations;
+pub mod checkouts;
 pub mod filter_sql;
 pub mod group_members;
 pub mod identities;
+pub mod invoices;
 pub mod join_requests;
 pub mod known_keys;
 pub mod logout_tokens;
@@ -34,6 +38,7 @@ pub mod resources;
 pub mod roster;
 pub mod sessions;
 pub mod sign_ins;
+pub mod subscriptions;
 pub mod unique_values;
 
 use std::cell::RefCell;

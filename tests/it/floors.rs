@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("oidc", 3),
     ("dns", 3),
     ("mail", 3),
+    ("billing", 3),
     ("membership", 4),
     ("provisioning", 5),
     ("sign_in", 5),
