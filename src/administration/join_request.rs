@@ -15,7 +15,7 @@ use crate::scim::registry::Kind;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::join_requests::{self, Request};
-use crate::store::{Planned, associated_domains, members};
+use crate::store::{Planned, acquaintances, associated_domains};
 
 /// Who asks, and who was declined.
 ///
@@ -51,7 +51,7 @@ pub fn approve(
     let organization = named(connection, slug)?;
     let request = pending(connection, administration, organization.id, request)?;
     let (usage, known) =
-        members::acquaintance(connection, organization.id, Some(request.identity), Some(&request.address_key))?;
+        acquaintances::find(connection, organization.id, Some(request.identity), Some(&request.address_key))?;
     let domain = associated_domains::find(connection, organization.id, domain_of(&request.address_key))?;
     let mut door = membership::door(&organization, &usage, domain.as_ref());
     // An admin decides, whatever the domain leaves to whom.

@@ -12,7 +12,7 @@ use crate::organization::seats::Standing;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::recovery_codes::{self, Holder, Left};
-use crate::store::{Planned, members, sessions};
+use crate::store::{Planned, acquaintances, sessions};
 use crate::text::address_key;
 
 /// How an operator names a member.
@@ -104,7 +104,7 @@ fn owner(connection: &mut Connection, organization: OrganizationId, whom: &Whom)
         Whom::Address(address) => {
             let key = address_key(address)
                 .ok_or_else(|| Error::new(Code::InvalidValue, format!("\"{address}\" is not an e-mail address.")))?;
-            let (_, known) = members::acquaintance(connection, organization, None, Some(&key))?;
+            let (_, known) = acquaintances::find(connection, organization, None, Some(&key))?;
             match known.by_address.as_slice() {
                 [] => return Err(absent()),
                 [(resource, _)] => resource.id,

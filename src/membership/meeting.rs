@@ -4,8 +4,9 @@ use crate::organization::associated_domain::{Joining, State};
 use crate::organization::joining::{Candidate, Domain, Door, Keeper, Known, Sso};
 use crate::organization::role::Role;
 use crate::organization::seats::{Standing, Usage};
+use crate::store::acquaintances::Acquaintance;
 use crate::store::associated_domains;
-use crate::store::members::{Acquaintance, User};
+use crate::store::members::User;
 use crate::store::organizations::Organization;
 
 /// The organization's door; what cannot be read keeps it shut.

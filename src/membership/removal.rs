@@ -14,7 +14,7 @@ use crate::store::connection::Connection;
 use crate::store::members::{self, NewMember};
 use crate::store::removed_members::{self, Removed};
 use crate::store::resources::{self, Written};
-use crate::store::{group_members, unique_values};
+use crate::store::{acquaintances, group_members, unique_values};
 
 /// Who is removed where, by whom and when; and who comes back.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +105,7 @@ pub fn restore(
         return Err(taken(&format!("this member's {}, which must be unique", value.attribute)));
     }
     let identity = match removed.identity {
-        Some(identity) if !members::is_linked(connection, organization, identity)? => Some(identity),
+        Some(identity) if !acquaintances::is_linked(connection, organization, identity)? => Some(identity),
         _ => None,
     };
     let text = document.to_text();

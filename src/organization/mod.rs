@@ -6,6 +6,7 @@ pub mod joining;
 pub mod plan;
 pub mod price;
 pub mod recovery_code;
+pub mod refusal;
 pub mod role;
 pub mod seats;
 pub mod subscription;

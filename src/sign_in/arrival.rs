@@ -3,27 +3,26 @@
 
 use serde_json::json;
 
+use super::meeting::Taken;
 use super::refusals::{Reason, Refused, Who};
 use super::session::KEPT;
 use super::{Circumstances, Destination, Service, link};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::id::{IdentityId, OrganizationId, ResourceId};
-use crate::membership::{self, Newcomer};
+use crate::id::{OrganizationId, ResourceId};
+use crate::membership;
 use crate::organization::associated_domain::domain_of;
-use crate::organization::join_request::{DECLINED_FOR, PATIENCE, State};
-use crate::organization::joining::{self, Admission, Proven, Refusal};
-use crate::organization::role::Role;
-use crate::scim::registry::Kind;
+use crate::organization::join_request::State;
+use crate::organization::joining::{self, Admission, Refusal};
 use crate::secret::SecretToken;
+use crate::store::Planned;
+use crate::store::acquaintances;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::identities::{self, Identity};
-use crate::store::members::{self, Acquaintance, User};
 use crate::store::organizations::{self, Organization};
 use crate::store::provisioning_log::{self, Event, SERVICE};
 use crate::store::sessions::{self, Opened, Session};
-use crate::store::{Planned, associated_domains, join_requests, proven_sign_ins};
 use crate::text::address_key;
 
 /// The prefix of a session's secret.
@@ -103,16 +102,16 @@ pub fn arrive(
 }
 
 /// One arrival while it is being planned.
-struct Visit<'a> {
-    service: &'a Service,
+pub(super) struct Visit<'a> {
+    pub(super) service: &'a Service,
     circumstances: &'a Circumstances,
-    arrival: &'a Arrival,
-    identity: Identity,
-    is_new: bool,
+    pub(super) arrival: &'a Arrival,
+    pub(super) identity: Identity,
+    pub(super) is_new: bool,
     /// The organization's own tenant, as it is now, if it let the person in.
     tenant: Option<String>,
-    now: Timestamp,
-    batch: Batch,
+    pub(super) now: Timestamp,
+    pub(super) batch: Batch,
 }
 
 impl<'a> Visit<'a> {
@@ -143,7 +142,7 @@ impl<'a> Visit<'a> {
             return Ok(None);
         };
         match organizations::owner_of_domain(connection, domain_of(key))? {
-            None if self.is_by_mail() => match members::made_by_operator(connection, key)? {
+            None if self.is_by_mail() => match acquaintances::made_by_operator(connection, key)? {
                 Some(organization) => organizations::by_id(connection, organization),
                 None => Ok(None),
             },
@@ -151,16 +150,8 @@ impl<'a> Visit<'a> {
         }
     }
 
-    fn is_by_mail(&self) -> bool {
+    pub(super) fn is_by_mail(&self) -> bool {
         self.identity.issuer == link::ISSUER
-    }
-
-    /// Whether somebody else signs in as a member. Who has proven a mailbox to us only, before there was a
-    /// provider, gives way to the provider's account with the same address.
-    fn taken_by(&self, connection: &mut Connection, member: &User) -> Result<Taken> {
-        let Some(identity) = member.1.identity else { return Ok(Taken::No) };
-        let issuer = if self.is_by_mail() { None } else { identities::issuer(connection, identity)? };
-        Ok(if issuer.as_deref() == Some(link::ISSUER) { Taken::Mailbox(identity) } else { Taken::Another })
     }
 
     /// Decides about one organization, and plans what an admission changes.
@@ -170,129 +161,19 @@ impl<'a> Visit<'a> {
         organization: &Organization,
         destination: &Destination,
     ) -> Result<Result<Admission, Refusal>> {
-        let identity = (!self.is_new).then_some(self.identity.id);
-        let key = self.identity.address_key.clone();
-        let (usage, known) = members::acquaintance(connection, organization.id, identity, key.as_deref())?;
-        let domain = match &key {
-            Some(key) => associated_domains::find(connection, organization.id, domain_of(key))?,
-            None => None,
-        };
-        let door = membership::door(organization, &usage, domain.as_ref());
-        // The tenant that was asked for must still be the organization's.
-        let is_current = destination.tenant_id.is_some() && destination.tenant_id == organization.tenant_id;
-        let proven = Proven {
-            address: self.arrival.address_verified && key.is_some(),
-            mailbox: self.is_by_mail(),
-            tenant: is_current && self.arrival.tenant_proven,
-        };
-        let taken = match known.by_address.first() {
-            Some(member) => self.taken_by(connection, member)?,
-            None => Taken::No,
-        };
-        self.tenant = destination.tenant_id.clone().filter(|_| proven.tenant);
-        let asked = self.asked(connection, organization.id)?;
-        let declined = asked == Some(State::Declined);
-        let admission = joining::admit(&door, proven, &membership::known(&known, taken == Taken::Another, declined));
-        if proven.tenant {
-            self.note_proof(organization, destination, &known, admission.as_ref().ok());
+        let met = self.meet(connection, organization, destination)?;
+        self.tenant = destination.tenant_id.clone().filter(|_| met.proven.tenant);
+        let door = membership::door(organization, &met.usage, met.domain.as_ref());
+        let is_taken = met.taken == Taken::Another;
+        let known = membership::known(&met.known, is_taken, met.asked == Some(State::Declined));
+        let decision = joining::admit(&door, met.proven, &known);
+        if let Ok(admission) = decision {
+            self.admit(organization, self.tenant.clone().as_deref(), &met, admission)?;
         }
-        if self.is_by_mail() && !self.is_new && matches!(admission, Ok(Admission::Link | Admission::Join(_))) {
-            // Those the setup link opened have proven nothing, and this opens something.
-            sessions::end_all(&mut self.batch, self.identity.id);
-        }
-        match admission {
-            Ok(Admission::Ask) if asked.is_none() => self.ask(organization),
-            Ok(Admission::Enter) => {
-                if let Some((resource, _)) = &known.linked {
-                    members::enter(&mut self.batch, organization.id, resource.id, Some(self.identity.id));
-                }
-            }
-            Ok(Admission::Link) => {
-                if let Some((resource, _)) = known.by_address.first() {
-                    let before = if let Taken::Mailbox(identity) = taken { Some(identity) } else { None };
-                    members::link(&mut self.batch, organization.id, resource.id, self.identity.id, before);
-                    if let Some(before) = before {
-                        sessions::end_all(&mut self.batch, before);
-                    }
-                    self.audit(organization.id, "member.linked", Some(resource.id), "by the address");
-                }
-            }
-            Ok(Admission::Join(role)) => self.join(organization.id, role)?,
-            _ => {}
-        }
-        if asked.is_some() && !matches!(admission, Ok(Admission::Ask) | Err(_)) {
-            join_requests::delete(&mut self.batch, organization.id, self.identity.id);
-        }
-        Ok(admission)
+        Ok(decision)
     }
 
-    /// Writes down that an admin has come in through the tenant: only then may they make it the only way in.
-    fn note_proof(
-        &mut self,
-        organization: &Organization,
-        destination: &Destination,
-        known: &Acquaintance,
-        admission: Option<&Admission>,
-    ) {
-        let entering = match admission {
-            Some(Admission::Enter) => known.linked.as_ref(),
-            Some(Admission::Link) => known.by_address.first(),
-            _ => None,
-        };
-        let is_admin = |(_, member): &&User| member.role.parse::<Role>().is_ok_and(|role| role >= Role::Admin);
-        if let (Some(_), Some(tenant)) = (entering.filter(is_admin), &destination.tenant_id) {
-            proven_sign_ins::note(&mut self.batch, organization.id, self.identity.id, tenant, self.now.0);
-        }
-    }
-
-    fn join(&mut self, organization: OrganizationId, role: Role) -> Result<()> {
-        let newcomer = Newcomer {
-            address: self.arrival.address.as_deref().unwrap_or_default(),
-            given_name: None,
-            family_name: None,
-            display_name: self.arrival.name.as_deref(),
-            role,
-            role_source: "default",
-            source: "domain",
-            identity: Some(self.identity.id),
-        };
-        let (id, user_type) = (self.service.ids.next(), self.service.registry.resource_type(Kind::User));
-        newcomer.join(&mut self.batch, organization, id, &self.service.storage, user_type)?;
-        self.audit(organization, "member.joined", Some(id), "by the domain of the address");
-        Ok(())
-    }
-
-    /// Where a request of the person stands, if there is one.
-    fn asked(&self, connection: &mut Connection, organization: OrganizationId) -> Result<Option<State>> {
-        if self.is_new {
-            return Ok(None);
-        }
-        let found = join_requests::find(connection, organization, self.identity.id)?;
-        let state = found.map(|request| State::at(self.now, request.requested_at, request.declined_at));
-        Ok(state.filter(|state| *state != State::Over))
-    }
-
-    /// Asks for an admin's decision, once.
-    fn ask(&mut self, organization: &Organization) {
-        self.write_identity();
-        let (address, key) = (self.identity.address.as_deref(), self.identity.address_key.as_deref());
-        if let (Some(address), Some(key)) = (address, key) {
-            let request = join_requests::Request {
-                identity: self.identity.id,
-                address: address.to_owned(),
-                address_key: key.to_owned(),
-                name: self.identity.name.clone(),
-                requested_at: self.now.0,
-                declined_at: None,
-            };
-            let over = (self.now.minus(PATIENCE).0, self.now.minus(DECLINED_FOR).0);
-            join_requests::delete_expired(&mut self.batch, organization.id, over, self.identity.id);
-            join_requests::put(&mut self.batch, organization.id, &request);
-        }
-        self.audit(organization.id, "member.asked", None, "to join by the domain of the address");
-    }
-
-    fn write_identity(&mut self) {
+    pub(super) fn write_identity(&mut self) {
         if self.is_new {
             identities::insert(&mut self.batch, &self.identity, self.now.0);
         } else {
@@ -346,7 +227,13 @@ impl<'a> Visit<'a> {
         Refused { reason: Reason::Rule(refusal), organization: Some(organization), who: Some(who) }
     }
 
-    fn audit(&mut self, organization: OrganizationId, action: &str, target: Option<ResourceId>, detail: &str) {
+    pub(super) fn audit(
+        &mut self,
+        organization: OrganizationId,
+        action: &str,
+        target: Option<ResourceId>,
+        detail: &str,
+    ) {
         let detail = json!({"identity": self.identity.id.to_string(), "detail": detail}).to_string();
         let event = Event {
             id: self.service.ids.next(),
@@ -365,12 +252,4 @@ impl<'a> Visit<'a> {
         };
         provisioning_log::insert_event(&mut self.batch, organization, &event);
     }
-}
-
-/// Who signs in as the one member with the address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Taken {
-    No,
-    Mailbox(IdentityId),
-    Another,
 }

@@ -4,9 +4,11 @@
 //! What the provider said is verified before it comes here (`oidc`); what of it lets whom into which
 //! organization is decided by `organization::joining`.
 
+mod admission;
 pub mod arrival;
 pub mod departure;
 pub mod link;
+mod meeting;
 pub mod recovery;
 pub mod refusals;
 pub mod session;

@@ -20,7 +20,7 @@ use crate::store::organizations::{self, Organization};
 use crate::store::provisioning_log::{self, Event};
 use crate::store::recovery_codes::{self, Holder};
 use crate::store::sessions::{self, Opened, Session};
-use crate::store::{Planned, members};
+use crate::store::{Planned, acquaintances};
 use crate::text::{address_key, address_shown};
 
 /// How long the session lasts.
@@ -54,7 +54,7 @@ pub fn enter(
         Some(identity) => identity,
         None => stand_in(connection, service, &mut batch, &holder)?,
     };
-    members::enter(&mut batch, holder.organization, holder.member, holder.identity);
+    acquaintances::enter(&mut batch, holder.organization, holder.member, holder.identity);
     recovery_codes::take(&mut batch, code);
     let opened = Session {
         id: service.ids.next(),

@@ -18,7 +18,7 @@ use crate::store::identities::{self, Identity};
 use crate::store::one_time_links::{self, purpose};
 use crate::store::provisioning_log::{self, Event, SERVICE};
 use crate::store::sessions::{self, Opened, Session};
-use crate::store::{Planned, members, memberships, organizations};
+use crate::store::{Planned, acquaintances, memberships, organizations};
 use crate::text::{address_key, address_shown};
 
 /// Whether the link works; opening it uses nothing up.
@@ -124,5 +124,5 @@ fn is_somebodys(connection: &mut Connection, known: Option<&Identity>, key: &str
     };
     Ok(is_linked
         || organizations::owner_of_domain(connection, domain_of(key))?.is_some()
-        || members::made_by_operator(connection, key)?.is_some())
+        || acquaintances::made_by_operator(connection, key)?.is_some())
 }

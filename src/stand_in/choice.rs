@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use askama::Template;
 use openidconnect::url::form_urlencoded::Serializer;
 
-use super::Shared;
+use super::shared::Shared;
 
 #[derive(Template)]
 #[template(

@@ -16,7 +16,8 @@ use serde_json::{Map, Value, json};
 
 use super::hostile::{DiscoveryFault, Endpoint, Fault, Hostile};
 use super::issuing::Grant;
-use super::{CLIENT_ID, CLIENT_SECRET, Shared, choice};
+use super::shared::Shared;
+use super::{CLIENT_ID, CLIENT_SECRET, choice};
 
 type State = web::Data<Arc<Shared>>;
 type Form = web::Form<BTreeMap<String, String>>;

@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::hostile::Hostile;
 use super::person::{Person, Place};
+use super::shared::Shared;
 use super::tokens::{self, Draft};
-use super::{AccessTokens, CLIENT_ID, CLIENT_SECRET, Shared};
+use super::{AccessTokens, CLIENT_ID, CLIENT_SECRET};
 
 /// What a code was given for.
 #[derive(Clone)]

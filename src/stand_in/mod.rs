@@ -8,10 +8,11 @@ pub mod hostile;
 mod issuing;
 mod keys;
 pub mod person;
+mod shared;
 mod tokens;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
@@ -20,12 +21,12 @@ use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use self::hostile::{Endpoint, Fault, Hostile};
-use self::issuing::Grant;
+use self::hostile::{Endpoint, Hostile};
 use self::keys::Signer;
 use self::person::{Person, Place, Shape};
+use self::shared::{Inner, Shared};
 use crate::clock::Clock;
-use crate::secret::{Random, SecretToken, SystemRandom};
+use crate::secret::SystemRandom;
 
 /// The one client that the stand-in knows. By the look of it a project, as Descope's default application has.
 pub const CLIENT_ID: &str = "P2standIn0000000000000000000";
@@ -50,47 +51,6 @@ pub enum AccessTokens {
     Opaque,
     /// JWTs under the name of a published key that did not sign them.
     Foreign,
-}
-
-/// What can be changed while it runs.
-struct Inner {
-    people: Vec<Person>,
-    lets_choose: bool,
-    shape: Shape,
-    places: Vec<Place>,
-    hostile: Option<Hostile>,
-    /// Published; the last one signs.
-    keys: Vec<Signer>,
-    keys_made: usize,
-    codes: BTreeMap<String, Grant>,
-    tokens: BTreeMap<String, Grant>,
-    counts: BTreeMap<Endpoint, usize>,
-    asked: BTreeMap<String, String>,
-    client_authentication: Vec<&'static str>,
-    algorithms: Vec<&'static str>,
-    /// In authorization responses (RFC 9207).
-    names_issuer: bool,
-    /// What a redirect leads to.
-    elsewhere: String,
-    access_tokens: AccessTokens,
-    access_token_claims: Map<String, Value>,
-    userinfo_claims: Map<String, Value>,
-}
-
-/// What the endpoints share.
-struct Shared {
-    clock: Arc<dyn Clock>,
-    random: SystemRandom,
-    layout: Layout,
-    /// `http://127.0.0.1:port`.
-    base: String,
-    /// Where every connection is broken off.
-    broken: String,
-    /// A key that is published nowhere.
-    foreign: Signer,
-    inner: Mutex<Inner>,
-    /// Told of every request that is counted.
-    counted: Notify,
 }
 
 /// A running stand-in; it ends when dropped.
@@ -302,85 +262,5 @@ async fn serve(
 async fn break_off(listener: TcpListener) {
     while let Ok((connection, _)) = listener.accept().await {
         let _ = connection.readable().await;
-    }
-}
-
-impl Inner {
-    fn new(person: Person) -> Result<Self, String> {
-        Ok(Self {
-            people: vec![person],
-            lets_choose: false,
-            shape: Shape::Default,
-            places: vec![Place::IdToken, Place::AccessToken, Place::Userinfo],
-            hostile: None,
-            // An older key beside the one that signs, as after a daily rotation.
-            keys: vec![Signer::new(99)?, Signer::new(0)?],
-            keys_made: 1,
-            codes: BTreeMap::new(),
-            tokens: BTreeMap::new(),
-            counts: BTreeMap::new(),
-            asked: BTreeMap::new(),
-            client_authentication: vec!["client_secret_post", "client_secret_basic"],
-            algorithms: vec!["RS256", "ES256"],
-            names_issuer: false,
-            elsewhere: String::new(),
-            access_tokens: AccessTokens::Signed,
-            access_token_claims: Map::new(),
-            userinfo_claims: Map::new(),
-        })
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn hostile(&self) -> Option<Hostile> {
-        self.lock().hostile
-    }
-
-    fn count(&self, endpoint: Endpoint) {
-        *self.lock().counts.entry(endpoint).or_default() += 1;
-        self.counted.notify_waiters();
-    }
-
-    fn requests(&self, endpoint: Endpoint) -> usize {
-        self.lock().counts.get(&endpoint).copied().unwrap_or(0)
-    }
-
-    fn secret(&self, prefix: &str) -> String {
-        let random: &dyn Random = &self.random;
-        SecretToken::generate(prefix, random).reveal().to_owned()
-    }
-
-    fn issuer(&self) -> String {
-        format!("{}{}", self.base, self.issuer_path())
-    }
-
-    fn issuer_path(&self) -> String {
-        match self.layout {
-            Layout::Project => format!("/{CLIENT_ID}"),
-            Layout::Application => format!("/{CLIENT_ID}/portal"),
-        }
-    }
-
-    fn endpoints_path(&self) -> &'static str {
-        match self.layout {
-            Layout::Project => "/oauth2/v1",
-            Layout::Application => "/portal/oauth2/v1",
-        }
-    }
-
-    /// Where an endpoint is said to be: elsewhere, when its connections are to break off.
-    fn place(&self, endpoint: Endpoint, url: String) -> String {
-        if self.hostile() == Some(Hostile::Answer(endpoint, Fault::Resets)) { self.broken.clone() } else { url }
-    }
-
-    /// Who signs in; `None` where the person has to say.
-    fn person(&self, hint: Option<&str>) -> Option<Person> {
-        let inner = self.lock();
-        let hinted = inner.people.iter().find(|person| hint.is_some() && person.email.as_deref() == hint);
-        hinted.or(inner.people.first().filter(|_| !inner.lets_choose)).cloned()
     }
 }

@@ -10,7 +10,7 @@ use super::resources::{COLUMNS, Resource, ResourceColumns, ResourceRow, from_row
 use super::sql::{Rows, Sql, SqlId, Type};
 use crate::error::{Error, Result};
 use crate::id::{IdentityId, OrganizationId, ResourceId};
-use crate::organization::seats::{Standing, Usage};
+use crate::organization::seats::Usage;
 
 /// The member row of a User.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ fn user_from_row((way, resource, member): UserRow) -> (i64, User) {
 
 /// `SELECT` of Users under a condition; `way` says which condition found a row.
 // No ORDER BY: it would make the planner walk the primary key instead of the index of the condition.
-fn users(way: &str, organization: OrganizationId, condition: Sql, limit: i64) -> Sql {
+pub(super) fn users(way: &str, organization: OrganizationId, condition: Sql, limit: i64) -> Sql {
     let mut sql = Sql::new("SELECT ");
     sql.push(way)
         .push(" AS way, ")
@@ -59,14 +59,14 @@ fn users(way: &str, organization: OrganizationId, condition: Sql, limit: i64) ->
 }
 
 /// The ids come from the members' index first: joined the other way round every User would be looked at.
-fn by_member(organization: OrganizationId, condition: Sql) -> Sql {
+pub(super) fn by_member(organization: OrganizationId, condition: Sql) -> Sql {
     let mut sql = Sql::new(" AND r.id IN (SELECT w.id FROM members w WHERE w.organization_id = ");
     sql.push_bind(organization).push(" AND ").append(condition).push(")");
     sql
 }
 
 /// The ledger and what the selections find, in one round trip.
-fn with_usage(
+pub(super) fn with_usage(
     connection: &mut Connection,
     organization: OrganizationId,
     selections: Vec<Sql>,
@@ -169,127 +169,6 @@ pub fn user_name_is_taken(
             .first::<BigInt, i64>(connection)
             .map_err(database_error)?;
     Ok(found.is_some())
-}
-
-/// Whom an organization knows of somebody who has signed in.
-#[derive(Debug, Default)]
-pub struct Acquaintance {
-    /// The member the identity is linked to.
-    pub linked: Option<User>,
-    /// Other members with the address; two tell that it is shared.
-    pub by_address: Vec<User>,
-    /// Whether somebody with this identity or address was removed.
-    pub removed: bool,
-}
-
-/// Whom the organization knows by an identity or an address, and the ledger.
-///
-/// # Errors
-/// The database's.
-pub fn acquaintance(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    identity: Option<IdentityId>,
-    address_key: Option<&str>,
-) -> Result<(Usage, Acquaintance)> {
-    let linked = by_member(organization, Sql::new("w.identity_id = ").bind_here(identity));
-    let address = by_member(organization, Sql::new("w.address_key = ").bind_here(address_key));
-    let selections =
-        vec![users("CAST(1 AS BIGINT)", organization, linked, 1), users("CAST(2 AS BIGINT)", organization, address, 3)];
-    let (usage, found) = with_usage(connection, organization, selections)?;
-    let mut known = Acquaintance::default();
-    for (way, user) in found {
-        match way {
-            1 => known.linked = Some(user),
-            _ if identity.is_some() && user.1.identity == identity => {}
-            _ => known.by_address.push(user),
-        }
-    }
-    known.removed = was_removed(connection, organization, identity, address_key)?;
-    Ok((usage, known))
-}
-
-fn was_removed(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    identity: Option<IdentityId>,
-    address_key: Option<&str>,
-) -> Result<bool> {
-    let found = Sql::new(
-        "SELECT CAST(1 AS BIGINT) FROM removed_members WHERE organization_id = ? AND identity_id = ? \
-         UNION ALL SELECT CAST(1 AS BIGINT) FROM removed_members WHERE organization_id = ? AND address_key = ? LIMIT 1",
-    )
-    .bind(organization)
-    .bind(identity)
-    .bind(organization)
-    .bind(address_key)
-    .first::<BigInt, i64>(connection)
-    .map_err(database_error)?;
-    Ok(found.is_some())
-}
-
-/// Whether an identity is linked to a member.
-///
-/// # Errors
-/// The database's.
-pub fn is_linked(connection: &mut Connection, organization: OrganizationId, identity: IdentityId) -> Result<bool> {
-    let found = Sql::new("SELECT id FROM members WHERE identity_id = ? AND organization_id = ?")
-        .bind(identity)
-        .bind(organization)
-        .first::<SqlId, ResourceId>(connection)
-        .map_err(database_error)?;
-    Ok(found.is_some())
-}
-
-/// Only who may enter does, also when that changed a moment ago; and it counts, so that a change which takes
-/// the access away and has not seen it is planned again, and ends the session ([`as_it_was`]).
-fn entering(mut set: Sql, organization: OrganizationId, id: ResourceId) -> Sql {
-    set.push(" WHERE organization_id = ").push_bind(organization).push(" AND id = ").push_bind(id);
-    set.push(" AND status = ").push_bind(Standing::Active.name()).push(" AND suspended = ").push_bind(false);
-    set
-}
-
-/// Somebody comes in as the member they are linked to, or as one that nobody is.
-pub fn enter(batch: &mut Batch, organization: OrganizationId, id: ResourceId, identity: Option<IdentityId>) {
-    let mut sql = entering(Sql::new("UPDATE members SET entered = entered + 1"), organization, id);
-    linked_to(&mut sql, identity);
-    batch.run_once(sql);
-}
-
-fn linked_to(sql: &mut Sql, identity: Option<IdentityId>) {
-    match identity {
-        Some(identity) => sql.push(" AND identity_id = ").push_bind(identity),
-        None => sql.push(" AND identity_id IS NULL"),
-    };
-}
-
-/// Links a member to whoever comes in as it, in place of `before`, unless somebody else is meanwhile.
-pub fn link(
-    batch: &mut Batch,
-    organization: OrganizationId,
-    id: ResourceId,
-    identity: IdentityId,
-    before: Option<IdentityId>,
-) {
-    let set = Sql::new("UPDATE members SET entered = entered + 1, identity_id = ").bind_here(identity);
-    let mut sql = entering(set, organization, id);
-    linked_to(&mut sql, before);
-    batch.run_once(sql);
-}
-
-/// The organization where the operator has made somebody with this address a member, who has not signed in
-/// yet and whom provisioning does not manage. The first of several.
-///
-/// # Errors
-/// The database's.
-pub fn made_by_operator(connection: &mut Connection, address_key: &str) -> Result<Option<OrganizationId>> {
-    Sql::new(
-        "SELECT organization_id FROM members WHERE source = 'operator' AND identity_id IS NULL AND NOT provisioned \
-         AND address_key = ? ORDER BY organization_id LIMIT 1",
-    )
-    .bind(address_key)
-    .first::<SqlId, OrganizationId>(connection)
-    .map_err(database_error)
 }
 
 /// The keys of the addresses of active owners and admins; at most `limit`.

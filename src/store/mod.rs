@@ -10,8 +10,10 @@ mod failure;
 pub mod migrate;
 mod pool;
 pub mod sql;
+mod values;
 mod writer;
 
+pub mod acquaintances;
 pub mod associated_domains;
 pub mod billing_events;
 pub mod billing_operations;

@@ -5,7 +5,7 @@ use headcount::secret::SecretHash;
 use headcount::store::batch::Batch;
 use headcount::store::identities::{self, Identity};
 use headcount::store::sessions::{self, Opened, Session};
-use headcount::store::{members, organizations};
+use headcount::store::{acquaintances, organizations};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ fn sign_in(server: &Server, member: &str) -> SecretHash {
             };
             identities::insert(batch, &identity, 1);
         });
-        apply(server, |batch| members::link(batch, acme(server), member, identity, None));
+        apply(server, |batch| acquaintances::link(batch, acme(server), member, identity, None));
     }
     apply(server, |batch| {
         let session = Session {

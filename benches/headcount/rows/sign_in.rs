@@ -15,7 +15,7 @@ use headcount::store::batch::Batch;
 use headcount::store::connection::Connection as Database;
 use headcount::store::identities::{self, Identity};
 use headcount::store::sessions::{self, Opened, Session};
-use headcount::store::{members, organizations};
+use headcount::store::{acquaintances, organizations};
 use openidconnect::url::{Url, form_urlencoded};
 
 use super::super::load::Connection;
@@ -292,7 +292,7 @@ fn sign_in_directly(url: &str, ids: &[String]) {
             };
             let hash = SecretHash::of(secret(id).as_bytes());
             identities::insert(&mut batch, &identity, now.0);
-            members::link(&mut batch, organization, member, identity.id, None);
+            acquaintances::link(&mut batch, organization, member, identity.id, None);
             let opened = Opened { hash, identity: identity.id, tenant: None, provider_sid: None, id_token: None };
             sessions::insert(&mut batch, &session, opened);
         }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use actix_web::test::TestRequest;
 use diesel::sql_types::BigInt;
-use headcount::clock::{ManualClock, SystemClock, Timestamp};
+use headcount::clock::SystemClock;
 use headcount::stand_in::person::Person;
 use headcount::stand_in::{CLIENT_ID, CLIENT_SECRET, Layout, StandIn};
 use headcount::store::sql::Sql;
@@ -12,30 +11,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::browser::{Answer, Browser, TENANT, hidden};
-use crate::support::in_process::{House, application};
-use crate::support::smtp::Smtp;
-use crate::support::{Database, Server, Setup, in_process_on_each_database, postgres};
-
-/// A server without an issuer that sends its mail to a server of the test's own; acme has a proven domain.
-struct Post {
-    server: Server,
-    smtp: Smtp,
-}
-
-macro_rules! at_each_post {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test] async fn $name() { super::$name(super::Post::open(super::Database::Sqlite).await).await; })+
-        }
-        mod postgresql {
-            $(#[tokio::test] async fn $name() {
-                if let Some(url) = super::postgres::database() {
-                    super::$name(super::Post::open(super::Database::Postgres(url)).await).await;
-                }
-            })+
-        }
-    };
-}
+use super::post::{Post, at_each_post, path_in, press};
 
 at_each_post!(
     a_link_signs_in_who_presses_its_button,
@@ -50,66 +26,6 @@ at_each_post!(
     five_links_an_hour,
     one_network_asks_for_so_many,
 );
-
-mod page {
-    super::in_process_on_each_database!(the_outbox_is_for_whoever_sits_at_the_machine);
-    use super::the_outbox_is_for_whoever_sits_at_the_machine;
-}
-
-impl Post {
-    async fn open(database: Database) -> Self {
-        let smtp = Smtp::start();
-        let setup = Setup::seats(10)
-            .with("HEADCOUNT_MAIL_SMTP_URL", smtp.url())
-            .with("HEADCOUNT_MAIL_FROM", "Headcount <hc@acme.example>");
-        let server = Server::set_up(database, setup).await;
-        let domain = ["domain", "add", "--organization", "acme", "--domain", "acme.example", "--verified", "--json"];
-        server.command(&domain);
-        Self { server, smtp }
-    }
-
-    fn browser(&self) -> Browser {
-        Browser::new(format!("http://{}", self.server.listen))
-    }
-
-    /// Asks for a link; the path in the mail that comes.
-    async fn link(&self, browser: &Browser, address: &str) -> String {
-        let answer = browser.enter(address, "/").await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        let mail = self.smtp.wait();
-        assert_eq!(mail.to, [address.to_ascii_lowercase()]);
-        path_in(&mail.data)
-    }
-
-    /// Asks for a link and follows it.
-    async fn sign_in(&self, address: &str) -> (Browser, Answer) {
-        let browser = self.browser();
-        let path = self.link(&browser, address).await;
-        let answer = press(&browser, &path).await;
-        (browser, answer)
-    }
-
-    fn count(&self, table: &'static str) -> i64 {
-        let mut sql = Sql::new("SELECT COUNT(*) FROM ");
-        sql.push(table);
-        sql.first::<BigInt, i64>(&mut self.server.database()).unwrap().unwrap()
-    }
-}
-
-/// The path of the link in a mail, which is quoted-printable (RFC 2045 §6.7).
-pub fn path_in(mail: &str) -> String {
-    let mail = mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=");
-    let at = mail.find("/sign-in/link?secret=").unwrap_or_else(|| panic!("no link in {mail}"));
-    mail[at..].split(|c: char| c.is_whitespace() || c == '"').next().unwrap().to_owned()
-}
-
-/// Opens a link and presses the button.
-pub async fn press(browser: &Browser, path: &str) -> Answer {
-    let page = browser.get(path).await;
-    assert_eq!(page.status, 200, "{}", page.body);
-    let fields = [("secret", hidden(&page.body, "secret")), ("csrf", hidden(&page.body, "csrf"))];
-    browser.post("/sign-in/link", &fields.each_ref().map(|(name, value)| (*name, value.as_str()))).await
-}
 
 async fn a_link_signs_in_who_presses_its_button(post: Post) {
     let (asking, reading) = (post.browser(), post.browser());
@@ -411,53 +327,4 @@ async fn one_network_asks_for_so_many(mut post: Post) {
         assert_eq!(asked.body.contains("Too many links asked for from your network"), status == 429);
     }
     assert_eq!(post.count("outbox"), 4, "made-up mailboxes are no way round it");
-}
-
-async fn the_outbox_is_for_whoever_sits_at_the_machine(database: Database) {
-    let here = "127.0.0.1:4711".parse().unwrap();
-    let clock = ManualClock::at(Timestamp(1_790_000_000_000_000));
-    let mut house = House::with(database, 10, clock.clone(), Vec::new());
-    let look = |request: TestRequest| request.uri("/outbox").to_request();
-    let request = || TestRequest::default().peer_addr(here).insert_header(("host", "127.0.0.1:8080"));
-    {
-        let application = application(house.state()).await;
-        let shown = actix_web::test::call_service(&application, look(request())).await;
-        assert_eq!(shown.status(), 200);
-        for elsewhere in [
-            request().peer_addr("192.0.2.1:4711".parse().unwrap()),
-            request().insert_header(("host", "evil.example")),
-            request().insert_header(("x-forwarded-for", "192.0.2.1")),
-            request().insert_header(("forwarded", "for=192.0.2.1")),
-            TestRequest::default().insert_header(("host", "127.0.0.1:8080")),
-        ] {
-            assert_eq!(actix_web::test::call_service(&application, look(elsewhere)).await.status(), 404);
-        }
-    }
-    for settings in [
-        vec![("mail.smtp_url", "smtp://127.0.0.1:1".to_owned()), ("mail.from", "hc@acme.example".to_owned())],
-        vec![("public_url", "https://hc.example".to_owned())],
-        vec![("http.behind_proxy", "true".to_owned())],
-        vec![("listen", "0.0.0.0:8080".to_owned()), ("public_url", "https://localhost".to_owned())],
-    ] {
-        house.configure(&settings, clock.clone());
-        let application = application(house.state()).await;
-        assert_eq!(actix_web::test::call_service(&application, look(request())).await.status(), 404, "{settings:?}");
-    }
-}
-
-/// At the machine itself nothing has to be configured: the mail is on a page.
-#[tokio::test]
-async fn without_a_mail_server_the_link_is_in_the_outbox() {
-    let server = Server::set_up(Database::Sqlite, Setup::seats(10)).await;
-    let browser = Browser::new(format!("http://{}", server.listen));
-    assert!(browser.get("/outbox").await.body.contains("There is no mail yet"));
-    let asked = browser.enter("olga@acme.example", "/").await;
-    assert!(asked.body.contains("href=\"/outbox\""), "{}", asked.body);
-    let outbox = browser.get("/outbox").await;
-    assert!(outbox.body.contains("olga@acme.example"), "{}", outbox.body);
-    assert_eq!(press(&browser, &path_in(&outbox.body)).await.status, 303);
-    assert_eq!(browser.me().await.1["memberships"][0]["role"], "owner");
-    let late = "UPDATE outbox SET expires_at = created_at";
-    Sql::new(late).execute(&mut server.database()).unwrap();
-    assert!(!browser.get("/outbox").await.body.contains("secret="));
 }

@@ -1,8 +1,8 @@
 //! Signing in while somebody else takes the access away, or changes how it is given.
 
 use diesel::sql_types::BigInt;
+use headcount::store::acquaintances;
 use headcount::store::batch::{Batch, Failure};
-use headcount::store::members;
 use headcount::store::sql::{Sql, SqlId};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ async fn a_sign_in_sees_what_changed_meanwhile(office: Office) {
             .unwrap();
     let mut enter = || {
         let mut batch = Batch::default();
-        members::enter(&mut batch, organization, member, Some(identity));
+        acquaintances::enter(&mut batch, organization, member, Some(identity));
         batch.apply(&mut connection)
     };
     assert!(enter().is_ok());

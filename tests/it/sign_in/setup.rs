@@ -137,7 +137,7 @@ async fn it_is_nobody_elses_account(server: Server) {
     let known = Browser::new(format!("http://{}", server.listen));
     assert_eq!(known.enter("gil@alone.example", "/").await.status, 200);
     let outbox = known.get("/outbox").await;
-    assert_eq!(super::links::press(&known, &super::links::path_in(&outbox.body)).await.status, 303);
+    assert_eq!(super::post::press(&known, &super::post::path_in(&outbox.body)).await.status, 303);
     let other = Browser::new(format!("http://{}", server.listen));
     let refused = begin(&other, &other.get(&link(&server)).await, "gil@alone.example").await;
     assert_eq!((refused.status.as_u16(), other.me().await.0.as_u16()), (400, 401));
@@ -157,7 +157,7 @@ async fn it_is_nobody_elses_account(server: Server) {
     let reader = Browser::new(format!("http://{}", server.listen));
     assert_eq!(reader.enter("fay@found.example", "/").await.status, 200);
     let outbox = reader.get("/outbox").await;
-    assert_eq!(super::links::press(&reader, &super::links::path_in(&outbox.body)).await.status, 303);
+    assert_eq!(super::post::press(&reader, &super::post::path_in(&outbox.body)).await.status, 303);
     assert_eq!(reader.me().await.1["memberships"][0]["role"], "read");
     assert_eq!(browser.me().await.0, 401);
     let page = browser.get(&link(&server)).await;
