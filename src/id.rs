@@ -54,6 +54,9 @@ pub mod of {
     /// An invoice.
     #[derive(Debug)]
     pub enum Invoice {}
+    /// An API key of an organization.
+    #[derive(Debug)]
+    pub enum ApiKey {}
 }
 
 /// The id of an organization.
@@ -78,6 +81,8 @@ pub type CheckoutId = Id<of::Checkout>;
 pub type BillingOperationId = Id<of::BillingOperation>;
 /// The id of an invoice.
 pub type InvoiceId = Id<of::Invoice>;
+/// The id of an API key, within its organization.
+pub type ApiKeyId = Id<of::ApiKey>;
 
 impl<T> Id<T> {
     /// Wraps the 16 bytes of a UUID.

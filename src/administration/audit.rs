@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::named;
+use super::{By, named};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::organization::permission::Action;
 use crate::store::connection::Connection;
 use crate::store::provisioning_log::{self, SERVICE, StoredEvent};
 
@@ -12,9 +13,10 @@ use crate::store::provisioning_log::{self, SERVICE, StoredEvent};
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, slug: Option<&str>, limit: u32) -> Result<Value> {
+pub fn list(connection: &mut Connection, by: &By, slug: Option<&str>, limit: u32) -> Result<Value> {
+    by.check(Action::ReadAudit)?;
     let trail = match slug {
-        Some(slug) => named(connection, slug)?.id,
+        Some(slug) => named(connection, by, slug)?.id,
         None => SERVICE,
     };
     let events = provisioning_log::events(connection, trail, i64::from(limit))?;

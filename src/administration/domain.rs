@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Administration, OPERATOR, SYSTEM, at_risk, named};
+use super::{Actor, Administration, By, at_risk, named};
 use crate::clock::Timestamp;
 use crate::dns::NoAnswer;
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
 use crate::organization::associated_domain::{Joining, Seen, State, associable, proof_host, proof_value};
+use crate::organization::permission::Action;
 use crate::organization::role::Role;
 use crate::secret::SecretToken;
 use crate::store::associated_domains::{self, Domain};
@@ -34,11 +35,13 @@ pub struct Settings {
 pub fn add(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     name: &str,
     settings: Settings,
 ) -> Result<Planned<Value>> {
-    let organization = named(connection, slug)?;
+    by.check(Action::ManageDomains)?;
+    let organization = named(connection, by, slug)?;
     let domain = associable(name)?;
     check_role(settings.role)?;
     if associated_domains::find(connection, organization.id, &domain)?.is_some() {
@@ -61,7 +64,7 @@ pub fn add(
     };
     let mut batch = Batch::default();
     associated_domains::insert(&mut batch, organization.id, &domain);
-    administration.audit(&mut batch, organization.id, "domain.added", &audited(&domain));
+    administration.audit(&mut batch, by, organization.id, "domain.added", &audited(&domain));
     Ok(Planned { batch, answer: describe(&domain) })
 }
 
@@ -70,11 +73,12 @@ pub fn add(
 /// # Errors
 /// `not_found`; `uniqueness` when the proof is there and another organization has the domain;
 /// `unavailable` when the DNS does not answer.
-pub async fn verify(store: &Store, administration: &Administration, slug: &str, name: &str) -> Result<Value> {
-    let (slug, name) = (slug.to_owned(), name.to_owned());
+pub async fn verify(store: &Store, administration: &Administration, by: &By, slug: &str, name: &str) -> Result<Value> {
+    by.check(Action::ManageDomains)?;
+    let (caller, slug, name) = (by.clone(), slug.to_owned(), name.to_owned());
     let (organization, domain) = store
         .read(move |connection| {
-            let organization = named(connection, &slug)?;
+            let organization = named(connection, &caller, &slug)?;
             entry(connection, &organization, &name).map(|domain| (organization.id, domain.domain))
         })
         .await?;
@@ -85,7 +89,7 @@ pub async fn verify(store: &Store, administration: &Administration, slug: &str, 
             Some(why.as_str().into()),
         ));
     }
-    let looked = settle(store, administration, organization, domain, records.clone(), OPERATOR).await?;
+    let looked = settle(store, administration, organization, domain, records.clone(), by).await?;
     if looked.taken {
         return Err(taken(&looked.domain.domain));
     }
@@ -113,11 +117,11 @@ pub async fn settle(
     organization: OrganizationId,
     domain: String,
     records: Result<Vec<String>, NoAnswer>,
-    actor: &'static str,
+    by: &By,
 ) -> Result<Looked> {
-    let administration = administration.clone();
+    let (administration, by) = (administration.clone(), by.clone());
     let plan = move |connection: &mut Connection| {
-        plan_look(connection, &administration, organization, &domain, records.as_deref().ok(), actor)
+        plan_look(connection, &administration, organization, &domain, records.as_deref().ok(), &by)
     };
     store.write(plan).await
 }
@@ -128,7 +132,7 @@ fn plan_look(
     organization: OrganizationId,
     domain: &str,
     records: Option<&[String]>,
-    actor: &str,
+    by: &By,
 ) -> Result<Planned<Looked>> {
     let found = associated_domains::find(connection, organization, domain)?;
     let mut found = found.ok_or_else(|| not_associated(domain))?;
@@ -152,10 +156,10 @@ fn plan_look(
     if after != before {
         let action = format!("domain.{}", after.name());
         let detail = json!({"domain": domain, "before": before.name(), "after": after.name()});
-        administration.audit_by(actor, &mut batch, organization, &action, None, &detail);
+        administration.audit(&mut batch, by, organization, &action, &detail);
     }
     // The service's own word: an operator at a terminal has read it, and has no key to seal letters with.
-    if after == State::AtRisk && actor == SYSTEM {
+    if after == State::AtRisk && by.actor == Actor::System {
         at_risk::tell(connection, administration, &mut batch, organization, &found)?;
     }
     Ok(Planned { batch, answer: Looked { domain: found, taken } })
@@ -168,11 +172,13 @@ fn plan_look(
 pub fn set(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     name: &str,
     settings: Settings,
 ) -> Result<Planned<Value>> {
-    let organization = named(connection, slug)?;
+    by.check(Action::ManageDomains)?;
+    let organization = named(connection, by, slug)?;
     let mut domain = entry(connection, &organization, name)?;
     check_role(settings.role)?;
     let before = domain.state.clone();
@@ -190,7 +196,7 @@ pub fn set(
     }
     let mut batch = Batch::default();
     associated_domains::update_settings(&mut batch, organization.id, &domain, &before);
-    administration.audit(&mut batch, organization.id, "domain.changed", &audited(&domain));
+    administration.audit(&mut batch, by, organization.id, "domain.changed", &audited(&domain));
     Ok(Planned { batch, answer: describe(&domain) })
 }
 
@@ -198,8 +204,9 @@ pub fn set(
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
-    let organization = named(connection, slug)?;
+pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+    by.check(Action::ManageDomains)?;
+    let organization = named(connection, by, slug)?;
     Ok(associated_domains::list(connection, organization.id)?.iter().map(describe).collect::<Vec<_>>().into())
 }
 
@@ -210,14 +217,16 @@ pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
 pub fn remove(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     name: &str,
 ) -> Result<Planned<Value>> {
-    let organization = named(connection, slug)?;
+    by.check(Action::ManageDomains)?;
+    let organization = named(connection, by, slug)?;
     let domain = entry(connection, &organization, name)?;
     let mut batch = Batch::default();
     associated_domains::delete(&mut batch, organization.id, &domain.domain);
-    administration.audit(&mut batch, organization.id, "domain.removed", &audited(&domain));
+    administration.audit(&mut batch, by, organization.id, "domain.removed", &audited(&domain));
     Ok(Planned { batch, answer: json!({"domain": domain.domain, "removed": true}) })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Administration, OPERATOR, named};
+use super::{Administration, By, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
@@ -10,6 +10,7 @@ use crate::membership::{self, Newcomer};
 use crate::organization::associated_domain::{Joining, domain_of};
 use crate::organization::join_request::State;
 use crate::organization::joining::{self, Admission, Domain, Proven, Refusal};
+use crate::organization::permission::Action;
 use crate::organization::seats::Usage;
 use crate::scim::registry::Kind;
 use crate::store::batch::Batch;
@@ -21,8 +22,9 @@ use crate::store::{Planned, acquaintances, associated_domains};
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, administration: &Administration, slug: &str) -> Result<Value> {
-    let organization = named(connection, slug)?.id;
+pub fn list(connection: &mut Connection, administration: &Administration, by: &By, slug: &str) -> Result<Value> {
+    by.check(Action::ManageJoinRequests)?;
+    let organization = named(connection, by, slug)?.id;
     let now = administration.clock.now();
     let describe = |request: &Request| {
         let state = State::at(now, request.requested_at, request.declined_at);
@@ -45,10 +47,12 @@ pub fn list(connection: &mut Connection, administration: &Administration, slug: 
 pub fn approve(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     request: &str,
 ) -> Result<Planned<Value>> {
-    let organization = named(connection, slug)?;
+    by.check(Action::ManageJoinRequests)?;
+    let organization = named(connection, by, slug)?;
     let request = pending(connection, administration, organization.id, request)?;
     let (usage, known) =
         acquaintances::find(connection, organization.id, Some(request.identity), Some(&request.address_key))?;
@@ -83,7 +87,7 @@ pub fn approve(
         _ => known.linked.as_ref().or(known.by_address.first()).map(|(resource, _)| resource.id),
     };
     let detail = json!({"identity": request.identity.to_string(), "address": request.address});
-    administration.audit_by(OPERATOR, &mut batch, organization.id, "join_request.approved", member, &detail);
+    administration.audit_member(&mut batch, by, organization.id, "join_request.approved", member, &detail);
     let answer = json!({
         "id": request.identity.to_string(), "email": request.address, "status": "approved",
         "member_id": member.map(|member| member.to_string())
@@ -98,10 +102,12 @@ pub fn approve(
 pub fn decline(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     request: &str,
 ) -> Result<Planned<Value>> {
-    let organization = named(connection, slug)?.id;
+    by.check(Action::ManageJoinRequests)?;
+    let organization = named(connection, by, slug)?.id;
     let request = pending(connection, administration, organization, request)?;
     if request.declined_at.is_some() {
         return Err(Error::new(Code::Conflict, "This request was declined already."));
@@ -110,7 +116,7 @@ pub fn decline(
     let now = administration.clock.now().to_millisecond().0;
     join_requests::decline(&mut batch, organization, request.identity, now);
     let detail = json!({"identity": request.identity.to_string(), "address": request.address});
-    administration.audit(&mut batch, organization, "join_request.declined", &detail);
+    administration.audit(&mut batch, by, organization, "join_request.declined", &detail);
     let answer = json!({"id": request.identity.to_string(), "email": request.address, "status": "declined"});
     Ok(Planned { batch, answer })
 }

@@ -4,10 +4,11 @@ use std::str::FromStr;
 
 use serde_json::{Value, json};
 
-use super::{Administration, OPERATOR, named};
+use super::{Administration, By, named};
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId};
 use crate::membership::{self, Removal, Stored};
+use crate::organization::permission::Action;
 use crate::organization::role::Role;
 use crate::organization::seats::{self, Standing, Usage};
 use crate::provisioning::users;
@@ -23,7 +24,7 @@ use crate::store::{Planned, members, organizations, sessions};
 /// Lines that are read at once.
 const PAGE: i64 = 1_000;
 
-/// What an operator may do to a member.
+/// What is done to a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     Role(Role),
@@ -56,8 +57,9 @@ impl FromStr for Status {
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
-    let organization = named(connection, slug)?;
+pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+    by.check(Action::ViewMembers)?;
+    let organization = named(connection, by, slug)?;
     let mut lines = Vec::new();
     for part in [Part::Members, Part::Removed] {
         let mut after = None;
@@ -80,15 +82,17 @@ pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
 pub fn set(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     member: &str,
     change: Change,
 ) -> Result<Planned<Value>> {
-    let organization = named(connection, slug)?.id;
+    by.check(Action::ManageMembers)?;
+    let organization = named(connection, by, slug)?.id;
     let absent = || Error::new(Code::NotFound, format!("There is no member with the id \"{member}\"."));
     let id = member.parse().map_err(|_| absent())?;
     let (usage, found) = members::user(connection, organization, id)?;
-    let mut work = Work { administration, organization, usage, batch: Batch::default() };
+    let mut work = Work { administration, by, organization, usage, batch: Batch::default() };
     let line = if let Some(found) = found {
         let stored = Stored::read(&administration.provisioning.storage, found)?;
         let line = roster::line(connection, organization, Part::Members, id)?.ok_or_else(absent)?;
@@ -118,6 +122,7 @@ pub fn set(
 /// One change while it is being planned; each gives the member's line as it will be.
 struct Work<'a> {
     administration: &'a Administration,
+    by: &'a By,
     organization: OrganizationId,
     usage: Usage,
     batch: Batch,
@@ -129,6 +134,7 @@ impl Work<'_> {
         if stored.role() == role && member.role_source == "manual" {
             return Ok(line);
         }
+        self.by.check_grant(Some(id), stored.role(), role)?;
         self.recount(stored, membership::counted(role, member.suspended))?;
         members::update_role(&mut self.batch, self.organization, (id, member), role.name());
         if role != Role::Owner {
@@ -143,6 +149,7 @@ impl Work<'_> {
         if member.suspended {
             return Ok(line);
         }
+        self.touch(stored.role(), id)?;
         // Who is suspended runs nothing, so another owner has to.
         self.recount(stored, Role::Read)?;
         members::update_suspended(&mut self.batch, self.organization, (id, member), true);
@@ -166,6 +173,7 @@ impl Work<'_> {
                 }
             };
         }
+        self.touch(stored.role(), id)?;
         self.recount(stored, stored.role())?;
         members::update_suspended(&mut self.batch, self.organization, (id, member), false);
         self.audit("member.suspension_lifted", id, &json!({}));
@@ -174,9 +182,11 @@ impl Work<'_> {
 
     fn remove(&mut self, connection: &mut Connection, stored: &Stored, line: Listed) -> Result<Listed> {
         let id = stored.resource.id;
+        self.touch(stored.role(), id)?;
         let registry = self.registry(connection)?;
         let (usage, organization) = (self.usage, self.organization);
-        let removal = self.removal(&registry);
+        let removed_by = self.by.name();
+        let removal = self.removal(&registry, &removed_by);
         let (mut ledger, groups) = membership::remove(connection, &mut self.batch, &removal, &usage, stored)?;
         if ledger.used < 0 {
             let service = &self.administration.provisioning;
@@ -189,14 +199,21 @@ impl Work<'_> {
     }
 
     fn bring_back(&mut self, connection: &mut Connection, removed: &Removed, line: Listed) -> Result<Listed> {
+        self.touch(removed.role.parse().unwrap_or(Role::Read), removed.id)?;
         let registry = self.registry(connection)?;
         let storage = &self.administration.provisioning.storage;
-        let (usage, removal) = (self.usage, self.removal(&registry));
+        let removed_by = self.by.name();
+        let (usage, removal) = (self.usage, self.removal(&registry, &removed_by));
         let (ledger, linked) = membership::restore(connection, &mut self.batch, &removal, storage, &usage, removed)?;
         organizations::change_usage(&mut self.batch, self.organization, &ledger);
         self.audit("member.brought_back", removed.id, &json!({}));
         let identity = line.identity.filter(|_| linked);
         Ok(Listed { status: Some(Standing::Active.name().to_owned()), identity, ..line })
+    }
+
+    /// Refuses who may not touch a member of this role: an owner's place is an owner's to change.
+    fn touch(&self, role: Role, id: ResourceId) -> Result<()> {
+        self.by.check_grant(Some(id), role, role)
     }
 
     /// The member counts by another role from now on; an owner remains.
@@ -212,17 +229,17 @@ impl Work<'_> {
         self.administration.provisioning.registries.current(connection, self.organization)
     }
 
-    fn removal<'r>(&self, registry: &'r Registry) -> Removal<'r> {
+    fn removal<'r>(&self, registry: &'r Registry, removed_by: &'r str) -> Removal<'r> {
         Removal {
             organization: self.organization,
             user_type: registry.resource_type(Kind::User),
-            removed_by: OPERATOR,
+            removed_by,
             now: self.administration.clock.now().to_millisecond().0,
         }
     }
 
     fn audit(&mut self, action: &str, member: ResourceId, detail: &Value) {
-        self.administration.audit_by(OPERATOR, &mut self.batch, self.organization, action, Some(member), detail);
+        self.administration.audit_member(&mut self.batch, self.by, self.organization, action, Some(member), detail);
     }
 }
 

@@ -1,6 +1,7 @@
-//! What operators do (floor 5), by noun: one use case = one public function = one transaction, with its
-//! audit event in it. Operators skip the portal's guards; the rules of seats and owners hold for them too.
+//! What people and operators do to an organization (floor 5), by noun: one use case = one public function =
+//! one transaction, with its audit event in it. Who acts is a [`By`].
 
+pub mod actor;
 mod at_risk;
 pub mod audit;
 pub mod domain;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub use self::actor::{Actor, By};
 use crate::clock::Clock;
 use crate::dns::TxtRecords;
 use crate::error::{Code, Error, Result};
@@ -48,22 +50,17 @@ pub struct Administration {
     pub session_idle: i64,
 }
 
-/// How the audit trail calls who types commands.
-pub const OPERATOR: &str = "operator";
-/// How the audit trail calls what happens by itself.
-pub const SYSTEM: &str = "system";
-
 impl Administration {
-    /// Adds the audit event of an operator's use case to its batch.
-    fn audit(&self, batch: &mut Batch, organization: OrganizationId, action: &str, detail: &Value) {
-        self.audit_by(OPERATOR, batch, organization, action, None, detail);
+    /// Adds the audit event of what somebody did to an organization.
+    fn audit(&self, batch: &mut Batch, by: &By, organization: OrganizationId, action: &str, detail: &Value) {
+        self.audit_member(batch, by, organization, action, None, detail);
     }
 
     /// Adds the audit event of what somebody did, to a member where there is one.
-    fn audit_by(
+    fn audit_member(
         &self,
-        actor: &str,
         batch: &mut Batch,
+        by: &By,
         organization: OrganizationId,
         action: &str,
         member: Option<ResourceId>,
@@ -73,7 +70,7 @@ impl Administration {
         let event = Event {
             id: self.ids.next(),
             at: self.clock.now().0,
-            actor,
+            actor: &by.name(),
             action,
             target_kind: match member {
                 Some(_) => "User",
@@ -81,8 +78,8 @@ impl Administration {
                 None => "Organization",
             },
             target_id: member,
-            request_id: None,
-            address: None,
+            request_id: by.request_id.as_deref(),
+            address: by.address.as_deref(),
             detail: &detail,
         };
         provisioning_log::insert_event(batch, organization, &event);
@@ -95,10 +92,22 @@ impl std::fmt::Debug for Administration {
     }
 }
 
-/// The organization an operator names by its slug.
-fn named(connection: &mut Connection, slug: &str) -> Result<Organization> {
-    organizations::by_slug(connection, slug)?
-        .ok_or_else(|| Error::new(Code::NotFound, format!("There is no organization with the slug \"{slug}\".")))
+/// The organization that is named by its id or its slug, if it is the one this actor acts in.
+fn named(connection: &mut Connection, by: &By, name: &str) -> Result<Organization> {
+    // No slug is an id.
+    let found = match name.parse::<OrganizationId>() {
+        Ok(id) => organizations::by_id(connection, id)?,
+        Err(_) => organizations::by_slug(connection, name)?,
+    };
+    let found = found.ok_or_else(|| no_organization(name))?;
+    by.check_place(found.id, name)?;
+    Ok(found)
+}
+
+/// The 404 of an organization that does not exist, or that is none of the caller's business.
+#[must_use]
+pub fn no_organization(name: &str) -> Error {
+    Error::new(Code::NotFound, format!("There is no organization with the slug \"{name}\"."))
 }
 
 /// Refuses a name nobody could read in a list.

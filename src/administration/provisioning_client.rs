@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Administration, check_name, named};
+use super::{Administration, By, check_name, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
 use crate::jwt;
+use crate::organization::permission::Action;
 use crate::provisioning::client_credentials::ClientName;
 use crate::secret::SecretToken;
 use crate::store::batch::Batch;
@@ -29,12 +30,14 @@ pub enum Credential {
 pub fn create(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     name: &str,
     credential: &Credential,
 ) -> Result<Planned<Value>> {
+    by.check(Action::ManageProvisioning)?;
     check_name(name)?;
-    let organization = named(connection, slug)?;
+    let organization = named(connection, by, slug)?;
     let authentication = match credential {
         Credential::Secret(secret) => Authentication::Secret { hash: secret.hash(), hint: secret.hint().to_owned() },
         Credential::Keys(text) => {
@@ -54,7 +57,7 @@ pub fn create(
     provisioning_clients::insert(&mut batch, organization.id, &client);
     let mut answer = describe(organization.id, &client);
     let detail = json!({"name": name, "client_id": answer["client_id"]});
-    administration.audit(&mut batch, organization.id, "provisioning_client.created", &detail);
+    administration.audit(&mut batch, by, organization.id, "provisioning_client.created", &detail);
     if let Credential::Secret(secret) = credential {
         answer["client_secret"] = secret.reveal().into();
     }
@@ -65,8 +68,9 @@ pub fn create(
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
-    let organization = named(connection, slug)?;
+pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+    by.check(Action::ManageProvisioning)?;
+    let organization = named(connection, by, slug)?;
     let clients = provisioning_clients::list(connection, organization.id)?;
     Ok(clients.iter().map(|client| describe(organization.id, client)).collect::<Vec<_>>().into())
 }
@@ -76,15 +80,22 @@ pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
 ///
 /// # Errors
 /// `not_found`, or `conflict` when several live clients have the name.
-pub fn revoke(connection: &mut Connection, administration: &Administration, slug: &str, client: &str) -> Result<Value> {
-    let organization = named(connection, slug)?.id;
+pub fn revoke(
+    connection: &mut Connection,
+    administration: &Administration,
+    by: &By,
+    slug: &str,
+    client: &str,
+) -> Result<Value> {
+    by.check(Action::ManageProvisioning)?;
+    let organization = named(connection, by, slug)?.id;
     let found = find_live(connection, organization, client)?;
     let now = administration.clock.now().0;
     let revoke = |_: &mut Connection| {
         let mut batch = Batch::default();
         provisioning_clients::revoke(&mut batch, organization, found.id, now);
         let detail = json!({"name": found.name, "client_id": name_of(organization, &found)});
-        administration.audit(&mut batch, organization, "provisioning_client.revoked", &detail);
+        administration.audit(&mut batch, by, organization, "provisioning_client.revoked", &detail);
         Ok(Planned { batch, answer: () })
     };
     let revoke_tokens = |_: &mut Connection| {

@@ -4,16 +4,27 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Administration, check_name, named};
+use super::{Administration, By, check_name, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, TokenId};
+use crate::organization::permission::Action;
 use crate::provisioning::signature;
 use crate::secret::SecretToken;
 use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::provisioning_tokens::{self, Listed};
+
+/// What a new token is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct New<'a> {
+    pub name: &'a str,
+    pub lifetime: Option<Duration>,
+    /// Of Descope's outbound connector.
+    pub signing_secret: Option<&'a str>,
+    pub token: &'a SecretToken,
+}
 
 /// Makes a provisioning token; the answer is the only one that shows it.
 ///
@@ -22,14 +33,13 @@ use crate::store::provisioning_tokens::{self, Listed};
 pub fn create(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
-    name: &str,
-    lifetime: Option<Duration>,
-    signing_secret: Option<&str>,
-    token: &SecretToken,
+    New { name, lifetime, signing_secret, token }: New<'_>,
 ) -> Result<Planned<Value>> {
+    by.check(Action::ManageProvisioning)?;
     check_name(name)?;
-    let organization = named(connection, slug)?;
+    let organization = named(connection, by, slug)?;
     let now = administration.clock.now();
     let expires_at = lifetime.map(|lifetime| now.plus(lifetime).0);
     let listed = Listed {
@@ -47,7 +57,7 @@ pub fn create(
         administration.provisioning.sealing.seal(secret.as_bytes(), &place, administration.random.as_ref())
     });
     provisioning_tokens::insert(&mut batch, organization.id, &listed, token.hash(), sealed);
-    administration.audit(&mut batch, organization.id, "provisioning_token.created", &json!({"name": name}));
+    administration.audit(&mut batch, by, organization.id, "provisioning_token.created", &json!({"name": name}));
     let mut answer = describe(&listed);
     answer["token"] = token.reveal().into();
     Ok(Planned { batch, answer })
@@ -57,8 +67,9 @@ pub fn create(
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
-    let organization = named(connection, slug)?;
+pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+    by.check(Action::ManageProvisioning)?;
+    let organization = named(connection, by, slug)?;
     Ok(provisioning_tokens::list(connection, organization.id)?.iter().map(describe).collect::<Vec<_>>().into())
 }
 
@@ -69,14 +80,16 @@ pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
 pub fn revoke(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     token: &str,
 ) -> Result<Planned<Value>> {
-    let organization = named(connection, slug)?;
+    by.check(Action::ManageProvisioning)?;
+    let organization = named(connection, by, slug)?;
     let found = find_live(connection, organization.id, token)?;
     let mut batch = Batch::default();
     provisioning_tokens::revoke(&mut batch, organization.id, found.id, administration.clock.now().0);
-    administration.audit(&mut batch, organization.id, "provisioning_token.revoked", &json!({"name": found.name}));
+    administration.audit(&mut batch, by, organization.id, "provisioning_token.revoked", &json!({"name": found.name}));
     Ok(Planned { batch, answer: json!({"id": found.id.to_string(), "name": found.name, "revoked": true}) })
 }
 

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Administration, OPERATOR, named};
+use super::{Administration, By, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId};
+use crate::organization::permission::Action;
 use crate::organization::recovery_code;
 use crate::organization::role::Role;
 use crate::organization::seats::Standing;
@@ -29,10 +30,12 @@ pub enum Whom {
 pub fn create(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     whom: &Whom,
 ) -> Result<Planned<Value>> {
-    let organization = named(connection, slug)?.id;
+    by.check(Action::ManageRecoveryCodes)?;
+    let organization = named(connection, by, slug)?.id;
     let owner = owner(connection, organization, whom)?;
     let random = administration.random.as_ref();
     let codes: Vec<String> = (0..recovery_code::COUNT).map(|_| recovery_code::generate(random)).collect();
@@ -42,7 +45,7 @@ pub fn create(
     recovery_codes::insert(&mut batch, organization, owner.member, &hashes, administration.clock.now().0);
     // Who makes new ones may do so because somebody else has used one of the old.
     sessions::end_recovering(&mut batch, organization, owner.member);
-    audit(administration, &mut batch, &owner, "recovery_codes.created");
+    audit(administration, &mut batch, by, &owner, "recovery_codes.created");
     Ok(Planned {
         batch,
         answer: json!({"member_id": owner.member.to_string(), "email": owner.address_key, "codes": codes}),
@@ -56,10 +59,12 @@ pub fn create(
 pub fn confirm(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     whom: &Whom,
 ) -> Result<Planned<Value>> {
-    let organization = named(connection, slug)?.id;
+    by.check(Action::ManageRecoveryCodes)?;
+    let organization = named(connection, by, slug)?.id;
     let owner = owner(connection, organization, whom)?;
     let left = recovery_codes::left(connection, organization)?.into_iter().find(|left| left.member == owner.member);
     let left = left.ok_or_else(|| {
@@ -69,7 +74,7 @@ pub fn confirm(
     let mut batch = Batch::default();
     if left.saved_at.is_none() {
         recovery_codes::update_saved(&mut batch, organization, owner.member, now);
-        audit(administration, &mut batch, &owner, "recovery_codes.saved");
+        audit(administration, &mut batch, by, &owner, "recovery_codes.saved");
     }
     Ok(Planned { batch, answer: describe(&Left { saved_at: left.saved_at.or(Some(now)), ..left }) })
 }
@@ -78,8 +83,9 @@ pub fn confirm(
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
-    let organization = named(connection, slug)?.id;
+pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+    by.check(Action::ManageRecoveryCodes)?;
+    let organization = named(connection, by, slug)?.id;
     let left = recovery_codes::left(connection, organization)?;
     Ok(left.iter().map(describe).collect::<Vec<_>>().into())
 }
@@ -92,8 +98,8 @@ fn describe(left: &Left) -> Value {
     })
 }
 
-fn audit(administration: &Administration, batch: &mut Batch, owner: &Holder, action: &str) {
-    administration.audit_by(OPERATOR, batch, owner.organization, action, Some(owner.member), &json!({}));
+fn audit(administration: &Administration, batch: &mut Batch, by: &By, owner: &Holder, action: &str) {
+    administration.audit_member(batch, by, owner.organization, action, Some(owner.member), &json!({}));
 }
 
 /// The active owner that is meant.

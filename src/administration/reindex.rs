@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diesel::sql_types::{BigInt, Text};
 use serde_json::json;
 
-use super::Administration;
+use super::{Administration, By};
 use crate::error::Result;
 use crate::id::{OrganizationId, ResourceId};
 use crate::provisioning::Service;
@@ -57,7 +57,7 @@ pub async fn reindex(store: &Store, administration: &Administration) -> Result<i
 fn note(connection: &mut Connection, administration: &Administration) -> Result<Planned<()>> {
     let mut batch = Batch::default();
     for organization in organizations::list(connection)? {
-        administration.audit(&mut batch, organization.id, "index.rebuilt", &json!({}));
+        administration.audit(&mut batch, &By::OPERATOR, organization.id, "index.rebuilt", &json!({}));
     }
     Ok(Planned { batch, answer: () })
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Administration, named};
+use super::{Administration, By, named};
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId};
+use crate::organization::permission::Action;
 use crate::provisioning::Service;
 use crate::scim::document::Document;
 use crate::scim::registry::Kind;
@@ -27,11 +28,13 @@ const SLICE: i64 = 500;
 pub fn add(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     mut resource: Value,
     required: bool,
 ) -> Result<Planned<Value>> {
-    let organization = named(connection, slug)?;
+    by.check(Action::ManageProvisioning)?;
+    let organization = named(connection, by, slug)?;
     let schema = Schema::from_json(resource.clone())?;
     check(&schema)?;
     let registry = administration.provisioning.registries.current(connection, organization.id)?;
@@ -47,7 +50,7 @@ pub fn add(
         required,
         administration.clock.now().0,
     );
-    administration.audit(&mut batch, organization.id, "schema.added", &json!({"schema": id}));
+    administration.audit(&mut batch, by, organization.id, "schema.added", &json!({"schema": id}));
     Ok(Planned { batch, answer: json!({"schema": id, "required": required}) })
 }
 
@@ -55,8 +58,9 @@ pub fn add(
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
-    let organization = named(connection, slug)?;
+pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+    by.check(Action::ManageProvisioning)?;
+    let organization = named(connection, by, slug)?;
     let all = organizations::extensions(connection, organization.id)?;
     all.iter()
         .map(|(text, required)| {
@@ -71,9 +75,16 @@ pub fn list(connection: &mut Connection, slug: &str) -> Result<Value> {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn remove(store: &Store, administration: &Administration, slug: &str, schema_id: &str) -> Result<Value> {
-    let (shared, slug, id) = (administration.clone(), slug.to_owned(), schema_id.to_owned());
-    let organization = store.write(move |connection| forget(connection, &shared, &slug, &id)).await?;
+pub async fn remove(
+    store: &Store,
+    administration: &Administration,
+    by: &By,
+    slug: &str,
+    schema_id: &str,
+) -> Result<Value> {
+    by.check(Action::ManageProvisioning)?;
+    let (shared, by, slug, id) = (administration.clone(), by.clone(), slug.to_owned(), schema_id.to_owned());
+    let organization = store.write(move |connection| forget(connection, &shared, &by, &slug, &id)).await?;
     let mut after = None;
     loop {
         let service = Arc::clone(&administration.provisioning);
@@ -88,10 +99,11 @@ pub async fn remove(store: &Store, administration: &Administration, slug: &str, 
 fn forget(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     schema_id: &str,
 ) -> Result<Planned<OrganizationId>> {
-    let organization = named(connection, slug)?;
+    let organization = named(connection, by, slug)?;
     let registry = administration.provisioning.registries.current(connection, organization.id)?;
     let standard = administration.provisioning.registries.standard().resource_type(Kind::User);
     let extension =
@@ -102,7 +114,7 @@ fn forget(
     let mut batch = Batch::default();
     organizations::delete_extension(&mut batch, organization.id, schema_id);
     unique_values::remove_attributes(&mut batch, organization.id, &unique_attributes(&extension.schema));
-    administration.audit(&mut batch, organization.id, "schema.removed", &json!({"schema": schema_id}));
+    administration.audit(&mut batch, by, organization.id, "schema.removed", &json!({"schema": schema_id}));
     Ok(Planned { batch, answer: organization.id })
 }
 

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Administration, named};
+use super::{Administration, By, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId, SessionId};
+use crate::organization::permission::Action;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::sessions::{self, Session};
@@ -21,10 +22,12 @@ const PAGE: i64 = 1_000;
 pub fn list(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     member: Option<&str>,
 ) -> Result<Value> {
-    let (organization, member) = whose(connection, slug, member)?;
+    by.check(Action::ManageMembers)?;
+    let (organization, member) = whose(connection, by, slug, member)?;
     let (now, idle) = (administration.clock.now().0, administration.session_idle);
     let live = live(connection, organization, member, |session| now < session.ends_at(idle))?;
     let describe = |(member, session): &(ResourceId, Session)| {
@@ -50,25 +53,28 @@ pub fn list(
 pub fn revoke(
     connection: &mut Connection,
     administration: &Administration,
+    by: &By,
     slug: &str,
     member: Option<&str>,
 ) -> Result<Planned<Value>> {
-    let (organization, member) = whose(connection, slug, member)?;
+    by.check(Action::ManageMembers)?;
+    let (organization, member) = whose(connection, by, slug, member)?;
     let (now, idle) = (administration.clock.now().0, administration.session_idle);
     let ended = live(connection, organization, member, |session| now < session.ends_at(idle))?.len();
     let mut batch = Batch::default();
     sessions::end_of_members(&mut batch, organization, member);
     let detail = json!({"sessions": ended});
-    administration.audit_by(super::OPERATOR, &mut batch, organization, "sessions.revoked", member, &detail);
+    administration.audit_member(&mut batch, by, organization, "sessions.revoked", member, &detail);
     Ok(Planned { batch, answer: json!({"revoked": ended}) })
 }
 
 fn whose(
     connection: &mut Connection,
+    by: &By,
     slug: &str,
     member: Option<&str>,
 ) -> Result<(OrganizationId, Option<ResourceId>)> {
-    let organization = named(connection, slug)?.id;
+    let organization = named(connection, by, slug)?.id;
     let Some(member) = member else { return Ok((organization, None)) };
     let absent = || Error::new(Code::NotFound, format!("There is no member with the id \"{member}\"."));
     let id = member.parse().map_err(|_| absent())?;

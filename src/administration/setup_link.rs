@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Administration, OPERATOR, SYSTEM};
+use super::{Administration, By};
 use crate::error::Result;
 use crate::secret::SecretToken;
 use crate::store::batch::Batch;
@@ -21,10 +21,10 @@ const LIFETIME: Duration = Duration::from_hours(24);
 /// # Errors
 /// The database's.
 pub fn create(_: &mut Connection, administration: &Administration, public_url: &str) -> Result<Planned<Value>> {
-    Ok(make(administration, public_url, OPERATOR))
+    Ok(make(administration, &By::OPERATOR, public_url))
 }
 
-fn make(administration: &Administration, public_url: &str, actor: &str) -> Planned<Value> {
+fn make(administration: &Administration, by: &By, public_url: &str) -> Planned<Value> {
     let now = administration.clock.now();
     let expires_at = now.plus(LIFETIME);
     let secret = SecretToken::generate("hcl_", administration.random.as_ref());
@@ -32,7 +32,7 @@ fn make(administration: &Administration, public_url: &str, actor: &str) -> Plann
     one_time_links::replace_setup(&mut batch, secret.hash(), now.0, expires_at.0);
     let expires_at = expires_at.to_string();
     let detail = json!({"expires_at": expires_at});
-    administration.audit_by(actor, &mut batch, SERVICE, "setup_link.created", None, &detail);
+    administration.audit(&mut batch, by, SERVICE, "setup_link.created", &detail);
     let url = format!("{public_url}/setup?secret={}", secret.reveal());
     Planned { batch, answer: json!({"url": url, "expires_at": expires_at}) }
 }
@@ -49,6 +49,6 @@ pub fn create_at_first_run(
     if organizations::are_any(connection)? || identities::are_any(connection)? {
         return Ok(Planned { batch: Batch::default(), answer: None });
     }
-    let Planned { batch, answer } = make(administration, public_url, SYSTEM);
+    let Planned { batch, answer } = make(administration, &By::SYSTEM, public_url);
     Ok(Planned { batch, answer: Some(answer) })
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Administration;
+use super::actor::Member;
+use super::{Actor, Administration, By, named};
 use crate::error::{Code, Error, Result};
-use crate::id::{IdentityId, OrganizationId, ResourceId};
+use crate::id::{IdentityId, OrganizationId};
 use crate::organization::associated_domain::State;
 use crate::organization::joining::Sso;
+use crate::organization::permission::Action;
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, Standing};
 use crate::store::batch::Batch;
@@ -19,17 +21,6 @@ use crate::store::{Planned, associated_domains, members, proven_sign_ins, recove
 
 /// How long a sign-in through the tenant shows that it works.
 const FRESH: Duration = Duration::from_hours(24);
-
-/// Who decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decider {
-    pub organization: OrganizationId,
-    pub member: ResourceId,
-    /// Who is signed in.
-    pub identity: IdentityId,
-    /// Whether a recovery code opened the session.
-    pub recovers: bool,
-}
 
 /// What has to be there before SSO can be required, so that nobody is locked out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,15 +74,56 @@ pub fn requirements(
 pub fn set(
     connection: &mut Connection,
     administration: &Administration,
-    decider: &Decider,
+    by: &By,
+    slug: &str,
     sso: Sso,
 ) -> Result<Planned<Value>> {
-    let organization = allowed(connection, decider)?;
+    by.check(Action::ManageSingleSignOn)?;
+    let organization = named(connection, by, slug)?;
+    guard(connection, administration, by, &organization, sso)?;
+    let mut batch = Batch::default();
+    if organization.sso != sso.name() {
+        if sso == Sso::Required && by.is_guarded() {
+            expect_requirements(&mut batch, organization.id);
+        }
+        let now = administration.clock.now().to_millisecond().0;
+        let after = Organization { sso: sso.name().into(), ..organization.clone() };
+        organizations::update_settings(&mut batch, (&organization, &after), None, &Change::default(), now, None);
+        let detail = json!({"sso": sso.name(), "before": organization.sso});
+        administration.audit(&mut batch, by, organization.id, "organization.changed", &detail);
+    }
+    Ok(Planned { batch, answer: json!({"slug": organization.slug, "sso": sso.name()}) })
+}
+
+/// Refuses what would lock people out. Operators decide without.
+///
+/// # Errors
+/// As of [`set`].
+pub(super) fn guard(
+    connection: &mut Connection,
+    administration: &Administration,
+    by: &By,
+    organization: &Organization,
+    sso: Sso,
+) -> Result<()> {
     if sso != Sso::Off && organization.tenant_id.is_none() {
         return Err(Error::new(Code::InvalidValue, "Set the Descope Tenant ID of the organization first."));
     }
+    if !by.is_guarded() {
+        return Ok(());
+    }
+    let decider = match &by.actor {
+        Actor::Member(member) => still_there(connection, member)?,
+        _ if sso == Sso::Required => {
+            return Err(Error::new(
+                Code::Forbidden,
+                "Only an admin who has signed in through the tenant can require single sign-on; an API key cannot.",
+            ));
+        }
+        _ => return Ok(()),
+    };
     if sso == Sso::Required {
-        let missing = requirements(connection, administration, &organization, decider.identity)?.missing();
+        let missing = requirements(connection, administration, organization, decider.identity)?.missing();
         if !missing.is_empty() {
             return Err(Error::new(
                 Code::Conflict,
@@ -99,31 +131,23 @@ pub fn set(
             ));
         }
     }
-    let mut batch = Batch::default();
-    if organization.sso != sso.name() {
-        if sso == Sso::Required {
-            // What was found must still be there when it is written.
-            associated_domains::expect_verified(&mut batch, organization.id);
-            recovery_codes::expect_saved(&mut batch, organization.id);
-        }
-        let now = administration.clock.now().to_millisecond().0;
-        let after = Organization { sso: sso.name().into(), ..organization.clone() };
-        organizations::update_settings(&mut batch, (&organization, &after), None, &Change::default(), now);
-        let actor = format!("{}:{}", if decider.recovers { "recovery" } else { "member" }, decider.member);
-        let detail = json!({"sso": sso.name(), "before": organization.sso});
-        administration.audit_by(&actor, &mut batch, organization.id, "organization.changed", None, &detail);
-    }
-    Ok(Planned { batch, answer: json!({"slug": organization.slug, "sso": sso.name()}) })
+    Ok(())
 }
 
-/// The organization, if the decider is an active admin of it now.
-fn allowed(connection: &mut Connection, decider: &Decider) -> Result<Organization> {
+/// What was found must still be there when it is written.
+pub(super) fn expect_requirements(batch: &mut Batch, organization: OrganizationId) {
+    associated_domains::expect_verified(batch, organization);
+    recovery_codes::expect_saved(batch, organization);
+}
+
+/// The decider, who is an active admin now.
+fn still_there<'m>(connection: &mut Connection, decider: &'m Member) -> Result<&'m Member> {
     let refused = || Error::new(Code::Forbidden, "Only admins of the organization change how people sign in.");
-    let (_, found) = members::user(connection, decider.organization, decider.member)?;
+    let (_, found) = members::user(connection, decider.organization, decider.id)?;
     let (_, member) = found.ok_or_else(refused)?;
-    let is_admin = member.role.parse::<Role>().is_ok_and(|role| role >= Role::Admin);
+    let is_admin = member.role.parse::<Role>().is_ok_and(|role| role.may(Action::ManageSingleSignOn));
     if !is_admin || member.suspended || Standing::from_name(&member.status) != Standing::Active {
         return Err(refused());
     }
-    organizations::by_id(connection, decider.organization)?.ok_or_else(refused)
+    Ok(decider)
 }

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::operator::Operator;
+use crate::administration::By;
 use crate::administration::audit;
 
 #[derive(Debug, Subcommand)]
@@ -21,5 +22,5 @@ pub(super) enum Command {
 
 pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
     let Command::List { organization: slug, limit } = command;
-    operator.read(move |connection| audit::list(connection, slug.as_deref(), limit))
+    operator.read(move |connection| audit::list(connection, &By::OPERATOR, slug.as_deref(), limit))
 }

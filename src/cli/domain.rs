@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::operator::Operator;
+use crate::administration::By;
 use crate::administration::domain::{self, Settings};
 use crate::organization::associated_domain::Joining;
 use crate::organization::role::Role;
@@ -69,19 +70,21 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         Command::Add { organization: slug, domain, verified, joining, role } => {
             let settings = Settings { vouched: verified, joining: Some(joining), role: Some(role) };
             operator.write(move |connection, administration| {
-                domain::add(connection, administration, &slug, &domain, settings)
+                domain::add(connection, administration, &By::OPERATOR, &slug, &domain, settings)
             })
         }
         Command::Verify { organization: slug, domain } => operator.verify_domain(&slug, &domain),
         Command::Set { organization: slug, domain, verified, joining, role } => {
             let settings = Settings { vouched: verified, joining, role };
             operator.write(move |connection, administration| {
-                domain::set(connection, administration, &slug, &domain, settings)
+                domain::set(connection, administration, &By::OPERATOR, &slug, &domain, settings)
             })
         }
-        Command::List { organization: slug } => operator.read(move |connection| domain::list(connection, &slug)),
-        Command::Remove { organization: slug, domain } => {
-            operator.write(move |connection, administration| domain::remove(connection, administration, &slug, &domain))
+        Command::List { organization: slug } => {
+            operator.read(move |connection| domain::list(connection, &By::OPERATOR, &slug))
         }
+        Command::Remove { organization: slug, domain } => operator.write(move |connection, administration| {
+            domain::remove(connection, administration, &By::OPERATOR, &slug, &domain)
+        }),
     }
 }

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::operator::Operator;
+use crate::administration::By;
 use crate::administration::join_request;
 
 #[derive(Debug, Subcommand)]
@@ -33,14 +34,14 @@ pub(super) enum Command {
 
 pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
     match command {
-        Command::List { organization: slug } => {
-            operator.look(move |connection, administration| join_request::list(connection, administration, &slug))
-        }
+        Command::List { organization: slug } => operator.look(move |connection, administration| {
+            join_request::list(connection, administration, &By::OPERATOR, &slug)
+        }),
         Command::Approve { organization: slug, request } => operator.write(move |connection, administration| {
-            join_request::approve(connection, administration, &slug, &request)
+            join_request::approve(connection, administration, &By::OPERATOR, &slug, &request)
         }),
         Command::Decline { organization: slug, request } => operator.write(move |connection, administration| {
-            join_request::decline(connection, administration, &slug, &request)
+            join_request::decline(connection, administration, &By::OPERATOR, &slug, &request)
         }),
     }
 }

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::operator::Operator;
+use crate::administration::By;
 use crate::administration::member::{self, Change, Status};
 use crate::organization::role::Role;
 
@@ -33,12 +34,14 @@ pub(super) enum Command {
 
 pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
     match command {
-        Command::List { organization: slug } => operator.read(move |connection| member::list(connection, &slug)),
+        Command::List { organization: slug } => {
+            operator.read(move |connection| member::list(connection, &By::OPERATOR, &slug))
+        }
         Command::Set { organization: slug, member, role, status } => {
             let change = role.map(Change::Role).or(status.map(Change::Status));
             let change = change.ok_or("say what to change: --role or --status")?;
             operator.write(move |connection, administration| {
-                member::set(connection, administration, &slug, &member, change)
+                member::set(connection, administration, &By::OPERATOR, &slug, &member, change)
             })
         }
     }

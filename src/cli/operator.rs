@@ -3,7 +3,7 @@
 use actix_web::rt::SystemRunner;
 use serde_json::{Value, json};
 
-use crate::administration::{Administration, domain, reindex, schema};
+use crate::administration::{Administration, By, domain, reindex, schema};
 use crate::assembly::keys::Keys;
 use crate::assembly::{Assembly, explain};
 use crate::config::Config;
@@ -77,12 +77,12 @@ impl Operator {
     }
 
     pub(super) fn remove_schema(&self, slug: &str, urn: &str) -> Result<Value, String> {
-        let work = schema::remove(&self.assembly.store, &self.assembly.administration, slug, urn);
+        let work = schema::remove(&self.assembly.store, &self.assembly.administration, &By::OPERATOR, slug, urn);
         self.runtime.block_on(work).map_err(|error| explain(&error))
     }
 
     pub(super) fn verify_domain(&self, slug: &str, domain: &str) -> Result<Value, String> {
-        let work = domain::verify(&self.assembly.store, &self.assembly.administration, slug, domain);
+        let work = domain::verify(&self.assembly.store, &self.assembly.administration, &By::OPERATOR, slug, domain);
         self.runtime.block_on(work).map_err(|error| explain(&error))
     }
 

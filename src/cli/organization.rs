@@ -6,9 +6,11 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::operator::Operator;
+use crate::administration::By;
 use crate::administration::organization::{self, NewOrganization, Settings};
 use crate::organization::joining::Sso;
 use crate::organization::plan::Plan;
+use crate::organization::role::Role;
 use crate::organization::seats::SeatPolicy;
 use crate::text::duration;
 
@@ -38,6 +40,17 @@ pub(super) enum Command {
     Set {
         #[arg(long)]
         organization: String,
+        #[arg(long, group = "change")]
+        name: Option<String>,
+        /// Its name in commands and addresses
+        #[arg(long, group = "change")]
+        slug: Option<String>,
+        /// Whom to write to; "" for nobody
+        #[arg(long, group = "change")]
+        contact_email: Option<String>,
+        /// What whom provisioning makes a member may do: read or write
+        #[arg(long, group = "change")]
+        scim_role: Option<Role>,
         #[arg(long, group = "change")]
         seats: Option<i64>,
         /// reject or waitlist
@@ -74,16 +87,41 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
     match command {
         Command::Create { name, slug, owner_email, owner_given_name, owner_family_name, seats, plan } => {
             let new = NewOrganization { name, slug, owner_email, owner_given_name, owner_family_name, seats, plan };
-            operator.write(move |connection, administration| organization::create(connection, administration, &new))
-        }
-        Command::Set { organization: slug, seats, seat_policy, descope_tenant_id, sso, session_length } => {
-            let session_length = session_length.map(|SessionLength(length)| length);
-            let settings = Settings { seats, seat_policy, tenant_id: descope_tenant_id, sso, session_length };
             operator.write(move |connection, administration| {
-                organization::set(connection, administration, &slug, &settings)
+                organization::create(connection, administration, &By::OPERATOR, &new)
             })
         }
-        Command::List => operator.read(organization::list),
-        Command::Show { organization: slug } => operator.read(move |connection| organization::show(connection, &slug)),
+        Command::Set {
+            organization,
+            name,
+            slug,
+            contact_email,
+            scim_role,
+            seats,
+            seat_policy,
+            descope_tenant_id,
+            sso,
+            session_length,
+        } => {
+            let settings = Settings {
+                name,
+                slug,
+                contact_email: contact_email.map(|email| Some(email).filter(|email| !email.is_empty())),
+                scim_role,
+                seats,
+                seat_policy,
+                tenant_id: descope_tenant_id,
+                sso,
+                session_length: session_length.map(|SessionLength(length)| length),
+                ..Settings::default()
+            };
+            operator.write(move |connection, administration| {
+                organization::set(connection, administration, &By::OPERATOR, &organization, &settings)
+            })
+        }
+        Command::List => operator.read(|connection| organization::list(connection, &By::OPERATOR)),
+        Command::Show { organization: slug } => {
+            operator.read(move |connection| organization::show(connection, &By::OPERATOR, &slug))
+        }
     }
 }

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::operator::Operator;
+use crate::administration::By;
 use crate::administration::provisioning_client::{self, Credential};
 use crate::secret::{SecretToken, SystemRandom};
 
@@ -46,14 +47,14 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
                 None => Credential::Secret(SecretToken::generate("hcs_", &SystemRandom::default())),
             };
             operator.write(move |connection, administration| {
-                provisioning_client::create(connection, administration, &slug, &name, &credential)
+                provisioning_client::create(connection, administration, &By::OPERATOR, &slug, &name, &credential)
             })
         }
         Command::List { organization: slug } => {
-            operator.read(move |connection| provisioning_client::list(connection, &slug))
+            operator.read(move |connection| provisioning_client::list(connection, &By::OPERATOR, &slug))
         }
         Command::Revoke { organization: slug, client } => operator.transaction(move |connection, administration| {
-            provisioning_client::revoke(connection, administration, &slug, &client)
+            provisioning_client::revoke(connection, administration, &By::OPERATOR, &slug, &client)
         }),
     }
 }

@@ -7,7 +7,8 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::operator::Operator;
-use crate::administration::provisioning_token;
+use crate::administration::By;
+use crate::administration::provisioning_token::{self, New};
 use crate::secret::{SecretToken, SystemRandom};
 use crate::text::duration;
 
@@ -46,22 +47,16 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
             let signing_secret = descope_signing_secret_file.as_deref().map(secret).transpose()?;
             let token = SecretToken::generate("hcp_", &SystemRandom::default());
             operator.write(move |connection, administration| {
-                provisioning_token::create(
-                    connection,
-                    administration,
-                    &slug,
-                    &name,
-                    expires_in,
-                    signing_secret.as_deref(),
-                    &token,
-                )
+                let new =
+                    New { name: &name, lifetime: expires_in, signing_secret: signing_secret.as_deref(), token: &token };
+                provisioning_token::create(connection, administration, &By::OPERATOR, &slug, new)
             })
         }
         Command::List { organization: slug } => {
-            operator.read(move |connection| provisioning_token::list(connection, &slug))
+            operator.read(move |connection| provisioning_token::list(connection, &By::OPERATOR, &slug))
         }
         Command::Revoke { organization: slug, token } => operator.write(move |connection, administration| {
-            provisioning_token::revoke(connection, administration, &slug, &token)
+            provisioning_token::revoke(connection, administration, &By::OPERATOR, &slug, &token)
         }),
     }
 }

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::operator::Operator;
+use crate::administration::By;
 use crate::administration::recovery_codes::{self, Whom};
 
 #[derive(Debug, Subcommand)]
@@ -55,17 +56,17 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         Command::Create { organization: slug, owner } => {
             let whom = owner.whom();
             operator.write(move |connection, administration| {
-                recovery_codes::create(connection, administration, &slug, &whom)
+                recovery_codes::create(connection, administration, &By::OPERATOR, &slug, &whom)
             })
         }
         Command::Confirm { organization: slug, owner } => {
             let whom = owner.whom();
             operator.write(move |connection, administration| {
-                recovery_codes::confirm(connection, administration, &slug, &whom)
+                recovery_codes::confirm(connection, administration, &By::OPERATOR, &slug, &whom)
             })
         }
         Command::List { organization: slug } => {
-            operator.read(move |connection| recovery_codes::list(connection, &slug))
+            operator.read(move |connection| recovery_codes::list(connection, &By::OPERATOR, &slug))
         }
     }
 }

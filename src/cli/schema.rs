@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::operator::Operator;
+use crate::administration::By;
 use crate::administration::schema;
 
 #[derive(Debug, Subcommand)]
@@ -43,10 +44,12 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         Command::Add { organization: slug, file, required } => {
             let resource = read(&file)?;
             operator.write(move |connection, administration| {
-                schema::add(connection, administration, &slug, resource.clone(), required)
+                schema::add(connection, administration, &By::OPERATOR, &slug, resource.clone(), required)
             })
         }
-        Command::List { organization: slug } => operator.read(move |connection| schema::list(connection, &slug)),
+        Command::List { organization: slug } => {
+            operator.read(move |connection| schema::list(connection, &By::OPERATOR, &slug))
+        }
         Command::Remove { organization: slug, file, schema: urn } => {
             let urn = match file {
                 Some(file) => read(&file)?["id"]

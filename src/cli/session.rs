@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::operator::Operator;
+use crate::administration::By;
 use crate::administration::session;
 
 #[derive(Debug, Subcommand)]
@@ -29,10 +30,10 @@ pub(super) enum Command {
 pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
     match command {
         Command::List { organization: slug, member } => operator.look(move |connection, administration| {
-            session::list(connection, administration, &slug, member.as_deref())
+            session::list(connection, administration, &By::OPERATOR, &slug, member.as_deref())
         }),
         Command::Revoke { organization: slug, member } => operator.write(move |connection, administration| {
-            session::revoke(connection, administration, &slug, member.as_deref())
+            session::revoke(connection, administration, &By::OPERATOR, &slug, member.as_deref())
         }),
     }
 }

@@ -17,7 +17,7 @@ use self::provider::Provider;
 use self::stage::Stage;
 use crate::administration::organization::{self, NewOrganization};
 use crate::administration::provisioning_token;
-use crate::administration::{Administration, domain};
+use crate::administration::{Administration, By, domain};
 use crate::assembly::keys::Keys;
 use crate::assembly::server::{self, Prepared};
 use crate::assembly::{Assembly, explain};
@@ -112,21 +112,25 @@ async fn seed(assembly: &Assembly) -> Result<SecretToken, String> {
         seats: SEATS,
         plan: Plan::Monthly,
     };
-    operate(assembly, move |connection, administration| organization::create(connection, administration, &new)).await?;
+    operate(assembly, move |connection, administration| {
+        organization::create(connection, administration, &By::OPERATOR, &new)
+    })
+    .await?;
     operate(assembly, |connection, administration| {
         let settings = organization::Settings { tenant_id: Some(people::TENANT.into()), ..Default::default() };
-        organization::set(connection, administration, SLUG, &settings)
+        organization::set(connection, administration, &By::OPERATOR, SLUG, &settings)
     })
     .await?;
     operate(assembly, |connection, administration| {
         let settings = domain::Settings { vouched: true, ..Default::default() };
-        domain::add(connection, administration, SLUG, people::DOMAIN, settings)
+        domain::add(connection, administration, &By::OPERATOR, SLUG, people::DOMAIN, settings)
     })
     .await?;
     let token = SecretToken::generate("hcp_", &SystemRandom::default());
     let copy = token.clone();
     operate(assembly, move |connection, administration| {
-        provisioning_token::create(connection, administration, SLUG, "DEMO", None, None, &copy)
+        let new = provisioning_token::New { name: "DEMO", lifetime: None, signing_secret: None, token: &copy };
+        provisioning_token::create(connection, administration, &By::OPERATOR, SLUG, new)
     })
     .await?;
     Ok(token)

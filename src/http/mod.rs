@@ -11,7 +11,6 @@ pub mod scim;
 pub mod sign_in;
 mod web;
 
-use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,7 +78,7 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
             .service(page("/assets/headcount.css", "GET").route(web::get().to(pages::style)))
             .service(page("/outbox", "GET").route(web::get().to(outbox::page)))
             .configure(sign_in_routes)
-            .configure(api_routes)
+            .configure(api::routes)
             .service(
                 web::resource("/oauth/token")
                     .route(web::post().to(oauth::token))
@@ -93,18 +92,6 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
             .service(web::resource("/scim/{path:.*}").route(web::route().to(scim::handle)))
             .default_service(web::route().to(operations::nothing_here));
     }
-}
-
-fn api_routes(config: &mut web::ServiceConfig) {
-    let resource = |path, allowed| {
-        let refuse = move |http, state| ready(api::wrong_method(&http, &state, allowed));
-        web::resource(path).default_service(web::route().to(refuse))
-    };
-    config
-        .service(resource("/api/v1/me", "GET").route(web::get().to(api::me)))
-        .service(resource("/api/v1/me/sessions", "GET").route(web::get().to(api::sessions::list)))
-        .service(resource("/api/v1/me/sessions/{id}", "DELETE").route(web::delete().to(api::sessions::revoke)))
-        .service(web::resource("/api/{path:.*}").route(web::route().to(api::nothing_here)));
 }
 
 fn sign_in_routes(config: &mut web::ServiceConfig) {

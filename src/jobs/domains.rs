@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 
-use crate::administration::{Administration, SYSTEM, domain};
+use crate::administration::{Administration, By, domain};
 use crate::error::Result;
 use crate::id::OrganizationId;
 use crate::organization::associated_domain::proof_host;
@@ -72,7 +72,7 @@ async fn look(store: &Store, administration: &Administration, organization: Orga
     if let Err(why) = &records {
         tracing::debug!(%domain, why = %why.0, "the DNS does not answer");
     }
-    let settled = domain::settle(store, administration, organization, domain, records, SYSTEM).await;
+    let settled = domain::settle(store, administration, organization, domain, records, &By::SYSTEM).await;
     if let Err(error) = settled {
         tracing::warn!(%organization, ?error, "what the DNS shows of a domain could not be written down");
     }

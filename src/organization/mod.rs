@@ -3,13 +3,17 @@
 pub mod associated_domain;
 pub mod join_request;
 pub mod joining;
+pub mod permission;
 pub mod plan;
+pub mod postal_address;
 pub mod price;
 pub mod recovery_code;
 pub mod refusal;
 pub mod role;
 pub mod seats;
 pub mod subscription;
+
+use crate::id::OrganizationId;
 
 /// What is below `/sign-in/` beside the organizations' own doors, or will be.
 const OTHER_DOORS: [&str; 7] = ["backchannel-logout", "callback", "initiate", "link", "recovery", "setup", "sign-in"];
@@ -23,11 +27,16 @@ pub fn is_slug(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// Whether an address of the service's own is called so, so that no organization can be.
+/// Whether an address of the service's own is called so, or an id is written so, so that no organization can be.
 #[must_use]
 pub fn is_reserved(slug: &str) -> bool {
-    OTHER_DOORS.contains(&slug)
+    OTHER_DOORS.contains(&slug) || slug.parse::<OrganizationId>().is_ok()
 }
+
+/// The state of an organization that answers nobody.
+pub const DELETED: &str = "deleted";
+/// The state of an organization that waits for its checkout.
+pub const PENDING_CHECKOUT: &str = "pending_checkout";
 
 /// Whether identity providers may provision an organization in this state (product.md §2).
 #[must_use]

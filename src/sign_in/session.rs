@@ -6,13 +6,14 @@ use super::{Circumstances, Options, Service, recovery};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId, SessionId};
+use crate::organization::DELETED;
 use crate::organization::joining::Sso;
 use crate::secret::SecretHash;
 use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::identities::Identity;
-use crate::store::memberships::Membership;
+use crate::store::memberships::{self, Membership};
 use crate::store::provisioning_log::{self, Event};
 use crate::store::sessions::{self, Session};
 
@@ -109,8 +110,24 @@ pub fn me(connection: &mut Connection, service: &Service, secret: SecretHash) ->
         recovery::organization(connection, place)?;
         return Ok((visitor, Vec::new()));
     }
-    memberships.retain(|membership| visitor.may_open(membership));
+    memberships.retain(|membership| membership.state != DELETED && visitor.may_open(membership));
     Ok((visitor, memberships))
+}
+
+/// Who is signed in and their place in the organization that is named by its id or its slug, read anew for
+/// each request as [`me`] is. A deleted organization is like one that never was.
+///
+/// # Errors
+/// `unauthorized`.
+pub fn member(
+    connection: &mut Connection,
+    service: &Service,
+    secret: SecretHash,
+    organization: &str,
+) -> Result<(Visitor, Option<Membership>)> {
+    let visitor = visitor(connection, service, secret)?;
+    let membership = memberships::one(connection, visitor.identity.id, organization)?;
+    Ok((visitor, membership.filter(|membership| membership.state != DELETED)))
 }
 
 /// [`me`] with the sessions of whoever is signed in.

@@ -10,7 +10,7 @@ use super::resources::{COLUMNS, Resource, ResourceColumns, ResourceRow, from_row
 use super::sql::{Rows, Sql, SqlId, Type};
 use crate::error::{Error, Result};
 use crate::id::{IdentityId, OrganizationId, ResourceId};
-use crate::organization::seats::Usage;
+use crate::organization::seats::{Standing, Usage};
 
 /// The member row of a User.
 #[derive(Clone, Debug)]
@@ -184,6 +184,14 @@ pub fn managers(connection: &mut Connection, organization: OrganizationId, limit
     .bind(limit)
     .load::<Text, String>(connection)
     .map_err(database_error)
+}
+
+/// Somebody acts by a role they must still have when it is written.
+pub fn expect_role(batch: &mut Batch, organization: OrganizationId, id: ResourceId, role: &str) {
+    let mut sql = Sql::new("SELECT CAST(1 AS BIGINT) FROM members WHERE organization_id = ").bind_here(organization);
+    sql.push(" AND id = ").push_bind(id).push(" AND role = ").push_bind(role);
+    sql.push(" AND status = ").push_bind(Standing::Active.name()).push(" AND NOT suspended");
+    batch.expect(1, sql);
 }
 
 /// The Users that have waited longest for a seat.

@@ -14,6 +14,9 @@ pub struct Membership {
     pub organization: OrganizationId,
     pub slug: String,
     pub name: String,
+    /// Of the organization.
+    pub state: String,
+    pub plan: String,
     pub sso: String,
     pub has_tenant: bool,
     pub member: ResourceId,
@@ -25,18 +28,48 @@ pub struct Membership {
 
 /// The columns of [`Membership`] in `members m` and `organizations o`.
 pub(super) const COLUMNS: &str =
-    "o.id, o.slug, o.name, o.sso, o.tenant_id, m.id, m.role, m.status, m.suspended, m.source";
+    "o.id, o.slug, o.name, o.state, o.plan, o.sso, o.tenant_id, m.id, m.role, m.status, m.suspended, m.source";
 /// Their types.
-pub(super) type Columns = ((SqlId, Text, Text, Text, Nullable<Text>), (SqlId, Text, Text, Bool, Text));
+pub(super) type Columns = ((SqlId, Text, Text, Text, Text, Text, Nullable<Text>), (SqlId, Text, Text, Bool, Text));
 /// Their values.
-pub(super) type Row =
-    ((OrganizationId, String, String, String, Option<String>), (ResourceId, String, String, bool, String));
+pub(super) type Row = (
+    (OrganizationId, String, String, String, String, String, Option<String>),
+    (ResourceId, String, String, bool, String),
+);
 
 /// Makes a [`Membership`] of a row.
-pub(super) fn from_row(
-    ((organization, slug, name, sso, tenant), (member, role, status, suspended, source)): Row,
-) -> Membership {
-    Membership { organization, slug, name, sso, has_tenant: tenant.is_some(), member, role, status, suspended, source }
+pub(super) fn from_row(row: Row) -> Membership {
+    let ((organization, slug, name, state, plan, sso, tenant), (member, role, status, suspended, source)) = row;
+    Membership {
+        organization,
+        slug,
+        name,
+        state,
+        plan,
+        sso,
+        has_tenant: tenant.is_some(),
+        member,
+        role,
+        status,
+        suspended,
+        source,
+    }
+}
+
+/// The place of an identity in the organization that is named by its id or its slug.
+///
+/// # Errors
+/// The database's.
+pub fn one(connection: &mut Connection, identity: IdentityId, organization: &str) -> Result<Option<Membership>> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM members m JOIN organizations o ON o.id = m.organization_id WHERE m.identity_id = ");
+    sql.push_bind(identity);
+    // No slug is an id.
+    match organization.parse::<OrganizationId>() {
+        Ok(id) => sql.push(" AND m.organization_id = ").push_bind(id),
+        Err(_) => sql.push(" AND o.slug = ").push_bind(organization),
+    };
+    Ok(sql.first::<Columns, Row>(connection).map_err(database_error)?.map(from_row))
 }
 
 /// Whether the identity is linked to a member of any organization.

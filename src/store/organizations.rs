@@ -26,17 +26,53 @@ pub struct Organization {
     /// How long its members' sessions last at most, in microseconds.
     pub session_length: Option<i64>,
     pub created_at: i64,
+    /// Grows with each change of what is set.
+    pub version: i64,
+    pub contact_name: Option<String>,
+    pub contact_email: Option<String>,
+    pub contact_phone: Option<String>,
+    /// A JSON object.
+    pub postal_address: Option<String>,
+    /// The role of whom provisioning makes a member.
+    pub scim_role: String,
+    pub deleted_at: Option<i64>,
 }
 
-type OrganizationColumns = (SqlId, Text, Text, Text, Text, Text, Nullable<Text>, Text, Nullable<BigInt>, BigInt);
-type OrganizationRow =
-    (OrganizationId, String, String, String, String, String, Option<String>, String, Option<i64>, i64);
-const COLUMNS: &str =
-    "o.id, o.slug, o.name, o.state, o.plan, o.seat_policy, o.tenant_id, o.sso, o.session_length, o.created_at";
+type OrganizationColumns = (
+    (SqlId, Text, Text, Text, Text, Text, Nullable<Text>, Text, Nullable<BigInt>, BigInt),
+    (BigInt, Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>, Text, Nullable<BigInt>),
+);
+type OrganizationRow = (
+    (OrganizationId, String, String, String, String, String, Option<String>, String, Option<i64>, i64),
+    (i64, Option<String>, Option<String>, Option<String>, Option<String>, String, Option<i64>),
+);
+const COLUMNS: &str = "o.id, o.slug, o.name, o.state, o.plan, o.seat_policy, o.tenant_id, o.sso, o.session_length, o.created_at, \
+     o.version, o.contact_name, o.contact_email, o.contact_phone, o.postal_address, o.scim_role, o.deleted_at";
 
 fn from_row(row: OrganizationRow) -> Organization {
-    let (id, slug, name, state, plan, seat_policy, tenant_id, sso, session_length, created_at) = row;
-    Organization { id, slug, name, state, plan, seat_policy, tenant_id, sso, session_length, created_at }
+    let (
+        (id, slug, name, state, plan, seat_policy, tenant_id, sso, session_length, created_at),
+        (version, contact_name, contact_email, contact_phone, postal_address, scim_role, deleted_at),
+    ) = row;
+    Organization {
+        id,
+        slug,
+        name,
+        state,
+        plan,
+        seat_policy,
+        tenant_id,
+        sso,
+        session_length,
+        created_at,
+        version,
+        contact_name,
+        contact_email,
+        contact_phone,
+        postal_address,
+        scim_role,
+        deleted_at,
+    }
 }
 
 /// The organization under a condition on `organizations o`.
@@ -124,13 +160,14 @@ pub fn insert(batch: &mut Batch, organization: &Organization, seats: i64) {
 
 /// Changes an organization to `after` in what differs from `before`, as it was read, and the seats bought with
 /// whom that admits. What others have set meanwhile stays; how people sign in hangs together, so there they are
-/// waited for.
+/// waited for, and so they are where somebody expects a version.
 pub fn update_settings(
     batch: &mut Batch,
     (before, after): (&Organization, &Organization),
     seats: Option<i64>,
     change: &Change,
     now: i64,
+    expected_version: Option<i64>,
 ) {
     if let Some(seats) = seats {
         // One statement: a batch must not touch a row twice.
@@ -143,9 +180,19 @@ pub fn update_settings(
                 .bind(before.id),
         );
     }
-    let mut sql = Sql::new("UPDATE organizations SET updated_at = ").bind_here(now);
-    if after.seat_policy != before.seat_policy {
-        sql.push(", seat_policy = ").push_bind(after.seat_policy.as_str());
+    let mut sql = Sql::new("UPDATE organizations SET version = version + 1, updated_at = ").bind_here(now);
+    let texts = [
+        (", name = ", Some(&before.name), Some(&after.name)),
+        (", slug = ", Some(&before.slug), Some(&after.slug)),
+        (", seat_policy = ", Some(&before.seat_policy), Some(&after.seat_policy)),
+        (", scim_role = ", Some(&before.scim_role), Some(&after.scim_role)),
+        (", contact_name = ", before.contact_name.as_ref(), after.contact_name.as_ref()),
+        (", contact_email = ", before.contact_email.as_ref(), after.contact_email.as_ref()),
+        (", contact_phone = ", before.contact_phone.as_ref(), after.contact_phone.as_ref()),
+        (", postal_address = ", before.postal_address.as_ref(), after.postal_address.as_ref()),
+    ];
+    for (column, _, after) in texts.into_iter().filter(|(_, before, after)| before != after) {
+        sql.push(column).push_bind(after.map(String::as_str));
     }
     if after.session_length != before.session_length {
         sql.push(", session_length = ").push_bind(after.session_length);
@@ -156,6 +203,9 @@ pub fn update_settings(
         sql.push(", tenant_id = ").push_bind(after.tenant_id.as_deref()).push(", sso = ").push_bind(after.sso.as_str());
     }
     sql.push(" WHERE id = ").push_bind(before.id);
+    if let Some(version) = expected_version {
+        sql.push(" AND version = ").push_bind(version);
+    }
     if signs_on_otherwise {
         sql.push(" AND sso = ").push_bind(before.sso.as_str());
         match before.tenant_id.as_deref() {

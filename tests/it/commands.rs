@@ -290,7 +290,11 @@ async fn tenants(server: Server) {
     assert_eq!(shown(), (json!("T3"), json!("required")));
     let events = answer(&server, &["audit", "list", "--organization", "acme", "--limit", "1", "--json"]);
     assert_eq!(
-        (&events[0]["action"], &events[0]["detail"]["descope_tenant_id"], &events[0]["detail"]["sso"]),
+        (
+            &events[0]["action"],
+            &events[0]["detail"]["descope_tenant_id"]["after"],
+            &events[0]["detail"]["sso"]["after"]
+        ),
         (&json!("organization.changed"), &json!("T3"), &json!("required"))
     );
 }
@@ -353,7 +357,7 @@ async fn audit(server: Server) {
         ],
         "what changes something leaves one event, what only looks leaves none"
     );
-    assert_eq!(serde_json::from_str::<Value>(&rows[2].1).unwrap()["seats"], 90);
+    assert_eq!(serde_json::from_str::<Value>(&rows[2].1).unwrap()["seats"]["after"], 90);
     assert!(rows.iter().all(|(_, detail)| !detail.contains("hcp_")), "no secret is in the trail");
 }
 

@@ -5,6 +5,7 @@ use std::process::Output;
 use std::sync::Arc;
 use std::time::Duration;
 
+use headcount::administration::By;
 use headcount::administration::domain::{self, Settings};
 use headcount::clock::{Clock as _, ManualClock, SystemClock};
 use headcount::dns::{NoAnswer, Resolver, TxtRecords as _};
@@ -340,7 +341,14 @@ async fn nobody_looks_twice(database: Database) {
     let ours = &place.house.assembly;
     for number in 0..DOMAINS {
         let add = move |connection: &mut _, administration: &_| {
-            domain::add(connection, administration, "acme", &format!("d{number}.example"), Settings::default())
+            domain::add(
+                connection,
+                administration,
+                &By::OPERATOR,
+                "acme",
+                &format!("d{number}.example"),
+                Settings::default(),
+            )
         };
         ours.operate(add).await.unwrap();
     }

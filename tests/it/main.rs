@@ -3,6 +3,7 @@
 //! Each case runs on SQLite and, where its server binaries are installed, on PostgreSQL.
 
 mod adoption_and_seats;
+mod api;
 mod bad_input;
 mod bearers;
 mod commands;

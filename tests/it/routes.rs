@@ -28,6 +28,11 @@ const fn all(status: u16) -> Statuses {
 /// Whoever is signed in, whatever they are.
 const SIGNED_IN: Statuses = [401, 200, 200, 200, 200, 200];
 
+/// Whoever is a member of the organization.
+const MEMBERS: Statuses = [401, 200, 200, 200, 200, 404];
+/// Admins and owners of the organization, with a body that changes nothing.
+const SETTERS: Statuses = [401, 403, 403, 200, 200, 404];
+
 /// SESSION is one of the organization's owner.
 const MATRIX: &[Row] = &[
     Row("get", "/healthz", "/healthz", all(200)),
@@ -59,6 +64,11 @@ const MATRIX: &[Row] = &[
     Row("get", "/api/v1/me", "/api/v1/me", SIGNED_IN),
     Row("get", "/api/v1/me/sessions", "/api/v1/me/sessions", SIGNED_IN),
     Row("delete", "/api/v1/me/sessions/{id}", "/api/v1/me/sessions/SESSION", [401, 404, 404, 404, 204, 404]),
+    Row("get", "/api/openapi.json", "/api/openapi.json", all(200)),
+    Row("get", "/api/v1/organizations", "/api/v1/organizations", SIGNED_IN),
+    Row("get", "/api/v1/organizations/{organization}", "/api/v1/organizations/acme", MEMBERS),
+    // Without a body.
+    Row("patch", "/api/v1/organizations/{organization}", "/api/v1/organizations/acme", SETTERS),
     Row("route", "/api/{path:.*}", "/api/v2", all(404)),
     Row("post", "/oauth/token", "/oauth/token", all(400)),
     Row("get", "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server", all(200)),
@@ -93,9 +103,10 @@ const PROVISIONING: &[(&str, &str, u16, u16)] = &[
 
 /// The methods and addresses of the routes there are, read from where they are put on the application.
 fn routes() -> BTreeSet<(String, String)> {
-    let source = include_str!("../../src/http/mod.rs");
+    let pages = include_str!("../../src/http/mod.rs");
+    let api = include_str!("../../src/http/api/routes.rs");
     let mut routes = BTreeSet::new();
-    for service in source.split(".service(").skip(1) {
+    for service in pages.split(".service(").skip(1).chain(api.split(".service(").skip(1)) {
         let address = service.split('"').nth(1).expect("an address");
         let methods = service.split(".route(web::").skip(1).map(|route| route.split('(').next().unwrap());
         routes.extend(methods.map(|method| (method.to_owned(), address.to_owned())));
@@ -109,6 +120,17 @@ fn every_route_has_a_row() {
         MATRIX.iter().map(|Row(method, route, ..)| ((*method).to_owned(), (*route).to_owned())).collect();
     assert_eq!(routes(), rows);
     assert_eq!(rows.len(), MATRIX.len(), "one row for each");
+}
+
+/// Every route of the API is described.
+#[test]
+fn every_route_of_the_api_is_described() {
+    let document = serde_json::to_value(headcount::http::api::openapi::document()).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
+    let described = |(method, path): &(String, String)| document["paths"][path][method].is_object();
+    let missing: Vec<_> =
+        routes().into_iter().filter(|route| route.1.starts_with("/api/v1/") && !described(route)).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 /// Somebody of each role, and of another organization.
@@ -137,7 +159,7 @@ async fn people(database: Database) {
     let place = Clocked::open(database, &[("limits.sign_in", "0")]);
     let browsers = everybody(&place).await;
     let own = browsers[4].api(Method::GET, "/api/v1/me/sessions", None).await.1;
-    let session = own["sessions"][0]["id"].as_str().unwrap();
+    let session = own["items"][0]["id"].as_str().unwrap();
     let mut wrong = Vec::new();
     for Row(method, _, path, statuses) in MATRIX {
         let path = path.replace("SESSION", session);
@@ -149,7 +171,11 @@ async fn people(database: Database) {
                 0 => None,
                 _ => browser.api(Method::GET, "/api/v1/me", None).await.2,
             };
+            let in_api = path.starts_with("/api/");
             let status = match method {
+                Method::POST | Method::PATCH | Method::PUT if in_api => {
+                    browser.call(method.clone(), &path, Some(&json!({}))).await.status
+                }
                 Method::POST => browser.post(&path, &[]).await.status,
                 _ => browser.api(method.clone(), &path, token.as_deref()).await.0,
             };

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::Call;
+use super::call::Call;
+use super::list::{Query, whole};
+use super::openapi::Refused;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::http::{State, sign_in};
@@ -14,7 +16,11 @@ use crate::sign_in::session::{self, Revoked};
 use crate::store::sessions::Session;
 
 /// `GET /api/v1/me/sessions`.
-pub async fn list(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
+#[utoipa::path(
+    get, path = "/api/v1/me/sessions", tag = "me", summary = "Where one is signed in, newest first",
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn list(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
     let call = Call::new(&http, &state);
     let outcome = listed(&call).await;
     call.finish(outcome)
@@ -22,12 +28,13 @@ pub async fn list(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
 
 async fn listed(call: &Call<'_>) -> Result<HttpResponse> {
     let (service, secret) = (Arc::clone(&call.state.door.service), call.session()?);
+    Query::read(call, &[])?;
     let idle = service.options.idle_micros();
     let (visitor, sessions) =
         call.state.store.read(move |connection| session::list(connection, &service, secret)).await?;
     let sessions: Vec<Value> =
         sessions.iter().map(|session| describe(session, session.id == visitor.session.id, idle)).collect();
-    Ok(HttpResponse::Ok().json(json!({"sessions": sessions})))
+    Ok(HttpResponse::Ok().json(whole(sessions)))
 }
 
 fn describe(session: &Session, current: bool, idle: i64) -> Value {
@@ -43,7 +50,12 @@ fn describe(session: &Session, current: bool, idle: i64) -> Value {
 }
 
 /// `DELETE /api/v1/me/sessions/{id}`.
-pub async fn revoke(http: HttpRequest, id: web::Path<String>, state: web::Data<State>) -> HttpResponse {
+#[utoipa::path(
+    delete, path = "/api/v1/me/sessions/{id}", tag = "me", summary = "End one of one's sessions",
+    params(("id" = String, Path)),
+    responses((status = 204), Refused)
+)]
+pub(super) async fn revoke(http: HttpRequest, id: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     let call = Call::new(&http, &state);
     let outcome = revoked(&call, &id).await;
     call.finish(outcome)

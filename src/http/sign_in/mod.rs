@@ -257,7 +257,7 @@ pub(super) async fn who(http: &HttpRequest, state: &web::Data<State>) -> Result<
 }
 
 /// Behind the answer: nobody waits for it.
-fn note_if_due(state: &web::Data<State>, visitor: &Visitor, secret: SecretHash) {
+pub(super) fn note_if_due(state: &web::Data<State>, visitor: &Visitor, secret: SecretHash) {
     if !visitor.is_worth_noting(&state.door.service.options, state.clock.now()) {
         return;
     }

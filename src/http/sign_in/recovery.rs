@@ -9,10 +9,12 @@ use serde::Deserialize;
 use super::super::State;
 use super::super::pages::{self, RecoveryForm, RecoverySettings};
 use super::{Failed, Sent, Visit, read, see_other, set_cookie};
-use crate::administration::single_sign_on::{self, Decider};
+use crate::administration::actor::Member;
+use crate::administration::{Actor, By, single_sign_on};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error};
 use crate::organization::joining::Sso;
+use crate::organization::role::Role;
 use crate::secret::{SecretHash, SecretToken};
 use crate::sign_in::arrival::SESSION_PREFIX;
 use crate::sign_in::recovery;
@@ -115,11 +117,25 @@ async fn set(visit: &Visit<'_>, form: Sent<web::Form<Decision>>) -> Result<HttpR
         .parse()
         .map_err(|_| Error::new(Code::BadRequest, "Choose off, optional or required."))?;
     let (service, administration) = (Arc::clone(&visit.state.door.service), visit.state.administration.clone());
+    let circumstances = visit.circumstances();
     let plan = move |connection: &mut _| {
         let visitor = session::recovering(connection, &service, secret)?;
-        let (organization, member) = visitor.recovers().ok_or_else(session::not_signed_in)?;
-        let decider = Decider { organization, member, identity: visitor.identity.id, recovers: true };
-        single_sign_on::set(connection, &administration, &decider, sso)
+        let (organization, id) = visitor.recovers().ok_or_else(session::not_signed_in)?;
+        let member = Member {
+            organization,
+            id,
+            role: Role::Owner,
+            identity: visitor.identity.id,
+            signed_in_at: Timestamp(visitor.session.created_at),
+            recovers: true,
+            before_checkout: false,
+        };
+        let by = By {
+            actor: Actor::Member(member),
+            request_id: Some(circumstances.request_id.clone()),
+            address: circumstances.client_address.clone(),
+        };
+        single_sign_on::set(connection, &administration, &by, &organization.to_string(), sso)
     };
     visit.state.store.write(plan).await?;
     Ok(see_other("/"))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use headcount::administration::organization::{self, Settings};
-use headcount::administration::{Administration, single_sign_on};
+use headcount::administration::{Administration, By, single_sign_on};
 use headcount::assembly::Assembly;
 use headcount::clock::SystemClock;
 use headcount::error::{Code, Result};
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::browser::{Office, TENANT};
 use super::in_each_office;
-use super::recovery::{OLGA, assembly, codes, decider};
+use super::recovery::{OLGA, as_member, assembly, codes, decider};
 
 in_each_office!(what_others_set_meanwhile_counts: 10);
 
@@ -50,8 +50,9 @@ async fn what_others_set_meanwhile_counts(office: Office) {
     let (house, url) = (assembly(server, Arc::new(SystemClock)), server.url.as_str());
     let olga = decider(&mut server.database(), OLGA);
     let decide = async |sso: Sso, meanwhile: &'static str| {
+        let olga = olga.clone();
         let use_case = move |connection: &mut Connection, administration: &Administration| {
-            single_sign_on::set(connection, administration, &olga, sso)
+            single_sign_on::set(connection, administration, &as_member(&olga), "acme", sso)
         };
         with_meanwhile(&house, (url, meanwhile), use_case).await
     };
@@ -78,7 +79,7 @@ async fn what_others_set_meanwhile_counts(office: Office) {
     let shorter = |connection: &mut Connection, administration: &Administration| {
         let length = Some(Some(Duration::from_hours(2)));
         let settings = Settings { session_length: length, ..Settings::default() };
-        organization::set(connection, administration, "acme", &settings)
+        organization::set(connection, administration, &By::OPERATOR, "acme", &settings)
     };
     let off = "UPDATE organizations SET sso = 'optional', seat_policy = 'reject' WHERE slug = 'acme'";
     assert!(with_meanwhile(&house, (url, off), shorter).await.is_ok());

@@ -1,7 +1,7 @@
 //! People whose domain leaves it to an admin: who asks is listed, let in or kept out.
 
-use headcount::administration::Administration;
 use headcount::administration::join_request::{self, approve, decline};
+use headcount::administration::{Administration, By};
 use headcount::store::Planned;
 use headcount::store::batch::Batch;
 use headcount::store::connection::Connection;
@@ -33,12 +33,12 @@ fn place(database: Database) -> Clocked {
     place
 }
 
-type Decision = fn(&mut Connection, &Administration, &str, &str) -> headcount::error::Result<Planned<Value>>;
+type Decision = fn(&mut Connection, &Administration, &By, &str, &str) -> headcount::error::Result<Planned<Value>>;
 
 impl Clocked {
     async fn requests(&self) -> Vec<Value> {
         let listed = self.house.assembly.operate(|connection, administration| {
-            let answer = join_request::list(connection, administration, "acme")?;
+            let answer = join_request::list(connection, administration, &By::OPERATOR, "acme")?;
             Ok(Planned { batch: Batch::default(), answer })
         });
         listed.await.unwrap().as_array().unwrap().clone()
@@ -47,7 +47,9 @@ impl Clocked {
     /// Approves or declines, on the clock of the test; commands have the machine's.
     async fn try_to(&self, decision: Decision, slug: &'static str, id: &str) -> Result<Value, String> {
         let id = id.to_owned();
-        let decide = move |connection: &mut _, administration: &_| decision(connection, administration, slug, &id);
+        let decide = move |connection: &mut _, administration: &_| {
+            decision(connection, administration, &By::OPERATOR, slug, &id)
+        };
         self.house.assembly.operate(decide).await.map_err(|error| error.detail.into_owned())
     }
 
@@ -238,7 +240,8 @@ async fn two_admins(database: Database) {
     let assembly = &place.house.assembly;
     let decisions = (0..8).map(|_| {
         let id = id.clone();
-        assembly.operate(move |connection, administration| approve(connection, administration, "acme", &id))
+        assembly
+            .operate(move |connection, administration| approve(connection, administration, &By::OPERATOR, "acme", &id))
     });
     let outcomes = futures_util::future::join_all(decisions).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use diesel::sql_types::{BigInt, Text};
-use headcount::administration::single_sign_on::{self, Decider};
+use headcount::administration::actor::Member;
+use headcount::administration::{Actor, By, single_sign_on};
 use headcount::assembly::Assembly;
 use headcount::assembly::keys::Keys;
 use headcount::clock::{Clock, SystemClock, Timestamp};
 use headcount::config::Config;
 use headcount::error::Code;
 use headcount::organization::joining::Sso;
+use headcount::organization::role::Role;
 use headcount::secret::SystemRandom;
 use headcount::store::connection::Connection;
 use headcount::store::sql::{Sql, SqlId};
@@ -272,20 +274,36 @@ impl Clock for Ahead {
     }
 }
 
-pub fn decider(connection: &mut Connection, address: &str) -> Decider {
+pub fn decider(connection: &mut Connection, address: &str) -> Member {
     let (organization, member, identity) =
         Sql::new("SELECT organization_id, id, identity_id FROM members WHERE address_key = ?")
             .bind(address)
             .first::<(SqlId, SqlId, SqlId), _>(connection)
             .unwrap()
             .unwrap();
-    Decider { organization, member, identity, recovers: false }
+    let signed_in_at = SystemClock.now();
+    // The use case looks at the role itself.
+    Member {
+        organization,
+        id: member,
+        role: Role::Owner,
+        identity,
+        signed_in_at,
+        recovers: false,
+        before_checkout: false,
+    }
+}
+
+/// A member who acts.
+pub fn as_member(member: &Member) -> By {
+    By { actor: Actor::Member(member.clone()), request_id: None, address: None }
 }
 
 /// What comes of a decision.
-async fn set(house: &Assembly, decider: Decider, sso: Sso) -> Result<Value, (Code, String)> {
+async fn set(house: &Assembly, decider: &Member, sso: Sso) -> Result<Value, (Code, String)> {
+    let by = as_member(decider);
     let use_case =
-        move |connection: &mut _, administration: &_| single_sign_on::set(connection, administration, &decider, sso);
+        move |connection: &mut _, administration: &_| single_sign_on::set(connection, administration, &by, "acme", sso);
     house.operate(use_case).await.map_err(|error| (error.code, error.detail.into_owned()))
 }
 
@@ -298,15 +316,15 @@ async fn sso_is_required_only_when_nobody_is_locked_out(office: Office) {
     assert_eq!(ann_in.me().await.1["memberships"][0]["role"], "read");
     let (house, late) = (assembly(server, Arc::new(SystemClock)), assembly(server, Arc::new(Ahead(24 * 3_600))));
     let (olga, ann) = (decider(&mut server.database(), OLGA), decider(&mut server.database(), "ann@acme.example"));
-    assert_eq!(set(&house, ann, Sso::Off).await.unwrap_err().0, Code::Forbidden, "members decide nothing");
-    let (code, why) = set(&house, olga, Sso::Required).await.unwrap_err();
+    assert_eq!(set(&house, &ann, Sso::Off).await.unwrap_err().0, Code::Forbidden, "members decide nothing");
+    let (code, why) = set(&house, &olga, Sso::Required).await.unwrap_err();
     assert_eq!(code, Code::Conflict);
     assert!(why.contains("recovery codes") && !why.contains("domain") && !why.contains("24 hours"), "{why}");
     codes(server);
-    let (_, why) = set(&house, olga, Sso::Required).await.unwrap_err();
+    let (_, why) = set(&house, &olga, Sso::Required).await.unwrap_err();
     assert!(why.contains("kept somewhere safe"), "made is not saved: {why}");
     server.command(&["recovery-codes", "confirm", "--organization", "acme", "--email", OLGA, "--json"]);
-    let (_, why) = set(&late, olga, Sso::Required).await.unwrap_err();
+    let (_, why) = set(&late, &olga, Sso::Required).await.unwrap_err();
     assert!(why.contains("24 hours") && !why.contains("codes"), "{why}");
     // Another admin's sign-in, one before they were an admin, or one through another tenant shows nothing.
     server.command(&[
@@ -315,18 +333,18 @@ async fn sso_is_required_only_when_nobody_is_locked_out(office: Office) {
         "--organization",
         "acme",
         "--member",
-        &ann.member.to_string(),
+        &ann.id.to_string(),
         "--role",
         "admin",
         "--json",
     ]);
-    let (_, why) = set(&house, ann, Sso::Required).await.unwrap_err();
+    let (_, why) = set(&house, &ann, Sso::Required).await.unwrap_err();
     assert!(why.contains("24 hours"), "{why}");
     let tenant = |id: &str| {
         server.command(&["organization", "set", "--organization", "acme", "--descope-tenant-id", id, "--json"])
     };
     tenant("T2other");
-    let (_, why) = set(&house, olga, Sso::Required).await.unwrap_err();
+    let (_, why) = set(&house, &olga, Sso::Required).await.unwrap_err();
     assert!(why.contains("24 hours"), "{why}");
     tenant(TENANT);
     let domain = |state: &'static str| {
@@ -336,33 +354,33 @@ async fn sso_is_required_only_when_nobody_is_locked_out(office: Office) {
     };
     for state in ["pending", "at_risk", "lapsed"] {
         domain(state);
-        let (_, why) = set(&house, olga, Sso::Required).await.unwrap_err();
+        let (_, why) = set(&house, &olga, Sso::Required).await.unwrap_err();
         assert!(why.contains("verify a domain"), "{state}: {why}");
     }
     domain("verified");
     assert_eq!(sso(server), "optional", "nothing of it has changed anything");
-    assert_eq!(set(&house, olga, Sso::Required).await.unwrap()["sso"], "required");
+    assert_eq!(set(&house, &olga, Sso::Required).await.unwrap()["sso"], "required");
     assert_eq!(sso(server), "required");
     let actors = Sql::new("SELECT actor FROM audit_events WHERE action = 'organization.changed' ORDER BY id DESC")
         .load::<Text, String>(&mut server.database())
         .unwrap();
-    assert_eq!(actors[0], format!("member:{}", olga.member));
+    assert_eq!(actors[0], format!("member:{}", olga.id));
     // Codes of somebody who is no active owner open nothing, so they count for nothing.
-    assert!(set(&house, olga, Sso::Optional).await.is_ok());
+    assert!(set(&house, &olga, Sso::Optional).await.is_ok());
     let set_member = |what: &str, value: &str| {
-        let (ann, olga) = (ann.member.to_string(), olga.member.to_string());
+        let (ann, olga) = (ann.id.to_string(), olga.id.to_string());
         server.command(&["member", "set", "--organization", "acme", "--member", &ann, "--role", "owner", "--json"]);
         server.command(&["member", "set", "--organization", "acme", "--member", &olga, what, value, "--json"]);
     };
     set_member("--role", "admin");
-    let (_, why) = set(&house, olga, Sso::Required).await.unwrap_err();
+    let (_, why) = set(&house, &olga, Sso::Required).await.unwrap_err();
     assert!(why.contains("recovery codes"), "{why}");
     set_member("--role", "owner");
     set_member("--status", "suspended");
-    assert_eq!(set(&house, olga, Sso::Off).await.unwrap_err().0, Code::Forbidden);
+    assert_eq!(set(&house, &olga, Sso::Off).await.unwrap_err().0, Code::Forbidden);
     set_member("--status", "active");
     tenant("");
-    assert_eq!(set(&house, olga, Sso::Optional).await.unwrap_err().0, Code::InvalidValue, "nothing could open it");
+    assert_eq!(set(&house, &olga, Sso::Optional).await.unwrap_err().0, Code::InvalidValue, "nothing could open it");
     // The operator's command skips the guards.
     tenant(TENANT);
     set_sso(server, "required");

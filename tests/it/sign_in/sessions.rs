@@ -99,7 +99,7 @@ async fn an_organization_shortens(database: Database) {
     let shown = place.command(&["organization", "show", "--organization", "bolt"]);
     assert_eq!(shown["session_length"], "90m");
     let (_, listed, _) = browser.api(Method::GET, "/api/v1/me/sessions", None).await;
-    let session = &listed["sessions"][0];
+    let session = &listed["items"][0];
     let at = |name: &str| Timestamp::parse(session[name].as_str().unwrap()).unwrap().0;
     assert_eq!(at("ends_at") - at("started_at"), 90 * 60 * 1_000_000);
     place.clock.advance_seconds(89 * 60);
@@ -141,14 +141,14 @@ async fn nobody_has_too_many(database: Database) {
     assert_eq!(browsers[0].me().await.0, 401, "the oldest");
     assert_eq!(browsers[1].me().await.0, 200);
     let (_, listed, _) = browsers[1].api(Method::GET, "/api/v1/me/sessions", None).await;
-    assert_eq!(listed["sessions"].as_array().map(Vec::len), usize::try_from(KEPT).ok());
+    assert_eq!(listed["items"].as_array().map(Vec::len), usize::try_from(KEPT).ok());
 }
 
 async fn ids(browser: &Browser) -> Vec<(String, bool)> {
     let (status, listed, _) = browser.api(Method::GET, "/api/v1/me/sessions", None).await;
     assert_eq!(status, 200);
     let line = |session: &Value| (session["id"].as_str().unwrap().to_owned(), session["current"].as_bool().unwrap());
-    listed["sessions"].as_array().unwrap().iter().map(line).collect()
+    listed["items"].as_array().unwrap().iter().map(line).collect()
 }
 
 async fn one_lists_and_ends_ones_own(office: Office) {
@@ -158,7 +158,7 @@ async fn one_lists_and_ends_ones_own(office: Office) {
     let (status, listed, token) = first.api(Method::GET, "/api/v1/me/sessions", None).await;
     let token = token.expect("a token for what changes something");
     assert_eq!(status, 200);
-    let sessions = listed["sessions"].as_array().unwrap();
+    let sessions = listed["items"].as_array().unwrap();
     assert_eq!(sessions.len(), 2, "one's own and nobody else's");
     for session in sessions {
         let members: Vec<&str> = session.as_object().unwrap().keys().map(String::as_str).collect();

@@ -1,0 +1,201 @@
+//! Organizations: made, shown, and what is set of them.
+
+mod settings;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+pub use self::settings::{Settings, set};
+use super::{Administration, By, check_name, named};
+use crate::clock::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::id::OrganizationId;
+use crate::membership::Newcomer;
+use crate::organization::joining::Sso;
+use crate::organization::permission::Action;
+use crate::organization::plan::Plan;
+use crate::organization::role::Role;
+use crate::organization::seats::{SeatPolicy, Usage};
+use crate::scim::registry::Kind;
+use crate::store::Planned;
+use crate::store::batch::Batch;
+use crate::store::connection::Connection;
+use crate::store::organizations::{self, Organization};
+use crate::text::duration_shown;
+
+/// A new organization.
+#[derive(Clone, Debug)]
+pub struct NewOrganization {
+    pub name: String,
+    pub slug: String,
+    pub owner_email: String,
+    pub owner_given_name: Option<String>,
+    pub owner_family_name: Option<String>,
+    pub seats: i64,
+    pub plan: Plan,
+}
+
+/// Creates an active organization with its first owner.
+///
+/// # Errors
+/// `invalidValue`, or `uniqueness` for the slug.
+pub fn create(
+    connection: &mut Connection,
+    administration: &Administration,
+    by: &By,
+    new: &NewOrganization,
+) -> Result<Planned<Value>> {
+    check_name(&new.name)?;
+    check_new_slug(connection, &new.slug)?;
+    if new.seats < 1 {
+        return Err(Error::new(Code::InvalidValue, "An organization needs at least one seat, for its owner."));
+    }
+    let now = administration.clock.now().to_millisecond().0;
+    let organization = Organization {
+        id: administration.ids.next(),
+        slug: new.slug.clone(),
+        name: new.name.clone(),
+        state: "active".into(),
+        plan: new.plan.name().into(),
+        seat_policy: SeatPolicy::Reject.name().into(),
+        tenant_id: None,
+        sso: Sso::Off.name().into(),
+        session_length: None,
+        created_at: now,
+        version: 1,
+        contact_name: None,
+        contact_email: None,
+        contact_phone: None,
+        postal_address: None,
+        scim_role: Role::Read.name().into(),
+        deleted_at: None,
+    };
+    let mut batch = Batch::default();
+    organizations::insert(&mut batch, &organization, new.seats);
+    let owner = insert_owner(administration, &mut batch, organization.id, new)?;
+    administration.audit(&mut batch, by, organization.id, "organization.created", &json!({"seats": new.seats}));
+    Ok(Planned {
+        batch,
+        answer: json!({"id": organization.id.to_string(), "slug": new.slug, "name": new.name, "state": "active", "plan": new.plan.name(), "seats": new.seats, "owner_id": owner}),
+    })
+}
+
+/// The owner is a member, so it is a SCIM User; provisioning does not manage it until it adopts it.
+fn insert_owner(
+    administration: &Administration,
+    batch: &mut Batch,
+    organization: OrganizationId,
+    new: &NewOrganization,
+) -> Result<String> {
+    let owner = Newcomer {
+        address: &new.owner_email,
+        given_name: new.owner_given_name.as_deref(),
+        family_name: new.owner_family_name.as_deref(),
+        display_name: None,
+        role: Role::Owner,
+        role_source: "manual",
+        source: "operator",
+        identity: None,
+    };
+    let registry = administration.provisioning.registries.standard();
+    let (document, derived) =
+        owner.document(&administration.provisioning.storage, registry.resource_type(Kind::User))?;
+    if derived.address_key.is_none() {
+        return Err(Error::new(Code::InvalidValue, format!("\"{}\" is not an e-mail address.", new.owner_email)));
+    }
+    let id = administration.ids.next();
+    owner.insert(batch, organization, id, (&document, &derived));
+    Ok(id.to_string())
+}
+
+/// The organization with its ledger; with its settings for who may see them.
+///
+/// # Errors
+/// `not_found`.
+pub fn show(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+    by.check(Action::ViewOrganization)?;
+    let organization = named(connection, by, slug)?;
+    let usage = organizations::usage(connection, organization.id)?;
+    shown(by, &organization, &usage)
+}
+
+/// All organizations with their ledgers, for the operator.
+///
+/// # Errors
+/// `forbidden` for everybody else; the database's.
+pub fn list(connection: &mut Connection, by: &By) -> Result<Value> {
+    if by.is_guarded() {
+        return Err(Error::new(Code::Forbidden, "Only the operator sees every organization."));
+    }
+    let mut listed = Vec::new();
+    for organization in organizations::list(connection)? {
+        let usage = organizations::usage(connection, organization.id)?;
+        listed.push(shown(by, &organization, &usage)?);
+    }
+    Ok(listed.into())
+}
+
+/// An organization as whoever asks may see it.
+fn shown(by: &By, organization: &Organization, usage: &Usage) -> Result<Value> {
+    let mut shown = json!({
+        "id": organization.id.to_string(), "slug": organization.slug, "name": organization.name,
+        "state": organization.state, "created_at": Timestamp(organization.created_at).to_string()
+    });
+    if let Some(role) = by.role() {
+        shown["role"] = role.name().into();
+    }
+    if by.check(Action::ViewSettings).is_err() {
+        return Ok(shown);
+    }
+    let settings = json!({
+        "plan": organization.plan, "contact_name": organization.contact_name,
+        "contact_email": organization.contact_email, "contact_phone": organization.contact_phone,
+        "address": postal_address(organization)?, "descope_tenant_id": organization.tenant_id, "sso": organization.sso,
+        "session_length": session_length(organization), "scim_role": organization.scim_role,
+        "seat_policy": organization.seat_policy, "seats": usage.seats, "seats_used": usage.used,
+        "seats_pending": usage.pending, "waiting": usage.waiting, "users": usage.users, "groups": usage.groups,
+        "version": organization.version
+    });
+    if let (Value::Object(shown), Value::Object(settings)) = (&mut shown, settings) {
+        shown.extend(settings);
+    }
+    Ok(shown)
+}
+
+fn postal_address(organization: &Organization) -> Result<Value> {
+    let address = organization.postal_address.as_deref().map(serde_json::from_str).transpose();
+    address.map(Option::unwrap_or_default).map_err(Error::internal)
+}
+
+fn session_length(organization: &Organization) -> Option<String> {
+    let micros = u64::try_from(organization.session_length?).ok()?;
+    Some(duration_shown(Duration::from_micros(micros)))
+}
+
+fn check_new_slug(connection: &mut Connection, slug: &str) -> Result<()> {
+    check_slug(slug)?;
+    if organizations::by_slug(connection, slug)?.is_some() {
+        return Err(Error::new(
+            Code::Uniqueness,
+            format!("Another organization has the slug \"{slug}\". Choose another."),
+        ));
+    }
+    Ok(())
+}
+
+fn check_slug(slug: &str) -> Result<()> {
+    if crate::organization::is_reserved(slug) {
+        return Err(Error::new(
+            Code::InvalidValue,
+            format!("\"{slug}\" is an address of the service's own. Choose another slug."),
+        ));
+    }
+    if crate::organization::is_slug(slug) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::InvalidValue,
+        "A slug has 1 to 63 lower-case letters, digits and inner hyphens, such as acme.",
+    ))
+}

@@ -1,0 +1,106 @@
+//! Lists of the API: `{"items": […], "next": null | "cursor"}`, read by `limit` and `after`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use crate::error::{Code, Error, Result};
+
+/// How many items a page has unless it is asked for otherwise, and at most.
+const DEFAULT: u32 = 50;
+const MOST: u32 = 100;
+
+/// What a list is asked for.
+#[derive(Debug)]
+pub(super) struct Query {
+    /// How many items.
+    pub(super) limit: u32,
+    after: Option<String>,
+    /// Names and values of the list's own parameters.
+    own: Vec<(String, String)>,
+}
+
+impl Query {
+    /// Reads the query of a request; `own` are the parameters of this list beside `limit` and `after`.
+    pub(super) fn read(call: &Call<'_>, own: &[&str]) -> Result<Self> {
+        Self::parse(call.http.query_string(), own)
+    }
+
+    fn parse(text: &str, own: &[&str]) -> Result<Self> {
+        let mut query = Self { limit: DEFAULT, after: None, own: Vec::new() };
+        let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(text)
+            .map_err(|_| Error::new(Code::InvalidValue, "The query of the address cannot be read."))?;
+        for (name, value) in pairs.into_inner() {
+            match name.as_str() {
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+                    query.limit = limit.ok_or_else(|| {
+                        Error::new(Code::InvalidValue, format!("limit is a number from 1 to {MOST}."))
+                    })?;
+                }
+                "after" => query.after = Some(value),
+                known if own.contains(&known) => query.own.push((name, value)),
+                unknown => {
+                    return Err(Error::new(
+                        Code::InvalidValue,
+                        format!("This list has no parameter \"{unknown}\"; it has limit, after{}.", others(own)),
+                    ));
+                }
+            }
+        }
+        Ok(query)
+    }
+
+    /// The value of one of the list's own parameters; an empty one is none.
+    #[allow(dead_code, reason = "the list of members is searched and sorted by it")]
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        let found = self.own.iter().rev().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Where the page begins: what [`page`] was given of the last item of the page before.
+    #[allow(dead_code, reason = "lists that have a second page come next")]
+    pub(super) fn after<K: DeserializeOwned>(&self) -> Result<Option<K>> {
+        let read = |text: &String| {
+            let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+            serde_json::from_slice(&bytes).ok()
+        };
+        let invalid = || Error::new(Code::InvalidCursor, "after is not the cursor of a page of this list.");
+        self.after.as_ref().map(|text| read(text).ok_or_else(invalid)).transpose()
+    }
+}
+
+fn others(own: &[&str]) -> String {
+    own.iter().fold(String::new(), |text, name| text + ", " + name)
+}
+
+/// A page of a list; `next` is where the following one begins. It is opaque to clients, and no secret: what it
+/// names is looked for in the caller's own organization only.
+#[allow(dead_code, reason = "lists that have a second page come next")]
+pub(super) fn page<K: Serialize>(items: Vec<Value>, next: Option<&K>) -> Result<Value> {
+    let next = next.map(serde_json::to_vec).transpose().map_err(Error::internal)?;
+    Ok(json!({"items": items, "next": next.map(|bytes| URL_SAFE_NO_PAD.encode(bytes))}))
+}
+
+/// A list that is short by its nature, whole.
+pub(super) fn whole(items: Vec<Value>) -> Value {
+    json!({"items": items, "next": null})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_takes_what_it_knows() {
+        let query = Query::parse("limit=100&sort=email", &["sort"]).unwrap();
+        assert_eq!((query.limit, query.own.len()), (100, 1));
+        assert_eq!(Query::parse("", &[]).unwrap().limit, DEFAULT);
+        for wrong in ["limit=0", "limit=101", "limit=x", "sort=email", "page=2"] {
+            assert_eq!(Query::parse(wrong, &[]).unwrap_err().code, Code::InvalidValue, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `GET /api/openapi.json`: the API described as `OpenAPI` 3.1, made of what stands beside the handlers.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
+
+use super::call::Call;
+use super::{me, organizations, sessions};
+use crate::http::State;
+
+/// An error (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    title: String,
+    status: u16,
+    /// What, why, and what to do.
+    detail: String,
+    /// Stable.
+    code: String,
+    request_id: String,
+}
+
+/// What every request may be answered with.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes what is written elsewhere")]
+pub(super) enum Refused {
+    /// Something of the request cannot be used
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(Problem),
+    /// Nobody is signed in
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(Problem),
+    /// Not allowed
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem),
+    /// There is nothing here for whoever asks
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+    /// The present state does not let it be done
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(Problem),
+    /// It has changed meanwhile
+    #[response(status = 412, content_type = "application/problem+json")]
+    PreconditionFailed(Problem),
+    /// The body is too large
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// The body is of another media type
+    #[response(status = 415, content_type = "application/problem+json")]
+    UnsupportedMediaType(Problem),
+    /// Too many requests
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(Problem),
+    /// The service cannot answer right now
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Headcount", description = "Organizations, their members, and what becomes of them."),
+    paths(
+        me::show,
+        organizations::list,
+        organizations::set,
+        organizations::show,
+        sessions::list,
+        sessions::revoke,
+        show
+    ),
+    components(schemas(Problem)),
+    modifiers(&Security),
+    security(("session" = []))
+)]
+struct Api;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let session = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("headcount_session")));
+        openapi.components.get_or_insert_default().add_security_scheme("session", session);
+    }
+}
+
+/// The description.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
+/// `GET /api/openapi.json`.
+#[utoipa::path(
+    get, path = "/api/openapi.json", tag = "description", summary = "This description", security(()),
+    responses((status = 200, body = Object))
+)]
+pub(super) async fn show(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
+    Call::new(&http, &state).finish(Ok(HttpResponse::Ok().json(document())))
+}

@@ -1,0 +1,53 @@
+//! Where an organization gets its paper mail and its invoices.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Error, Result};
+
+/// A postal address; every part is free text but the country.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PostalAddress {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub street: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<String>,
+    /// Two letters (ISO 3166-1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+}
+
+impl PostalAddress {
+    /// Refuses what nobody could write on an envelope.
+    ///
+    /// # Errors
+    /// `invalidValue`, naming the part.
+    pub fn check(&self) -> Result<()> {
+        let parts = [
+            ("street", &self.street),
+            ("city", &self.city),
+            ("state", &self.state),
+            ("postal_code", &self.postal_code),
+        ];
+        for (name, part) in parts.into_iter().filter_map(|(name, part)| Some((name, part.as_ref()?))) {
+            if part.chars().count() > 200 || part.chars().any(char::is_control) {
+                return Err(Error::new(
+                    Code::InvalidValue,
+                    format!("address.{name} has at most 200 characters and no control characters."),
+                ));
+            }
+        }
+        if self.country.as_deref().is_some_and(|code| code.len() != 2 || !code.bytes().all(|b| b.is_ascii_uppercase()))
+        {
+            return Err(Error::new(
+                Code::InvalidValue,
+                "address.country is two capital letters, such as DE (ISO 3166-1).",
+            ));
+        }
+        Ok(())
+    }
+}

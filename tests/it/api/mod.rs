@@ -1,0 +1,4 @@
+//! The JSON API: what pages and programs of an organization ask for.
+
+pub mod client;
+mod organizations;
