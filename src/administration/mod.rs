@@ -4,6 +4,7 @@
 pub mod actor;
 mod at_risk;
 pub mod audit;
+pub mod billing;
 pub mod domain;
 pub mod join_request;
 pub mod member;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use self::actor::{Actor, By};
+use crate::billing::Billing;
 use crate::clock::Clock;
 use crate::dns::TxtRecords;
 use crate::error::{Code, Error, Result};
@@ -42,6 +44,8 @@ pub struct Administration {
     pub random: Arc<dyn Random>,
     pub ids: IdGenerator,
     pub provisioning: Arc<Service>,
+    /// What is sold and who is paid.
+    pub billing: Arc<Billing>,
     /// Who is asked for the proofs of domains.
     pub dns: Arc<dyn TxtRecords>,
     /// How long people still join by a domain whose proof has gone.

@@ -102,6 +102,7 @@ impl Assembly {
             random,
             ids,
             provisioning: Arc::clone(&provisioning),
+            billing: Arc::new(config.billing()?),
             dns: Arc::new(dns::Resolver::new(config.dns_servers()?)),
             grace: config.duration("domains.grace")?,
             session_idle: sign_in.options.idle_micros(),

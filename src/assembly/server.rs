@@ -54,7 +54,9 @@ impl Prepared {
         }
         let (store, administration) = (assembly.store.clone(), assembly.administration.clone());
         let clock = Arc::clone(&administration.clock);
+        let drifted = self.state.metrics.billing_drift.clone();
         let jobs = [
+            actix_web::rt::spawn(jobs::billing::run(store.clone(), administration.clone(), drifted)),
             actix_web::rt::spawn(jobs::refusals::run(store.clone(), clock)),
             actix_web::rt::spawn(jobs::domains::run(store, administration, recheck_interval)),
             actix_web::rt::spawn(jobs::outbox::run(assembly.postman.clone())),

@@ -2,6 +2,7 @@
 //! else goes to standard error; a failure exits with 1, wrong usage and wrong settings with 2.
 
 mod audit;
+mod billing;
 mod domain;
 mod join_request;
 mod member;
@@ -96,6 +97,9 @@ enum Question {
     /// Create, change and show organizations
     #[command(subcommand)]
     Organization(organization::Command),
+    /// Seats as they are bought: plan, price, invoices
+    #[command(subcommand)]
+    Billing(billing::Command),
     /// The organization's own SCIM extension schemas
     #[command(subcommand)]
     Schema(schema::Command),
@@ -186,6 +190,7 @@ fn run(command: Command, config: &Config, json: bool) -> Result<(), String> {
 fn answer(question: Question, config: &Config) -> Result<Value, String> {
     match question {
         Question::Organization(command) => organization::run(&Operator::open(config)?, command),
+        Question::Billing(command) => billing::run(&Operator::open(config)?, command),
         Question::Schema(command) => schema::run(&Operator::open(config)?, command),
         Question::ProvisioningToken(command) => {
             let open = if command.seals() { Operator::open_to_seal } else { Operator::open };

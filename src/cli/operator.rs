@@ -9,8 +9,8 @@ use crate::assembly::{Assembly, explain};
 use crate::config::Config;
 use crate::error::Result as UseCase;
 use crate::secret::SystemRandom;
-use crate::store::Planned;
 use crate::store::connection::Connection;
+use crate::store::{Planned, Store};
 
 pub(super) struct Operator {
     assembly: Assembly,
@@ -69,6 +69,15 @@ impl Operator {
     ) -> Result<Value, String> {
         let administration = self.assembly.administration.clone();
         let work = self.assembly.store.transaction(move |connection| use_case(connection, &administration));
+        self.runtime.block_on(work).map_err(|error| explain(&error))
+    }
+
+    /// Runs a use case that asks somebody else between its transactions.
+    pub(super) fn work(
+        &self,
+        use_case: impl AsyncFnOnce(&Store, &Administration) -> UseCase<Value>,
+    ) -> Result<Value, String> {
+        let work = use_case(&self.assembly.store, &self.assembly.administration);
         self.runtime.block_on(work).map_err(|error| explain(&error))
     }
 

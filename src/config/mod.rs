@@ -2,6 +2,7 @@
 //!
 //! `deploy/headcount.default.toml` is both the defaults and the documentation of every key.
 
+mod billing;
 mod redaction;
 mod settings;
 
@@ -86,6 +87,7 @@ impl Config {
         self.database_url()?;
         self.dns_servers()?;
         self.smtp()?;
+        self.billing()?;
         for key in ["domains.recheck_interval", "domains.grace", "sessions.idle", "sessions.absolute"] {
             self.duration(key)?;
         }
@@ -202,7 +204,9 @@ impl Config {
         for url in ["database.url", "mail.smtp_url"] {
             cover(url, redact(self.text(url)));
         }
-        for secret in ["keys.master", "oidc.client_secret"] {
+        for secret in
+            ["keys.master", "oidc.client_secret", "billing.stripe.secret_key", "billing.stripe.webhook_secret"]
+        {
             if !self.text(secret).is_empty() {
                 cover(secret, "***".into());
             }

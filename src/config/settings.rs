@@ -69,7 +69,7 @@ pub(super) fn keys(table: &Table) -> Vec<String> {
     let mut keys = Vec::new();
     for (name, value) in table {
         match value {
-            Value::Table(inner) => keys.extend(inner.keys().map(|key| format!("{name}.{key}"))),
+            Value::Table(inner) => keys.extend(self::keys(inner).into_iter().map(|key| format!("{name}.{key}"))),
             _ => keys.push(name.clone()),
         }
     }
@@ -78,19 +78,21 @@ pub(super) fn keys(table: &Table) -> Vec<String> {
 
 pub(super) fn get<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
     match key.split_once('.') {
-        Some((section, key)) => table.get(section)?.as_table()?.get(key),
+        Some((section, key)) => get(table.get(section)?.as_table()?, key),
         None => table.get(key),
+    }
+}
+
+fn slot<'t>(table: &'t mut Table, key: &str) -> Option<&'t mut Value> {
+    match key.split_once('.') {
+        Some((section, key)) => slot(table.get_mut(section)?.as_table_mut()?, key),
+        None => table.get_mut(key),
     }
 }
 
 /// Sets a known key; a text becomes the type of the default.
 pub(super) fn set(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
-    let slot = match key.split_once('.') {
-        Some((section, key)) => {
-            table.get_mut(section).and_then(Value::as_table_mut).and_then(|section| section.get_mut(key))
-        }
-        None => table.get_mut(key),
-    };
+    let slot = slot(table, key);
     let slot = slot.ok_or_else(|| format!("{key} is not a setting"))?;
     let value = match (&*slot, value) {
         (Value::Integer(_), Value::String(text)) => {

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod browser;
+pub mod checkout;
 pub mod limits;
 pub mod oauth;
 pub mod operations;
@@ -78,6 +79,7 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
             .service(page("/assets/headcount.css", "GET").route(web::get().to(pages::style)))
             .service(page("/outbox", "GET").route(web::get().to(outbox::page)))
             .configure(sign_in_routes)
+            .configure(checkout_routes)
             .configure(api::routes)
             .service(
                 web::resource("/oauth/token")
@@ -92,6 +94,16 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
             .service(web::resource("/scim/{path:.*}").route(web::route().to(scim::handle)))
             .default_service(web::route().to(operations::nothing_here));
     }
+}
+
+fn checkout_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            page("/checkout/{id}", "GET, POST")
+                .route(web::get().to(checkout::open))
+                .route(web::post().to(checkout::submit)),
+        )
+        .service(page("/checkout/{id}/done", "GET").route(web::get().to(checkout::done)));
 }
 
 fn sign_in_routes(config: &mut web::ServiceConfig) {

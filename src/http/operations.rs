@@ -27,6 +27,8 @@ pub struct Metrics {
     registry: Registry,
     pub scim_requests: Family<Operation, Counter>,
     pub scim_seconds: Histogram,
+    /// Organizations whose seats or subscription were found to differ from the payment provider's.
+    pub billing_drift: Counter,
 }
 
 impl Default for Metrics {
@@ -37,7 +39,13 @@ impl Default for Metrics {
             Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]);
         registry.register("scim_requests", "SCIM requests by method and status", scim_requests.clone());
         registry.register("scim_request_duration_seconds", "Time to answer a SCIM request", scim_seconds.clone());
-        Self { registry, scim_requests, scim_seconds }
+        let billing_drift = Counter::default();
+        registry.register(
+            "billing_drift",
+            "Differences from the payment provider that were found",
+            billing_drift.clone(),
+        );
+        Self { registry, scim_requests, scim_seconds, billing_drift }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What runs by itself (floor 6): each job is one round that can be run at any time, and a loop that
 //! runs it while the service lives.
 
+pub mod billing;
 pub mod domains;
 pub mod outbox;
 pub mod refusals;

@@ -32,6 +32,8 @@ pub enum Kind {
     SignInLink,
     /// The proof of a domain has gone; for owners and admins.
     DomainAtRisk,
+    /// Seats were paid for, or a payment was declined; for owners and admins.
+    Billing,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
         match self {
             Self::SignInLink => "sign_in_link",
             Self::DomainAtRisk => "domain_at_risk",
+            Self::Billing => "billing",
         }
     }
 
@@ -48,7 +51,7 @@ impl Kind {
     const fn window(self) -> Duration {
         match self {
             Self::SignInLink => Duration::from_hours(1),
-            Self::DomainAtRisk => Duration::from_hours(24),
+            Self::DomainAtRisk | Self::Billing => Duration::from_hours(24),
         }
     }
 }

@@ -306,3 +306,32 @@ fn bump_extensions(batch: &mut Batch, organization: OrganizationId) {
             .bind(organization),
     );
 }
+
+/// The seats of an organization from `before` on to `after`, with whom that admits. The table's constraints refuse what
+/// a race would break.
+pub fn update_seats(batch: &mut Batch, organization: OrganizationId, (before, after): (i64, i64), change: &Change) {
+    batch.run_once(
+        Sql::new(
+            "UPDATE organization_usage SET seats = ?, seats_used = seats_used + ?, waiting = waiting + ?, \
+             active_owners = active_owners + ? WHERE organization_id = ? AND seats = ?",
+        )
+        .bind(after)
+        .bind(change.used)
+        .bind(change.waiting)
+        .bind(change.active_owners)
+        .bind(organization)
+        .bind(before),
+    );
+}
+
+/// What an organization's subscription makes of it.
+pub fn update_billing(batch: &mut Batch, before: &Organization, state: &str, plan: &str, now: i64) {
+    batch.run_once(
+        Sql::new("UPDATE organizations SET state = ?, plan = ?, updated_at = ? WHERE id = ? AND state = ?")
+            .bind(state)
+            .bind(plan)
+            .bind(now)
+            .bind(before.id)
+            .bind(before.state.as_str()),
+    );
+}

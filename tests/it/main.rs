@@ -6,6 +6,7 @@ mod adoption_and_seats;
 mod api;
 mod bad_input;
 mod bearers;
+mod billing;
 mod commands;
 mod concurrency;
 mod conformance;

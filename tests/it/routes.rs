@@ -33,6 +33,11 @@ const MEMBERS: Statuses = [401, 200, 200, 200, 200, 404];
 /// Admins and owners of the organization, with a body that changes nothing.
 const SETTERS: Statuses = [401, 403, 403, 200, 200, 404];
 
+/// Admins and owners of the organization, which has no subscription.
+const BUYERS: Statuses = [401, 403, 403, 409, 409, 404];
+/// A page that is for who is signed in, with nothing there.
+const CHECKOUT: Statuses = [303, 404, 404, 404, 404, 404];
+
 /// SESSION is one of the organization's owner.
 const MATRIX: &[Row] = &[
     Row("get", "/healthz", "/healthz", all(200)),
@@ -69,6 +74,39 @@ const MATRIX: &[Row] = &[
     Row("get", "/api/v1/organizations/{organization}", "/api/v1/organizations/acme", MEMBERS),
     // Without a body.
     Row("patch", "/api/v1/organizations/{organization}", "/api/v1/organizations/acme", SETTERS),
+    // An empty one, and without a subscription.
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/checkout",
+        "/api/v1/organizations/acme/checkout",
+        [401, 403, 403, 201, 201, 404],
+    ),
+    Row("get", "/api/v1/organizations/{organization}/billing", "/api/v1/organizations/acme/billing", SETTERS),
+    Row("patch", "/api/v1/organizations/{organization}/billing", "/api/v1/organizations/acme/billing", BUYERS),
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/billing/preview",
+        "/api/v1/organizations/acme/billing/preview",
+        BUYERS,
+    ),
+    Row(
+        "get",
+        "/api/v1/organizations/{organization}/billing/invoices",
+        "/api/v1/organizations/acme/billing/invoices",
+        SETTERS,
+    ),
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/billing/portal",
+        "/api/v1/organizations/acme/billing/portal",
+        BUYERS,
+    ),
+    // Whoever is not meant finds no checkout; without the token of the form.
+    Row("get", "/checkout/{id}", "/checkout/00000000-0000-7000-8000-000000000000", CHECKOUT),
+    Row("post", "/checkout/{id}", "/checkout/00000000-0000-7000-8000-000000000000", all(403)),
+    Row("get", "/checkout/{id}/done", "/checkout/00000000-0000-7000-8000-000000000000/done", CHECKOUT),
+    // Where nobody is paid by Stripe.
+    Row("post", "/billing/stripe/webhook", "/billing/stripe/webhook", all(404)),
     Row("route", "/api/{path:.*}", "/api/v2", all(404)),
     Row("post", "/oauth/token", "/oauth/token", all(400)),
     Row("get", "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server", all(200)),

@@ -12,12 +12,13 @@ use crate::organization::permission::Action;
 use crate::organization::postal_address::PostalAddress;
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, SeatPolicy, Usage};
+use crate::organization::subscription;
 use crate::provisioning::users;
 use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
-use crate::store::members;
 use crate::store::organizations::{self, Organization};
+use crate::store::{members, subscriptions};
 use crate::text::address_key;
 
 /// What is changed of an organization; `None` leaves it as it is.
@@ -115,6 +116,13 @@ fn seats(
     let Some(seats) = seats else { return Ok(ledger) };
     if by.is_guarded() {
         return Err(Error::new(Code::Forbidden, "Seats are bought: change them in billing."));
+    }
+    let bought = subscriptions::find(connection, organization.id)?;
+    if bought.is_some_and(|row| row.state != subscription::State::Canceled.name()) {
+        return Err(Error::new(
+            Code::Conflict,
+            "The seats of this organization are bought. Change them where they are paid for: headcount billing set.",
+        ));
     }
     let taken = usage.used + usage.pending;
     if seats < taken {

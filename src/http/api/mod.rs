@@ -1,5 +1,6 @@
 //! The JSON API (product.md §10): one file per noun; errors are problem+json (RFC 9457) with a stable code.
 
+mod billing;
 mod body;
 mod call;
 mod list;
@@ -8,6 +9,7 @@ pub mod openapi;
 mod organizations;
 mod routes;
 mod sessions;
+mod stripe;
 mod version;
 
 use actix_web::http::header::ALLOW;

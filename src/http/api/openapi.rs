@@ -6,7 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::call::Call;
-use super::{me, organizations, sessions};
+use super::{billing, me, organizations, sessions};
 use crate::http::State;
 
 /// An error (RFC 9457).
@@ -61,6 +61,12 @@ pub(super) enum Refused {
 #[openapi(
     info(title = "Headcount", description = "Organizations, their members, and what becomes of them."),
     paths(
+        billing::check_out,
+        billing::invoices,
+        billing::portal,
+        billing::preview,
+        billing::set,
+        billing::show,
         me::show,
         organizations::list,
         organizations::set,

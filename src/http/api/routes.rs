@@ -5,7 +5,7 @@ use std::future::ready;
 use actix_web::Resource;
 
 use super::super::web;
-use super::{me, openapi, organizations, sessions};
+use super::{billing, me, openapi, organizations, sessions, stripe};
 
 /// Puts the API on an application.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -20,6 +20,27 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::get().to(organizations::show))
                 .route(web::patch().to(organizations::set)),
         )
+        .service(
+            resource("/api/v1/organizations/{organization}/checkout", "POST").route(web::post().to(billing::check_out)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/billing", "GET, PATCH")
+                .route(web::get().to(billing::show))
+                .route(web::patch().to(billing::set)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/billing/preview", "POST")
+                .route(web::post().to(billing::preview)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/billing/invoices", "GET")
+                .route(web::get().to(billing::invoices)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/billing/portal", "POST")
+                .route(web::post().to(billing::portal)),
+        )
+        .service(resource("/billing/stripe/webhook", "POST").route(web::post().to(stripe::webhook)))
         .service(web::resource("/api/{path:.*}").route(web::route().to(super::nothing_here)));
 }
 

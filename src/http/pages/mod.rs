@@ -121,6 +121,40 @@ pub(super) struct SignedIn<'a> {
     pub(super) current: bool,
 }
 
+/// The page to pay at with a test card.
+#[derive(Debug, Template)]
+#[template(path = "checkout.html")]
+pub(super) struct CheckoutForm<'a> {
+    pub(super) id: &'a str,
+    pub(super) csrf: &'a str,
+    pub(super) organization: &'a str,
+    pub(super) seats: i64,
+    pub(super) price: &'a str,
+    pub(super) period: &'a str,
+    pub(super) total: &'a str,
+    /// Whether it is another card that is asked for, and whether something is owed.
+    pub(super) is_card: bool,
+    pub(super) owed: bool,
+    /// The test cards with what they do.
+    pub(super) cards: &'a [(&'static str, &'static str)],
+    pub(super) problem: Option<&'a str>,
+}
+
+/// What has come of a checkout.
+#[derive(Debug, Template)]
+#[template(path = "checkout_done.html")]
+pub(super) struct CheckoutDone<'a> {
+    pub(super) id: &'a str,
+    pub(super) organization: &'a str,
+    pub(super) seats: i64,
+    /// Where people are invited.
+    pub(super) invite: &'a str,
+    pub(super) is_complete: bool,
+    pub(super) is_open: bool,
+    pub(super) is_card: bool,
+    pub(super) url: Option<&'a str>,
+}
+
 /// Answers with a page.
 pub(super) fn page(status: StatusCode, template: &impl Template) -> HttpResponse {
     match template.render() {

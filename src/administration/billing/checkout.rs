@@ -1,0 +1,208 @@
+//! Checkout: begun here, paid at a page of our own or at Stripe's, complete once whatever comes how often.
+
+use serde_json::{Value, json};
+
+use super::operations::{self, Kind};
+use crate::administration::{Actor, Administration, By, named};
+use crate::billing::Provider;
+use crate::clock::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::id::{CheckoutId, OrganizationId};
+use crate::organization::permission::Action;
+use crate::organization::plan::Plan;
+use crate::organization::price::Order;
+use crate::organization::subscription::{State, check_seats};
+use crate::store::batch::Batch;
+use crate::store::checkouts::{self, Checkout, purpose, state};
+use crate::store::connection::Connection;
+use crate::store::organizations::{self, Organization};
+use crate::store::subscriptions;
+use crate::store::{Planned, Store};
+
+/// How long a checkout waits for its payment, in seconds; Stripe's sessions say it themselves.
+const LIFE: i64 = 24 * 3_600;
+
+/// What is bought; `None`: as the organization was created.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    pub seats: Option<i64>,
+    pub plan: Option<Plan>,
+}
+
+/// Begins a checkout, or goes on with the one that is open for the same; where it is paid and until when.
+///
+/// # Errors
+/// `not_found`, `forbidden`, `invalidValue`; `conflict` for fewer seats than are held, and where there is a subscription
+/// already; `unavailable` while the provider is away: the same request goes on with the same checkout.
+pub async fn begin(
+    store: &Store,
+    administration: &Administration,
+    by: &By,
+    name: &str,
+    wanted: Wanted,
+    public_url: &str,
+) -> Result<Value> {
+    let (own, who, named, url) = (administration.clone(), by.clone(), name.to_owned(), public_url.to_owned());
+    let decide = move |connection: &mut Connection| plan(connection, &own, &who, &named, wanted, &url);
+    let (organization, id) = store.write(decide).await?;
+    operations::drive(store, administration, Some(organization)).await?;
+    let read = move |connection: &mut Connection| checkouts::find(connection, organization, id);
+    let checkout = store.read(read).await?;
+    if checkout.as_ref().is_some_and(|checkout| checkout.state != state::OPEN) {
+        return Err(Error::new(
+            Code::Conflict,
+            "An earlier checkout of this organization was paid at this very moment. Look at its billing.",
+        ));
+    }
+    match checkout.and_then(|checkout| checkout.url.zip(Some(checkout.expires_at))) {
+        Some((url, expires_at)) => {
+            Ok(json!({"id": id.to_string(), "url": url, "expires_at": Timestamp(expires_at).to_string()}))
+        }
+        None => Err(Error::unavailable(
+            "The payment provider has not answered yet. The checkout is kept: send the same request again in a moment.",
+            None,
+        )),
+    }
+}
+
+/// Decides a checkout: which one it is.
+///
+/// # Errors
+/// Those of [`begin`].
+pub fn plan(
+    connection: &mut Connection,
+    administration: &Administration,
+    by: &By,
+    name: &str,
+    wanted: Wanted,
+    public_url: &str,
+) -> Result<Planned<(OrganizationId, CheckoutId)>> {
+    by.check(Action::ManageBilling)?;
+    let organization = named(connection, by, name)?;
+    let usage = organizations::usage(connection, organization.id)?;
+    let order = Order {
+        plan: wanted.plan.or_else(|| organization.plan.parse().ok()).unwrap_or(Plan::Yearly),
+        seats: wanted.seats.unwrap_or(usage.seats),
+    };
+    check_seats(&usage, order.seats)?;
+    if subscriptions::find(connection, organization.id)?.is_some_and(|row| row.state != State::Canceled.name()) {
+        return Err(Error::new(
+            Code::Conflict,
+            "This organization has a subscription already. Change its seats or plan under billing.",
+        ));
+    }
+    let mut batch = Batch::default();
+    let now = administration.clock.now();
+    let provider = administration.billing.provider.name();
+    if let Some(open) = checkouts::open(connection, organization.id, purpose::SUBSCRIPTION)? {
+        let is_same = open.plan == order.plan.name() && open.seats == order.seats && open.provider == provider;
+        if is_same && open.expires_at > now.0 {
+            return Ok(Planned { batch, answer: (organization.id, open.id) });
+        }
+        replace(administration, &mut batch, organization.id, open, now);
+    }
+    let checkout = new_checkout(connection, administration, &organization, order, public_url)?;
+    checkouts::insert(&mut batch, organization.id, &checkout);
+    if administration.billing.provider.stripe().is_some() {
+        let payload = json!({"checkout": checkout.id.to_string(), "base": public_url, "email": email(by)});
+        operations::insert(&mut batch, administration, organization.id, Kind::Checkout, &payload);
+    }
+    let detail = json!({"checkout": checkout.id.to_string(), "seats": order.seats, "plan": order.plan.name(), "provider": provider});
+    administration.audit(&mut batch, by, organization.id, "checkout.begun", &detail);
+    Ok(Planned { batch, answer: (organization.id, checkout.id) })
+}
+
+/// Who is to read the provider's receipts, where that is known.
+fn email(by: &By) -> Option<&str> {
+    match &by.actor {
+        Actor::Person(person) => person.email.as_deref(),
+        _ => None,
+    }
+}
+
+/// Another checkout is begun in the place of this one: nobody is to pay both.
+pub(super) fn replace(
+    administration: &Administration,
+    batch: &mut Batch,
+    organization: OrganizationId,
+    open: Checkout,
+    now: Timestamp,
+) {
+    let after = if open.expires_at > now.0 { state::SUPERSEDED } else { state::EXPIRED };
+    checkouts::update_state(batch, organization, open.id, (state::OPEN, after), None);
+    if let Some(session) = open.session {
+        operations::insert(batch, administration, organization, Kind::ExpireCheckout, &json!({"session": session}));
+    }
+}
+
+fn new_checkout(
+    connection: &mut Connection,
+    administration: &Administration,
+    organization: &Organization,
+    order: Order,
+    public_url: &str,
+) -> Result<Checkout> {
+    let id: CheckoutId = administration.ids.next();
+    let now = administration.clock.now();
+    let (prices, is_local) =
+        (&administration.billing.prices, matches!(administration.billing.provider, Provider::Local));
+    Ok(Checkout {
+        id,
+        purpose: purpose::SUBSCRIPTION.into(),
+        provider: administration.billing.provider.name().into(),
+        plan: order.plan.name().into(),
+        seats: order.seats,
+        amount: prices.total(order.plan, order.seats),
+        currency: prices.currency.clone(),
+        customer: checkouts::customer(connection, organization.id)?,
+        session: None,
+        url: is_local.then(|| format!("{public_url}/checkout/{id}")),
+        state: state::OPEN.into(),
+        created_at: now.0,
+        expires_at: now.plus_seconds(LIFE).0,
+        completed_at: None,
+    })
+}
+
+/// A checkout as somebody at its page sees it.
+///
+/// # Errors
+/// `not_found`, `forbidden`.
+pub fn look(connection: &mut Connection, by: &By, name: &str, id: CheckoutId) -> Result<(Organization, Checkout)> {
+    by.check(Action::ManageBilling)?;
+    let organization = named(connection, by, name)?;
+    let checkout = checkouts::find(connection, organization.id, id)?;
+    Ok((organization, checkout.ok_or_else(no_such_checkout)?))
+}
+
+/// The 404 of a checkout.
+#[must_use]
+pub fn no_such_checkout() -> Error {
+    Error::new(Code::NotFound, "There is no such checkout. Begin one under billing.")
+}
+
+/// Asks Stripe how a checkout stands that somebody comes back from; its organization and how it is then.
+///
+/// # Errors
+/// `not_found`, `forbidden`.
+pub async fn come_back(
+    store: &Store,
+    administration: &Administration,
+    by: &By,
+    name: &str,
+    id: CheckoutId,
+) -> Result<(Organization, Checkout)> {
+    let (own, who, named) = (administration.clone(), by.clone(), name.to_owned());
+    let ask = move |connection: &mut Connection| {
+        let (organization, checkout) = look(connection, &who, &named, id)?;
+        let mut batch = Batch::default();
+        if let (state::OPEN, Some(session)) = (checkout.state.as_str(), &checkout.session) {
+            operations::insert(&mut batch, &own, organization.id, Kind::Refresh, &json!({"session": session}));
+        }
+        Ok(Planned { batch, answer: organization.id })
+    };
+    let organization = store.write(ask).await?;
+    operations::drive(store, administration, Some(organization)).await?;
+    let (who, named) = (by.clone(), name.to_owned());
+    store.read(move |connection| look(connection, &who, &named, id)).await
+}

@@ -1,0 +1,73 @@
+//! What comes of asking the provider in vain.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::operations::{Kind, insert};
+use crate::administration::{Administration, By};
+use crate::billing::stripe::{self, Failure};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::store::Planned;
+use crate::store::batch::Batch;
+use crate::store::billing_operations::{self, Operation};
+use crate::store::connection::Connection;
+use crate::store::subscriptions::{self, Subscription};
+
+/// The pauses before the second attempt and the following ones; then an operation is given up.
+const PAUSES: [Duration; 9] = [
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_mins(2),
+    Duration::from_mins(10),
+    Duration::from_mins(30),
+    Duration::from_hours(1),
+    Duration::from_hours(4),
+    Duration::from_hours(12),
+    Duration::from_hours(24),
+];
+
+/// What comes of a failure: it is tried again, or given up and everything is as the provider has it.
+pub(super) fn plan(
+    connection: &mut Connection,
+    administration: &Administration,
+    operation: &Operation,
+    failure: &Failure,
+) -> Result<Planned<()>> {
+    let mut batch = Batch::default();
+    let (organization, now) = (operation.organization, administration.clock.now());
+    let pause = usize::try_from(operation.attempts - 1).ok().and_then(|made| PAUSES.get(made));
+    if let Some(pause) = pause.filter(|_| failure.kind == stripe::Kind::Away) {
+        billing_operations::update_due(&mut batch, organization, operation.id, now.plus(*pause).0, &failure.why);
+        return Ok(Planned { batch, answer: () });
+    }
+    billing_operations::update_finished(&mut batch, organization, operation.id, now.0, Some(&failure.why));
+    let detail = json!({"operation": operation.id.to_string(), "kind": operation.kind, "why": failure.why});
+    administration.audit(&mut batch, &By::SYSTEM, organization, "billing.operation_failed", &detail);
+    if operation.kind == Kind::Order.name() {
+        give_up_order(connection, administration, &mut batch, operation, now)?;
+    }
+    Ok(Planned { batch, answer: () })
+}
+
+/// A change that comes to nothing is not wanted any more, unless another was decided meanwhile; the seats that the
+/// decision took out of the ledger come back by what the provider says.
+fn give_up_order(
+    connection: &mut Connection,
+    administration: &Administration,
+    batch: &mut Batch,
+    operation: &Operation,
+    now: Timestamp,
+) -> Result<()> {
+    let payload: Value = serde_json::from_str(&operation.payload).unwrap_or_default();
+    let Some(row) = subscriptions::find(connection, operation.organization)? else { return Ok(()) };
+    if row.wanted_quantity != payload["seats"].as_i64() || row.wanted_plan.as_deref() != payload["plan"].as_str() {
+        return Ok(());
+    }
+    let after = Subscription { wanted_quantity: None, wanted_plan: None, updated_at: now.0, ..row.clone() };
+    subscriptions::write(batch, operation.organization, Some(&row), &after);
+    let payload = json!({"subscription": row.subscription});
+    insert(batch, administration, operation.organization, Kind::Refresh, &payload);
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! `/api/v1/organizations/{organization}/billing` and `…/checkout`: seats as they are bought.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::body;
+use super::call::Call;
+use super::list::{Query, page};
+use super::openapi::Refused;
+use super::organizations::parsed;
+use crate::administration::billing::change::{self, Change};
+use crate::administration::billing::checkout::{self, Wanted};
+use crate::administration::billing::{self, portal};
+use crate::error::Result;
+use crate::http::State;
+use crate::id::InvoiceId;
+use crate::organization::permission::Action;
+
+/// Seats and plan; what is absent stays as it is.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Order {
+    seats: Option<i64>,
+    /// `enterprise_seat_yearly`, `enterprise_seat_quarterly` or `enterprise_seat_monthly`.
+    plan: Option<String>,
+}
+
+/// `POST /api/v1/organizations/{organization}/checkout`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/checkout", tag = "billing",
+    summary = "Begin a checkout, or go on with the open one for the same",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    request_body(content = Order, content_type = "application/json"),
+    responses((status = 201, description = "Where it is paid, and until when", body = Object), Refused)
+)]
+pub(super) async fn check_out(
+    http: HttpRequest,
+    organization: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = checked_out(&call, &organization, payload).await;
+    call.finish(outcome)
+}
+
+async fn checked_out(call: &Call<'_>, organization: &str, payload: web::Payload) -> Result<HttpResponse> {
+    call.known()?;
+    let by = call.by(organization).await?;
+    by.check(Action::ManageBilling)?;
+    let order: Order = body::json(call, payload).await?;
+    let wanted = Wanted { seats: order.seats, plan: parsed("plan", order.plan)? };
+    let (store, administration, url) = (&call.state.store, &call.state.administration, &call.state.public_url);
+    let begun = checkout::begin(store, administration, &by, organization, wanted, url).await?;
+    let mut response = HttpResponse::build(StatusCode::CREATED);
+    if let Some(id) = begun["id"].as_str() {
+        response.insert_header((LOCATION, format!("/checkout/{id}")));
+    }
+    Ok(response.json(begun))
+}
+
+/// `GET /api/v1/organizations/{organization}/billing`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/billing", tag = "billing",
+    summary = "Plan, price, seats and the next invoice",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn show(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let name = organization.clone();
+    let look =
+        move |connection: &mut _, administration: &_, by: &_| billing::show(connection, administration, by, &name);
+    let shown = call.read(&organization, look).await;
+    call.finish(shown.map(|shown| HttpResponse::Ok().json(shown)))
+}
+
+/// `PATCH /api/v1/organizations/{organization}/billing`.
+#[utoipa::path(
+    patch, path = "/api/v1/organizations/{organization}/billing", tag = "billing", summary = "Change seats or plan",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    request_body(content = Order, content_type = "application/json"),
+    responses(
+        (status = 200, description = "It is so", body = Object),
+        (status = 202, description = "It is decided, and the payment provider has not confirmed it yet", body = Object),
+        (status = 402, description = "The payment was declined", content_type = "application/problem+json", body = Object),
+        Refused
+    )
+)]
+pub(super) async fn set(
+    http: HttpRequest,
+    organization: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = changed(&call, &organization, payload).await;
+    call.finish(outcome)
+}
+
+async fn ordered(call: &Call<'_>, payload: web::Payload) -> Result<Change> {
+    let order: Order = body::json(call, payload).await?;
+    Ok(Change { seats: order.seats, plan: parsed("plan", order.plan)? })
+}
+
+async fn changed(call: &Call<'_>, organization: &str, payload: web::Payload) -> Result<HttpResponse> {
+    call.known()?;
+    let by = call.by(organization).await?;
+    by.check(Action::ManageBilling)?;
+    let change = ordered(call, payload).await?;
+    let shown = change::set(&call.state.store, &call.state.administration, &by, organization, change).await?;
+    let is_done = shown["pending_change"].is_null();
+    Ok(HttpResponse::build(if is_done { StatusCode::OK } else { StatusCode::ACCEPTED }).json(shown))
+}
+
+/// `POST /api/v1/organizations/{organization}/billing/preview`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/billing/preview", tag = "billing",
+    summary = "What a change of seats or plan would cost; changes nothing",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    request_body(content = Order, content_type = "application/json"),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn preview(
+    http: HttpRequest,
+    organization: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = previewed(&call, &organization, payload).await;
+    call.finish(outcome)
+}
+
+async fn previewed(call: &Call<'_>, organization: &str, payload: web::Payload) -> Result<HttpResponse> {
+    call.known()?;
+    call.by(organization).await?.check(Action::ManageBilling)?;
+    let change = ordered(call, payload).await?;
+    let name = organization.to_owned();
+    let look = move |connection: &mut _, administration: &_, by: &_| {
+        change::preview(connection, administration, by, &name, change)
+    };
+    Ok(HttpResponse::Ok().json(call.read(organization, look).await?))
+}
+
+/// `GET /api/v1/organizations/{organization}/billing/invoices`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/billing/invoices", tag = "billing", summary = "Invoices, newest first",
+    params(
+        ("organization" = String, Path, description = "Its id or slug"),
+        ("limit" = Option<u32>, Query, description = "How many, at most 100"),
+        ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
+    ),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn invoices(
+    http: HttpRequest,
+    organization: web::Path<String>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = listed(&call, &organization).await;
+    call.finish(outcome)
+}
+
+async fn listed(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
+    let query = Query::read(call, &[])?;
+    let after: Option<String> = query.after()?;
+    let after = after.and_then(|id| id.parse::<InvoiceId>().ok());
+    let (name, limit) = (organization.to_owned(), query.limit as usize);
+    let look = move |connection: &mut _, _: &_, by: &_| {
+        billing::invoices(connection, by, &name, after, i64::try_from(limit + 1).unwrap_or(i64::MAX))
+    };
+    let mut invoices = call.read(organization, look).await?;
+    let goes_on = invoices.len() > limit;
+    invoices.truncate(limit);
+    let next = invoices.last().filter(|_| goes_on).map(|last| last.id.to_string());
+    let items = invoices.iter().map(billing::describe_invoice).collect();
+    Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
+}
+
+/// `POST /api/v1/organizations/{organization}/billing/portal`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/billing/portal", tag = "billing",
+    summary = "A page for another card and what is owed; it works for a little while",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    responses((status = 200, description = "Its address", body = Object), Refused)
+)]
+pub(super) async fn portal(
+    http: HttpRequest,
+    organization: web::Path<String>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = opened(&call, &organization).await;
+    call.finish(outcome)
+}
+
+async fn opened(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
+    call.known()?;
+    let by = call.by(organization).await?;
+    let (store, administration, url) = (&call.state.store, &call.state.administration, &call.state.public_url);
+    let url = portal::open(store, administration, &by, organization, url).await?;
+    Ok(HttpResponse::Ok().json(json!({"url": url})))
+}

@@ -1,0 +1,137 @@
+//! The pages of a checkout: for admins and owners alone, without a script, and sent twice they pay once.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::api::client::Team;
+use crate::sign_in::browser::{Answer, hidden};
+use crate::support::{Database, in_process_on_each_database};
+
+in_process_on_each_database!(a_card_is_typed, another_card, nobody_else_sees_it, the_api);
+
+const BILLING: &str = "/api/v1/organizations/acme/billing";
+const CHECKOUT: &str = "/api/v1/organizations/acme/checkout";
+
+/// A page like every other, without a script.
+pub fn assert_page(answer: &Answer) {
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let policy = answer.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && !answer.body.contains("<script"), "{}", answer.body);
+}
+
+async fn begin(team: &Team) -> String {
+    let order = json!({"seats": 25, "plan": "enterprise_seat_quarterly"});
+    let begun = team.owner.make(CHECKOUT, &order).await;
+    assert_eq!(begun.status, 201, "{}", begun.body);
+    let url = begun.body["url"].as_str().unwrap();
+    assert!(url.ends_with(begun.header("location")), "{url}");
+    begun.header("location").to_owned()
+}
+
+async fn a_card_is_typed(database: Database) {
+    let team = Team::open(database).await;
+    let page = begin(&team).await;
+    let form = team.owner.get(&page).await;
+    form.plain(200, "checkout");
+    for said in ["Test checkout", "25 seats for Acme", "$69.99 a quarter", "Pay $1749.75", "4000 0000 0000 0341"] {
+        assert!(form.body.contains(said), "{said}: {}", form.body);
+    }
+    assert!(!form.body.contains("<script"));
+    let csrf = hidden(&form.body, "csrf");
+    let works = [("csrf", csrf.as_str()), ("card", "4242 4242 4242 4242")];
+    assert_eq!(team.owner.post(&page, &works[1..]).await.status, 403, "not by another site's form");
+    assert_eq!(team.owner.post(&page, &[("csrf", "x"), works[1]]).await.status, 403);
+    for (card, why) in
+        [("4000 0000 0000 0002", "was declined"), ("4111111111111111", "none of the test cards"), ("", "none of")]
+    {
+        let again = team.owner.post(&page, &[works[0], ("card", card)]).await;
+        again.plain(422, card);
+        assert!(again.body.contains(why), "{card}: {}", again.body);
+        assert!(!again.body.contains("4111111111111111"), "what is typed is not shown again");
+    }
+    assert_eq!(team.owner.ask(BILLING).await.is(200)["state"], "none");
+    for _ in 0..2 {
+        let paid = team.owner.post(&page, &works).await;
+        assert_eq!(
+            (paid.status.as_u16(), paid.location.as_deref()),
+            (303, Some(format!("{page}/done").as_str())),
+            "{}",
+            paid.body
+        );
+    }
+    let done = team.owner.get(&format!("{page}/done")).await;
+    assert_page(&done);
+    assert!(
+        done.body.contains("Acme has 25 seats")
+            && done.body.contains("Invite people now")
+            && done.body.contains("Later")
+    );
+    assert_eq!(team.owner.get(&page).await.location.unwrap(), format!("{page}/done"), "it is over");
+    assert_eq!(team.owner.ask(&format!("{BILLING}/invoices")).await.is(200)["items"].as_array().unwrap().len(), 1);
+}
+
+async fn another_card(database: Database) {
+    let team = Team::open(database).await;
+    let page = begin(&team).await;
+    let csrf = hidden(&team.owner.get(&page).await.body, "csrf");
+    team.owner.post(&page, &[("csrf", &csrf), ("card", "4000 0000 0000 0341")]).await;
+    let opened = team.owner.make(&format!("{BILLING}/portal"), &json!({})).await.is(200);
+    let url = opened["url"].as_str().unwrap();
+    let page = &url[url.find("/checkout/").unwrap()..];
+    let form = team.owner.get(page).await;
+    assert!(form.body.contains("Another card for Acme") && form.body.contains("Nothing is owed"), "{}", form.body);
+    let paid = team.owner.post(page, &[("csrf", &csrf), ("card", "4242424242424242")]).await;
+    assert_eq!(paid.status, 303, "{}", paid.body);
+    assert!(team.owner.get(&format!("{page}/done")).await.body.contains("The card is kept"));
+    team.owner.change(BILLING, &json!({"seats": 30})).await.is(200);
+}
+
+async fn nobody_else_sees_it(database: Database) {
+    let team = Team::open(database).await;
+    let page = begin(&team).await;
+    team.admin.get(&page).await.plain(200, "an admin");
+    for (browser, what) in [(&team.reader, "read"), (&team.writer, "write")] {
+        for path in [page.clone(), format!("{page}/done")] {
+            let nothing = browser.get(&path).await;
+            nothing.plain(404, what);
+            assert!(!nothing.body.contains("Acme"), "{what}: {}", nothing.body);
+        }
+    }
+    let stranger = team.place.browser();
+    let sent = stranger.get(&page).await;
+    assert_eq!((sent.status.as_u16(), sent.location), (303, Some(format!("/sign-in?return_to={page}"))));
+    assert_eq!(stranger.post(&page, &[("card", "4242424242424242")]).await.status, 403);
+    team.owner.get("/checkout/x").await.plain(404, "no id");
+    assert_eq!(team.owner.send(Method::PUT, &page, |request| request).await.status, 405);
+}
+
+async fn the_api(database: Database) {
+    let team = Team::open(database).await;
+    team.reader.make(CHECKOUT, &json!({})).await.problem(403, "forbidden");
+    team.owner.make(CHECKOUT, &json!({"seats": 1})).await.problem(409, "conflict");
+    team.owner.make(CHECKOUT, &json!({"seats": "9"})).await.problem(400, "invalid_value");
+    team.owner.make(CHECKOUT, &json!({"seats": 9, "currency": "eur"})).await.problem(400, "invalid_value");
+    let told = team.owner.make(CHECKOUT, &json!({"seats": 9, "plan": "gold"})).await.problem(400, "invalid_value");
+    assert!(told.contains("enterprise_seat_yearly"), "{told}");
+    team.owner.change(BILLING, &json!({"seats": 9})).await.problem(409, "conflict");
+    let page = begin(&team).await;
+    let csrf = hidden(&team.owner.get(&page).await.body, "csrf");
+    team.owner.post(&page, &[("csrf", &csrf), ("card", "4242 4242 4242 4242")]).await;
+    let preview = team.admin.make(&format!("{BILLING}/preview"), &json!({"seats": 26})).await.is(200);
+    assert_eq!(preview["due_now"], json!({"amount": 6_999, "currency": "usd", "text": "$69.99"}), "{preview}");
+    assert_eq!(team.admin.ask(BILLING).await.is(200)["seats"], 25, "a preview changes nothing");
+    let told = team.admin.change(BILLING, &json!({"seats": 3})).await.problem(409, "conflict");
+    assert!(told.contains("5 seats are used and 0 are held by pending invitations"), "{told}");
+    let set = team.admin.change(BILLING, &json!({"seats": 26})).await.is(200);
+    assert_eq!((&set["seats"], &set["pending_change"]), (&json!(26), &Value::Null));
+    let first = team.owner.ask(&format!("{BILLING}/invoices?limit=1")).await.is(200);
+    let next = first["next"].as_str().expect("another page");
+    let second = team.owner.ask(&format!("{BILLING}/invoices?limit=1&after={next}")).await.is(200);
+    assert_eq!((&second["next"], second["items"].as_array().unwrap().len()), (&Value::Null, 1));
+    assert_ne!(first["items"][0]["id"], second["items"][0]["id"]);
+    // Who did it is in the trail.
+    let events = team.place.command(&["audit", "list", "--organization", "acme"]);
+    let event = events.as_array().unwrap().iter().find(|event| event["action"] == "billing.changed").unwrap();
+    assert_eq!(event["detail"]["seats"], json!({"before": 25, "after": 26}));
+    assert!(event["actor"].as_str().unwrap().starts_with("member:") && event["request_id"].is_string(), "{event}");
+}
