@@ -41,6 +41,8 @@ pub enum Code {
     Conflict,
     LastOwner,
     PaymentDeclined,
+    IdempotencyKeyReused,
+    RecentSignInRequired,
     PreconditionFailed,
     PayloadTooLarge,
     UriTooLong,
@@ -102,6 +104,10 @@ impl Code {
             Self::Conflict => row("conflict", 409, None, "The request conflicts with the present state"),
             Self::LastOwner => row("last_owner", 409, None, "An organization needs an owner"),
             Self::PaymentDeclined => row("payment_declined", 402, None, "The payment was declined"),
+            Self::IdempotencyKeyReused => {
+                row("idempotency_key_reused", 422, None, "The idempotency key belongs to another request")
+            }
+            Self::RecentSignInRequired => row("recent_sign_in_required", 403, None, "Sign in again first"),
             Self::PreconditionFailed => row("precondition_failed", 412, None, "The resource has changed meanwhile"),
             Self::PayloadTooLarge => row("payload_too_large", 413, None, "The request is too large"),
             Self::UriTooLong => row("uri_too_long", 414, None, "The address is too long"),

@@ -7,6 +7,7 @@ use crate::error::{Code, Result};
 use crate::id::OrganizationId;
 use crate::mail::Letter;
 use crate::mail::outbox::{self, Desk, Key, Kind, Post};
+use crate::organization::DELETED;
 use crate::organization::associated_domain::{proof_host, proof_value};
 use crate::store::associated_domains::Domain;
 use crate::store::batch::Batch;
@@ -30,6 +31,10 @@ pub(super) fn tell(
     let (Some(lost_at), Some(named)) = (domain.lost_at, organizations::by_id(connection, organization)?) else {
         return Ok(());
     };
+    // Nobody who could do something about it is let in.
+    if named.state == DELETED {
+        return Ok(());
+    }
     let now = administration.clock.now();
     let lapses_at = Timestamp(lost_at).plus(administration.grace);
     let letter = letter(&named.name, domain, lapses_at);

@@ -6,6 +6,7 @@ mod at_risk;
 pub mod audit;
 pub mod billing;
 pub mod domain;
+pub mod idempotency;
 pub mod join_request;
 pub mod member;
 pub mod organization;

@@ -58,6 +58,7 @@ impl Prepared {
         let jobs = [
             actix_web::rt::spawn(jobs::billing::run(store.clone(), administration.clone(), drifted)),
             actix_web::rt::spawn(jobs::refusals::run(store.clone(), clock)),
+            actix_web::rt::spawn(jobs::cleaning::run(store.clone(), administration.clone())),
             actix_web::rt::spawn(jobs::domains::run(store, administration, recheck_interval)),
             actix_web::rt::spawn(jobs::outbox::run(assembly.postman.clone())),
         ];

@@ -66,6 +66,30 @@ pub(super) enum Command {
         #[arg(long, group = "change", value_parser = session_length)]
         session_length: Option<SessionLength>,
     },
+    /// Make another active member the owner, and whoever is one now an admin
+    Transfer {
+        #[arg(long)]
+        organization: String,
+        /// The id of the member who is the owner from now on
+        #[arg(long)]
+        member: String,
+        /// The id of the owner who is an admin from now on
+        #[arg(long)]
+        from: String,
+    },
+    /// Delete an organization; it can be restored for 14 days
+    Delete {
+        #[arg(long)]
+        organization: String,
+        /// Its exact name
+        #[arg(long)]
+        name: String,
+    },
+    /// Bring back a deleted organization as it was
+    Restore {
+        #[arg(long)]
+        organization: String,
+    },
     /// List organizations
     List,
     /// Show one organization
@@ -119,6 +143,16 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
                 organization::set(connection, administration, &By::OPERATOR, &organization, &settings)
             })
         }
+        Command::Transfer { organization, member, from } => operator.write(move |connection, administration| {
+            let whom = (member.as_str(), Some(from.as_str()));
+            organization::transfer(connection, administration, &By::OPERATOR, &organization, whom)
+        }),
+        Command::Delete { organization, name } => operator.write(move |connection, administration| {
+            organization::delete(connection, administration, &By::OPERATOR, &organization, &name)
+        }),
+        Command::Restore { organization } => operator.write(move |connection, administration| {
+            organization::restore(connection, administration, &By::OPERATOR, &organization)
+        }),
         Command::List => operator.read(|connection| organization::list(connection, &By::OPERATOR)),
         Command::Show { organization: slug } => {
             operator.read(move |connection| organization::show(connection, &By::OPERATOR, &slug))

@@ -2,6 +2,7 @@
 //! runs it while the service lives.
 
 pub mod billing;
+pub mod cleaning;
 pub mod domains;
 pub mod outbox;
 pub mod refusals;

@@ -27,6 +27,23 @@ pub fn is_slug(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
+/// A slug made of a name: its letters and digits that a slug can have, with hyphens between the words.
+#[must_use]
+pub fn slug_of(name: &str) -> String {
+    let mut slug = String::new();
+    for c in name.chars().map(|c| c.to_ascii_lowercase()) {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    // Room for what tells it from others.
+    slug.truncate(50);
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { "organization".to_owned() } else { slug.to_owned() }
+}
+
 /// Whether an address of the service's own is called so, or an id is written so, so that no organization can be.
 #[must_use]
 pub fn is_reserved(slug: &str) -> bool {
@@ -42,4 +59,23 @@ pub const PENDING_CHECKOUT: &str = "pending_checkout";
 #[must_use]
 pub fn takes_provisioning(state: &str) -> bool {
     matches!(state, "active" | "past_due")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_makes_a_slug() {
+        for (name, slug) in [
+            ("Acme, Inc.", "acme-inc"),
+            ("  Ünïcode GmbH & Co", "n-code-gmbh-co"),
+            ("株式会社", "organization"),
+            ("---", "organization"),
+        ] {
+            assert_eq!(slug_of(name), slug);
+            assert!(is_slug(&slug_of(name)));
+        }
+        assert!(is_slug(&format!("{}-12345678", slug_of(&"x ".repeat(200)))));
+    }
 }

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
 use crate::organization::seats::SeatPolicy;
-use crate::organization::takes_provisioning;
+use crate::organization::{DELETED, PENDING_CHECKOUT, takes_provisioning};
 use crate::scim::registry::Registry;
 use crate::scim::schema::Schema;
 use crate::store::connection::Connection;
@@ -126,6 +126,15 @@ fn refuse_ended(credential: &Credential, now: Timestamp) -> Result<()> {
         return Err(Error::new(
             Code::Unauthorized,
             format!("The bearer token expired on {}. Create a new one.", Timestamp(at)),
+        ));
+    }
+    if credential.state == DELETED {
+        return Err(Error::new(Code::Unauthorized, "The organization of this token was deleted."));
+    }
+    if credential.state == PENDING_CHECKOUT {
+        return Err(Error::new(
+            Code::Forbidden,
+            "The organization waits for its checkout and takes no provisioning until an owner completes it.",
         ));
     }
     if !takes_provisioning(&credential.state) {

@@ -99,6 +99,7 @@ impl Destination {
 pub fn destination_of_address(connection: &mut Connection, address: &str) -> Result<Destination> {
     let Some(key) = address_key(address) else { return Ok(Destination::default()) };
     let owner = organizations::owner_of_domain(connection, domain_of(&key))?;
+    let owner = owner.filter(|owner| is_open(&owner.state));
     Ok(owner.as_ref().map(Destination::of).unwrap_or_default())
 }
 

@@ -81,6 +81,11 @@ impl Batch {
         self.steps.push(Step::Holds(rows, sql));
     }
 
+    /// [`Batch::expect`] of what was there before anything else of the batch.
+    pub fn expect_before(&mut self, rows: i64, sql: Sql) {
+        self.steps.insert(0, Step::Holds(rows, sql));
+    }
+
     /// Rows for one table; those for the same table travel together.
     pub fn insert(&mut self, rows: Rows) {
         if rows.rows.is_empty() {

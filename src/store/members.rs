@@ -186,12 +186,12 @@ pub fn managers(connection: &mut Connection, organization: OrganizationId, limit
     .map_err(database_error)
 }
 
-/// Somebody acts by a role they must still have when it is written.
+/// Somebody acts by a role they must still have when it is written; what they do may take it from them.
 pub fn expect_role(batch: &mut Batch, organization: OrganizationId, id: ResourceId, role: &str) {
     let mut sql = Sql::new("SELECT CAST(1 AS BIGINT) FROM members WHERE organization_id = ").bind_here(organization);
     sql.push(" AND id = ").push_bind(id).push(" AND role = ").push_bind(role);
     sql.push(" AND status = ").push_bind(Standing::Active.name()).push(" AND NOT suspended");
-    batch.expect(1, sql);
+    batch.expect_before(1, sql);
 }
 
 /// The Users that have waited longest for a seat.

@@ -1,6 +1,6 @@
 //! Memberships (floor 2): the places of an identity in organizations, which a session opens.
 
-use diesel::sql_types::{Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::connection::Connection;
 use super::database_error;
@@ -70,6 +70,18 @@ pub fn one(connection: &mut Connection, identity: IdentityId, organization: &str
         Err(_) => sql.push(" AND o.slug = ").push_bind(organization),
     };
     Ok(sql.first::<Columns, Row>(connection).map_err(database_error)?.map(from_row))
+}
+
+/// How many organizations an identity is a member of that are in a state.
+///
+/// # Errors
+/// The database's.
+pub fn count_in_state(connection: &mut Connection, identity: IdentityId, state: &str) -> Result<i64> {
+    let count = Sql::new(
+        "SELECT count(*) FROM members m JOIN organizations o ON o.id = m.organization_id WHERE m.identity_id = ? AND o.state = ?",
+    );
+    let count = count.bind(identity).bind(state).first::<BigInt, i64>(connection).map_err(database_error)?;
+    Ok(count.unwrap_or(0))
 }
 
 /// Whether the identity is linked to a member of any organization.

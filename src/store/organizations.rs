@@ -36,23 +36,25 @@ pub struct Organization {
     /// The role of whom provisioning makes a member.
     pub scim_role: String,
     pub deleted_at: Option<i64>,
+    /// The state it was deleted in.
+    pub deleted_from: Option<String>,
 }
 
 type OrganizationColumns = (
     (SqlId, Text, Text, Text, Text, Text, Nullable<Text>, Text, Nullable<BigInt>, BigInt),
-    (BigInt, Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>, Text, Nullable<BigInt>),
+    (BigInt, Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>, Text, Nullable<BigInt>, Nullable<Text>),
 );
 type OrganizationRow = (
     (OrganizationId, String, String, String, String, String, Option<String>, String, Option<i64>, i64),
-    (i64, Option<String>, Option<String>, Option<String>, Option<String>, String, Option<i64>),
+    (i64, Option<String>, Option<String>, Option<String>, Option<String>, String, Option<i64>, Option<String>),
 );
 const COLUMNS: &str = "o.id, o.slug, o.name, o.state, o.plan, o.seat_policy, o.tenant_id, o.sso, o.session_length, o.created_at, \
-     o.version, o.contact_name, o.contact_email, o.contact_phone, o.postal_address, o.scim_role, o.deleted_at";
+     o.version, o.contact_name, o.contact_email, o.contact_phone, o.postal_address, o.scim_role, o.deleted_at, o.deleted_from";
 
 fn from_row(row: OrganizationRow) -> Organization {
     let (
         (id, slug, name, state, plan, seat_policy, tenant_id, sso, session_length, created_at),
-        (version, contact_name, contact_email, contact_phone, postal_address, scim_role, deleted_at),
+        (version, contact_name, contact_email, contact_phone, postal_address, scim_role, deleted_at, deleted_from),
     ) = row;
     Organization {
         id,
@@ -72,6 +74,7 @@ fn from_row(row: OrganizationRow) -> Organization {
         postal_address,
         scim_role,
         deleted_at,
+        deleted_from,
     }
 }
 
@@ -213,6 +216,46 @@ pub fn update_settings(
             None => sql.push(" AND tenant_id IS NULL"),
         };
     }
+    batch.run_once(sql);
+}
+
+/// Deletes an organization; it is there until it is purged.
+pub fn delete(batch: &mut Batch, organization: &Organization, now: i64) {
+    batch.run_once(
+        Sql::new("UPDATE organizations SET state = 'deleted', deleted_from = state, deleted_at = ?, updated_at = ?, version = version + 1 WHERE id = ? AND state = ? AND name = ?")
+            .bind(now)
+            .bind(now)
+            .bind(organization.id)
+            .bind(organization.state.as_str())
+            .bind(organization.name.as_str()),
+    );
+}
+
+/// Brings a deleted organization back.
+pub fn restore(batch: &mut Batch, organization: &Organization, state: &str, now: i64) {
+    batch.run_once(
+        Sql::new("UPDATE organizations SET state = ?, deleted_from = NULL, deleted_at = NULL, updated_at = ?, version = version + 1 WHERE id = ? AND deleted_at = ?")
+            .bind(state)
+            .bind(now)
+            .bind(organization.id)
+            .bind(organization.deleted_at),
+    );
+}
+
+/// The organizations that were deleted before a time.
+///
+/// # Errors
+/// The database's.
+pub fn deleted_before(connection: &mut Connection, before: i64) -> Result<Vec<OrganizationId>> {
+    Sql::new("SELECT id FROM organizations WHERE deleted_at IS NOT NULL AND deleted_at <= ? ORDER BY deleted_at")
+        .bind(before)
+        .load::<SqlId, OrganizationId>(connection)
+        .map_err(database_error)
+}
+
+/// Deletes what is left of an organization: its own row.
+pub fn purge(batch: &mut Batch, organization: OrganizationId) {
+    let sql = Sql::new("DELETE FROM organizations WHERE deleted_at IS NOT NULL AND id = ").bind_here(organization);
     batch.run_once(sql);
 }
 

@@ -107,6 +107,22 @@ const MATRIX: &[Row] = &[
     Row("get", "/checkout/{id}/done", "/checkout/00000000-0000-7000-8000-000000000000/done", CHECKOUT),
     // Where nobody is paid by Stripe.
     Row("post", "/billing/stripe/webhook", "/billing/stripe/webhook", all(404)),
+    // Without what it takes.
+    Row("post", "/api/v1/organizations", "/api/v1/organizations", [401, 400, 400, 400, 400, 400]),
+    Row("delete", "/api/v1/organizations/{organization}", "/api/v1/organizations/acme", [401, 415, 415, 415, 415, 415]),
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/transfer",
+        "/api/v1/organizations/acme/transfer",
+        [401, 400, 400, 400, 400, 400],
+    ),
+    // Only the owner learns that it is not deleted.
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/restore",
+        "/api/v1/organizations/acme/restore",
+        [401, 404, 404, 404, 409, 404],
+    ),
     Row("route", "/api/{path:.*}", "/api/v2", all(404)),
     Row("post", "/oauth/token", "/oauth/token", all(400)),
     Row("get", "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server", all(200)),

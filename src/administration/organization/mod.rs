@@ -1,11 +1,15 @@
 //! Organizations: made, shown, and what is set of them.
 
+mod founding;
+mod leaving;
 mod settings;
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+pub use self::founding::{Founding, found};
+pub use self::leaving::{delete, purge, restore, transfer};
 pub use self::settings::{Settings, set};
 use super::{Administration, By, check_name, named};
 use crate::clock::Timestamp;
@@ -51,26 +55,7 @@ pub fn create(
     if new.seats < 1 {
         return Err(Error::new(Code::InvalidValue, "An organization needs at least one seat, for its owner."));
     }
-    let now = administration.clock.now().to_millisecond().0;
-    let organization = Organization {
-        id: administration.ids.next(),
-        slug: new.slug.clone(),
-        name: new.name.clone(),
-        state: "active".into(),
-        plan: new.plan.name().into(),
-        seat_policy: SeatPolicy::Reject.name().into(),
-        tenant_id: None,
-        sso: Sso::Off.name().into(),
-        session_length: None,
-        created_at: now,
-        version: 1,
-        contact_name: None,
-        contact_email: None,
-        contact_phone: None,
-        postal_address: None,
-        scim_role: Role::Read.name().into(),
-        deleted_at: None,
-    };
+    let organization = new_organization(administration, &new.name, &new.slug, new.plan);
     let mut batch = Batch::default();
     organizations::insert(&mut batch, &organization, new.seats);
     let owner = insert_owner(administration, &mut batch, organization.id, new)?;
@@ -79,6 +64,30 @@ pub fn create(
         batch,
         answer: json!({"id": organization.id.to_string(), "slug": new.slug, "name": new.name, "state": "active", "plan": new.plan.name(), "seats": new.seats, "owner_id": owner}),
     })
+}
+
+/// An active organization as it begins.
+fn new_organization(administration: &Administration, name: &str, slug: &str, plan: Plan) -> Organization {
+    Organization {
+        id: administration.ids.next(),
+        slug: slug.to_owned(),
+        name: name.to_owned(),
+        state: "active".into(),
+        plan: plan.name().into(),
+        seat_policy: SeatPolicy::Reject.name().into(),
+        tenant_id: None,
+        sso: Sso::Off.name().into(),
+        session_length: None,
+        created_at: administration.clock.now().to_millisecond().0,
+        version: 1,
+        contact_name: None,
+        contact_email: None,
+        contact_phone: None,
+        postal_address: None,
+        scim_role: Role::Read.name().into(),
+        deleted_at: None,
+        deleted_from: None,
+    }
 }
 
 /// The owner is a member, so it is a SCIM User; provisioning does not manage it until it adopts it.

@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, Deserializer};
 
 use super::call::Call;
 use crate::error::{Code, Error, Result};
+use crate::secret::SecretHash;
 
 /// A body is at most this large; a CSV file of invitations has to fit (product.md §4).
 const LARGEST: usize = 512 * 1_024;
@@ -43,10 +44,12 @@ pub(super) async fn bytes(call: &Call<'_>, payload: web::Payload, types: &[&str]
         )
     })?;
     let too_large = |_| Error::new(Code::PayloadTooLarge, format!("The body has more than {LARGEST} bytes."));
-    bytes.map_err(too_large)?.map_err(|error| Error {
+    let bytes = bytes.map_err(too_large)?.map_err(|error| Error {
         source: Some(error.to_string().into()),
         ..Error::new(Code::BadRequest, "The body did not arrive whole.")
-    })
+    })?;
+    call.body.set(SecretHash::of(&bytes));
+    Ok(bytes)
 }
 
 /// A member of a merge patch (RFC 7396) that `null` takes away; an absent one is `None` around this.

@@ -4,16 +4,18 @@
 //! well: the token of the forms, which every answer to a session has in its header of that name. Another
 //! site can make a browser send its cookies, and neither read that header nor set one.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::super::browser::Browser;
 use super::super::{REQUEST_ID, State, sign_in};
 use crate::administration::actor::{Member, Person};
+use crate::administration::idempotency::{self, Answer, Key};
 use crate::administration::{Actor, Administration, By, no_organization};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -31,18 +33,24 @@ use crate::store::memberships::Membership;
 /// The token by which a request is known to be made by a page of ours.
 const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 
+/// What makes sending a request again safe.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
 /// A request to the API.
 pub(super) struct Call<'r> {
     pub(super) http: &'r HttpRequest,
     pub(super) state: &'r web::Data<State>,
     browser: Browser,
     pub(super) request_id: String,
+    /// Of the body, once it is read: a key is good for one request.
+    pub(super) body: Cell<SecretHash>,
 }
 
 impl<'r> Call<'r> {
     pub(super) fn new(http: &'r HttpRequest, state: &'r web::Data<State>) -> Self {
         let browser = state.door.cookies.browser(http, state.random.as_ref());
-        Self { http, state, browser, request_id: super::super::request_id(http.headers(), &state.ids) }
+        let request_id = super::super::request_id(http.headers(), &state.ids);
+        Self { http, state, browser, request_id, body: Cell::new(SecretHash::of(b"")) }
     }
 
     /// The session that is presented.
@@ -126,8 +134,49 @@ impl<'r> Call<'r> {
         Ok(answer)
     }
 
+    /// [`Call::write`] for a POST: asked again with the same `Idempotency-Key`, it is answered again and done
+    /// once. The body is read before.
+    pub(super) async fn make(
+        &self,
+        organization: &str,
+        use_case: impl Fn(&mut Connection, &Administration, &By) -> Result<Planned<Answer>> + Send + Sync + 'static,
+    ) -> Result<HttpResponse> {
+        let key = self.key()?;
+        let once = move |connection: &mut Connection, administration: &Administration, by: &By| {
+            idempotency::once(connection, administration, by, key, |connection| {
+                use_case(connection, administration, by)
+            })
+        };
+        self.write(organization, once).await.map(answered)
+    }
+
+    /// [`Call::make`] as whoever is signed in, in no organization.
+    pub(super) async fn make_as_person(
+        &self,
+        use_case: impl Fn(&mut Connection, &Administration, &By) -> Result<Planned<Answer>> + Send + Sync + 'static,
+    ) -> Result<HttpResponse> {
+        let key = self.key()?;
+        let once = move |connection: &mut Connection, administration: &Administration, by: &By| {
+            idempotency::once(connection, administration, by, key, |connection| {
+                use_case(connection, administration, by)
+            })
+        };
+        self.write_as_person(once).await.map(answered)
+    }
+
+    /// The key of a request that makes something.
+    fn key(&self) -> Result<Option<Key>> {
+        let Some(header) = self.http.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
+        let text = header.as_bytes();
+        if !(1..=255).contains(&text.len()) || !text.iter().all(u8::is_ascii_graphic) {
+            return Err(Error::new(Code::InvalidValue, "An Idempotency-Key has 1 to 255 visible ASCII characters."));
+        }
+        let mut request = format!("{} {}\n", self.http.method(), self.http.uri()).into_bytes();
+        request.extend(self.body.get().0);
+        Ok(Some(Key { hash: SecretHash::of(text), request: SecretHash::of(&request) }))
+    }
+
     /// Runs a use case that changes something as whoever is signed in, in no organization.
-    #[allow(dead_code, reason = "making an organization comes next")]
     pub(super) async fn write_as_person<T: Send + 'static>(
         &self,
         use_case: impl Fn(&mut Connection, &Administration, &By) -> Result<Planned<T>> + Send + Sync + 'static,
@@ -169,6 +218,16 @@ impl<'r> Call<'r> {
         }
         response
     }
+}
+
+/// An answer of [`Call::make`].
+fn answered(answer: Answer) -> HttpResponse {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = HttpResponse::build(status);
+    if let Some(location) = answer.location {
+        response.insert_header((LOCATION, location));
+    }
+    if answer.body.is_null() { response.finish() } else { response.json(answer.body) }
 }
 
 /// Who calls, with the session they have.

@@ -3,6 +3,7 @@
 mod billing;
 mod body;
 mod call;
+mod founding;
 mod list;
 mod me;
 pub mod openapi;

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::call::Call;
-use super::{billing, me, organizations, sessions};
+use super::{billing, founding, me, organizations, sessions};
 use crate::http::State;
 
 /// An error (RFC 9457).
@@ -43,6 +43,9 @@ pub(super) enum Refused {
     /// It has changed meanwhile
     #[response(status = 412, content_type = "application/problem+json")]
     PreconditionFailed(Problem),
+    /// The key was given to another request
+    #[response(status = 422, content_type = "application/problem+json")]
+    KeyReused(Problem),
     /// The body is too large
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(Problem),
@@ -67,6 +70,10 @@ pub(super) enum Refused {
         billing::preview,
         billing::set,
         billing::show,
+        founding::delete,
+        founding::found,
+        founding::restore,
+        founding::transfer,
         me::show,
         organizations::list,
         organizations::set,

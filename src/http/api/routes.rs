@@ -5,7 +5,7 @@ use std::future::ready;
 use actix_web::Resource;
 
 use super::super::web;
-use super::{billing, me, openapi, organizations, sessions, stripe};
+use super::{billing, founding, me, openapi, organizations, sessions, stripe};
 
 /// Puts the API on an application.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -14,11 +14,22 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/api/v1/me", "GET").route(web::get().to(me::show)))
         .service(resource("/api/v1/me/sessions", "GET").route(web::get().to(sessions::list)))
         .service(resource("/api/v1/me/sessions/{id}", "DELETE").route(web::delete().to(sessions::revoke)))
-        .service(resource("/api/v1/organizations", "GET").route(web::get().to(organizations::list)))
         .service(
-            resource("/api/v1/organizations/{organization}", "GET, PATCH")
+            resource("/api/v1/organizations", "GET, POST")
+                .route(web::get().to(organizations::list))
+                .route(web::post().to(founding::found)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}", "GET, PATCH, DELETE")
                 .route(web::get().to(organizations::show))
-                .route(web::patch().to(organizations::set)),
+                .route(web::patch().to(organizations::set))
+                .route(web::delete().to(founding::delete)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/transfer", "POST").route(web::post().to(founding::transfer)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/restore", "POST").route(web::post().to(founding::restore)),
         )
         .service(
             resource("/api/v1/organizations/{organization}/checkout", "POST").route(web::post().to(billing::check_out)),

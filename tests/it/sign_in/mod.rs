@@ -9,7 +9,7 @@ mod hostile_answers;
 mod hostile_requests;
 mod indoors;
 mod interoperability;
-mod join_requests;
+pub mod join_requests;
 mod keys;
 mod leaving;
 mod links;

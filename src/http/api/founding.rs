@@ -1,0 +1,141 @@
+//! An organization's beginning and its end: founded, transferred, deleted, restored.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::body;
+use super::call::Call;
+use super::openapi::Refused;
+use crate::administration::idempotency::Answer;
+use crate::administration::organization::{self, Founding};
+use crate::error::{Code, Error, Result};
+use crate::http::State;
+use crate::store::Planned;
+
+/// An organization to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct New {
+    name: String,
+    /// Its name in addresses; made of the name when it is not given.
+    slug: Option<String>,
+    seats: i64,
+    /// `enterprise_seat_yearly`, `enterprise_seat_quarterly` or `enterprise_seat_monthly`.
+    plan: String,
+}
+
+/// `POST /api/v1/organizations`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations", tag = "organizations",
+    summary = "Found an organization, which waits for its checkout",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes sending it again safe")),
+    request_body = New,
+    responses((status = 201, body = Object), Refused)
+)]
+pub(super) async fn found(http: HttpRequest, payload: web::Payload, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = founded(&call, payload).await;
+    call.finish(outcome)
+}
+
+async fn founded(call: &Call<'_>, payload: web::Payload) -> Result<HttpResponse> {
+    call.known()?;
+    let New { name, slug, seats, plan } = body::json(call, payload).await?;
+    let plan = plan.parse().map_err(|why: String| Error::new(Code::InvalidValue, format!("plan: {why}.")))?;
+    let new = Founding { name, slug, seats, plan };
+    call.make_as_person(move |connection, administration, by| organization::found(connection, administration, by, &new))
+        .await
+}
+
+/// Who is to own it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Transfer {
+    member_id: String,
+}
+
+/// `POST /api/v1/organizations/{organization}/transfer`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/transfer", tag = "organizations",
+    summary = "Make another active member the owner and oneself an admin",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    request_body = Transfer,
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn transfer(
+    http: HttpRequest,
+    slug: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = transferred(&call, &slug, payload).await;
+    call.finish(outcome)
+}
+
+async fn transferred(call: &Call<'_>, slug: &str, payload: web::Payload) -> Result<HttpResponse> {
+    call.known()?;
+    let Transfer { member_id } = body::json(call, payload).await?;
+    let name = slug.to_owned();
+    let transfer = move |connection: &mut _, administration: &_, by: &_| {
+        let planned = organization::transfer(connection, administration, by, &name, (&member_id, None))?;
+        Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
+    };
+    call.make(slug, transfer).await
+}
+
+/// That it is meant.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Deletion {
+    /// The exact name of the organization.
+    name: String,
+}
+
+/// `DELETE /api/v1/organizations/{organization}`.
+#[utoipa::path(
+    delete, path = "/api/v1/organizations/{organization}", tag = "organizations",
+    summary = "Delete the organization; it can be restored for 14 days",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    request_body = Deletion,
+    responses((status = 204), Refused)
+)]
+pub(super) async fn delete(
+    http: HttpRequest,
+    slug: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = deleted(&call, &slug, payload).await;
+    call.finish(outcome)
+}
+
+async fn deleted(call: &Call<'_>, slug: &str, payload: web::Payload) -> Result<HttpResponse> {
+    call.known()?;
+    let Deletion { name } = body::json(call, payload).await?;
+    let named = slug.to_owned();
+    let delete = move |connection: &mut _, administration: &_, by: &_| {
+        organization::delete(connection, administration, by, &named, &name)
+    };
+    call.write(slug, delete).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `POST /api/v1/organizations/{organization}/restore`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/restore", tag = "organizations",
+    summary = "Bring back a deleted organization that one owns",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn restore(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let restore = move |connection: &mut _, administration: &_, by: &_| {
+        let planned = organization::restore(connection, administration, by, &slug)?;
+        Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
+    };
+    let outcome = call.make_as_person(restore).await;
+    call.finish(outcome)
+}
