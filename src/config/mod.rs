@@ -88,7 +88,13 @@ impl Config {
         self.dns_servers()?;
         self.smtp()?;
         self.billing()?;
-        for key in ["domains.recheck_interval", "domains.grace", "sessions.idle", "sessions.absolute"] {
+        for key in [
+            "domains.recheck_interval",
+            "domains.grace",
+            "sessions.idle",
+            "sessions.absolute",
+            "billing.stripe.timeout",
+        ] {
             self.duration(key)?;
         }
         let listen = self.listen()?;

@@ -7,7 +7,7 @@ use crate::support::{Server, on_each_database};
 on_each_database!(okta_specification, scim2_tester);
 
 /// A program of the environment that `make test` makes.
-fn program(name: &str) -> Option<String> {
+pub fn program(name: &str) -> Option<String> {
     let path = format!("{}/target/venv/bin/{name}", env!("CARGO_MANIFEST_DIR"));
     if std::path::Path::new(&path).exists() {
         return Some(path);

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::operations::{self, Kind};
-use super::{changeable, give_seats, money, order, shown};
+use super::{changeable, give_seats, hold_role, money, number, order, shown};
 use crate::administration::{Administration, By, named};
 use crate::billing::Provider;
 use crate::billing::local::Card;
@@ -144,6 +144,7 @@ pub fn plan(
         (Provider::Local, provider) => return Err(not_configured(provider)),
     };
     administration.audit(&mut batch, by, organization.id, "billing.changed", &detail);
+    hold_role(&mut batch, by);
     Ok(Planned { batch, answer })
 }
 
@@ -182,10 +183,11 @@ fn at_once(
                 "The card on file was declined, and nothing was changed. The billing portal takes another card.",
             ));
         }
+        let id = administration.ids.next();
         let invoice = Invoice {
-            id: administration.ids.next(),
+            id,
             key: format!("change-{}", row.version),
-            number: None,
+            number: Some(number(id)),
             state: "paid".into(),
             amount: due,
             currency: administration.billing.prices.currency.clone(),

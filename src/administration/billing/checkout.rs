@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::hold_role;
 use super::operations::{self, Kind};
 use crate::administration::{Actor, Administration, By, named};
 use crate::billing::Provider;
@@ -109,6 +110,7 @@ pub fn plan(
     }
     let detail = json!({"checkout": checkout.id.to_string(), "seats": order.seats, "plan": order.plan.name(), "provider": provider});
     administration.audit(&mut batch, by, organization.id, "checkout.begun", &detail);
+    hold_role(&mut batch, by);
     Ok(Planned { batch, answer: (organization.id, checkout.id) })
 }
 

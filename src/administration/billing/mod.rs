@@ -20,7 +20,7 @@ mod settle;
 
 use serde_json::{Value, json};
 
-use super::{Administration, By, named};
+use super::{Actor, Administration, By, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{InvoiceId, OrganizationId};
@@ -71,6 +71,9 @@ fn describe(
         "provider": subscription.map(|row| row.provider.as_str()),
         "state": subscription.map_or("none", |row| row.state.as_str()),
         "plan": plan.name(), "per": plan.period(), "price": money(administration, prices.of(plan)),
+        "plans": Plan::ALL.map(|plan| {
+            json!({"plan": plan.name(), "per": plan.period(), "price": money(administration, prices.of(plan))})
+        }),
         "total": money(administration, prices.total(plan, usage.seats)),
         "seats": usage.seats, "seats_used": usage.used, "seats_pending": usage.pending,
         "seats_available": (usage.seats - held).max(0), "waiting": usage.waiting
@@ -135,6 +138,19 @@ pub fn describe_invoice(invoice: &Invoice) -> Value {
         "period_end": Timestamp(invoice.period_end).to_string(), "created_at": Timestamp(invoice.created_at).to_string(),
         "paid_at": invoice.paid_at.map(|at| Timestamp(at).to_string()), "url": invoice.url
     })
+}
+
+/// The number of an invoice of our own.
+fn number(id: InvoiceId) -> String {
+    let id = id.to_string().to_ascii_uppercase();
+    format!("HC-{}-{}", &id[..8], &id[id.len() - 6..])
+}
+
+/// Who loses the role before a decision is written has decided nothing.
+fn hold_role(batch: &mut Batch, by: &By) {
+    if let (false, Actor::Member(member)) = (batch.is_empty(), &by.actor) {
+        members::expect_role(batch, member.organization, member.id, member.role.name());
+    }
 }
 
 /// Of what is stored.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::checkout::look;
-use super::{give_seats, letters};
+use super::{give_seats, hold_role, letters, number};
 use crate::administration::{Administration, By};
 use crate::billing::LOCAL;
 use crate::billing::local::Card;
@@ -58,6 +58,7 @@ pub fn pay(
     } else {
         subscribe(connection, administration, by, &mut batch, (&organization, &checkout), card)?;
     }
+    hold_role(&mut batch, by);
     let answer = Checkout { state: state::COMPLETED.into(), completed_at: Some(now.0), ..checkout };
     Ok(Planned { batch, answer })
 }
@@ -102,10 +103,11 @@ fn subscribe(
         reconciled_at: now.0,
     };
     subscriptions::write(batch, organization.id, before.as_ref(), &after);
+    let id = administration.ids.next();
     let invoice = Invoice {
-        id: administration.ids.next(),
+        id,
         key: format!("checkout-{}", checkout.id),
-        number: None,
+        number: Some(number(id)),
         state: "paid".into(),
         amount: checkout.amount,
         currency: checkout.currency.clone(),

@@ -1,6 +1,7 @@
 //! Where somebody sees to the card and to what is owed: Stripe's portal, or a page of our own.
 
 use super::change::not_configured;
+use super::hold_role;
 use crate::administration::{Administration, By, named};
 use crate::billing::Provider;
 use crate::billing::stripe::Kind;
@@ -95,5 +96,6 @@ fn plan(
         completed_at: None,
     };
     checkouts::insert(&mut batch, organization.id, &checkout);
+    hold_role(&mut batch, by);
     Ok(Planned { batch, answer: Begun::Page(url) })
 }

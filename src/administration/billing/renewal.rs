@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{letters, order};
+use super::{letters, number, order};
 use crate::administration::{Administration, By};
 use crate::billing::local::Card;
 use crate::clock::Timestamp;
@@ -89,10 +89,11 @@ fn next_period(
     let amount = (total - row.credit).max(0);
     let is_paid = amount == 0 || pays(row);
     let end = price::period_end(Timestamp(row.anchor_at), ordered.plan.months(), Timestamp(row.period_end)).0;
+    let id = administration.ids.next();
     let invoice = Invoice {
-        id: administration.ids.next(),
+        id,
         key: format!("period-{}", row.period_end),
-        number: None,
+        number: Some(number(id)),
         state: if is_paid { "paid" } else { "open" }.into(),
         amount,
         currency: prices.currency.clone(),

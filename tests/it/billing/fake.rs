@@ -10,6 +10,7 @@ use futures_util::stream;
 use headcount::clock::{Clock as _, ManualClock};
 use ring::hmac;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 pub const SECRET_KEY: &str = "sk_test_headcount_fake";
 pub const WEBHOOK_SECRET: &str = "whsec_headcount_fake";
@@ -25,6 +26,8 @@ pub enum Fault {
     FailsAfterEffect,
     /// The effect, and half of the answer.
     CutOff,
+    /// The answer as it is now, and it comes when [`Stripe::release`] says so.
+    Held,
     /// 402 and no effect.
     Declined,
     /// 400 and no effect.
@@ -52,6 +55,7 @@ pub struct Account {
 #[derive(Clone)]
 pub struct Stripe {
     account: Arc<Mutex<Account>>,
+    released: Arc<Notify>,
     pub base: String,
 }
 
@@ -71,12 +75,20 @@ impl Stripe {
         };
         let account = Arc::new(Mutex::new(account));
         let shared = Data::from(account.clone());
+        let released = Arc::new(Notify::new());
+        let held = Data::from(released.clone());
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let app = move || App::new().app_data(shared.clone()).default_service(web::route().to(answer));
+        let app =
+            move || App::new().app_data(shared.clone()).app_data(held.clone()).default_service(web::route().to(answer));
         let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap().run();
         actix_web::rt::spawn(server);
-        Self { account, base }
+        Self { account, released, base }
+    }
+
+    /// Whatever is held is answered.
+    pub fn release(&self) {
+        self.released.notify_one();
     }
 
     pub fn account(&self) -> MutexGuard<'_, Account> {
@@ -159,6 +171,16 @@ impl Account {
     fn id(&mut self, prefix: &str) -> String {
         self.next += 1;
         format!("{prefix}_{}", self.next)
+    }
+
+    /// Whether a call is awaited that goes wrong.
+    pub fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
+    /// A day is over: keys count no more.
+    pub fn forget_keys(&mut self) {
+        self.answered.clear();
     }
 
     pub fn seconds(&self) -> i64 {
@@ -284,7 +306,7 @@ fn lookup_key(price: &str) -> &str {
     price.trim_start_matches("price_")
 }
 
-async fn answer(http: HttpRequest, body: Bytes, account: Data<Mutex<Account>>) -> HttpResponse {
+async fn answer(http: HttpRequest, body: Bytes, account: Data<Mutex<Account>>, released: Data<Notify>) -> HttpResponse {
     let method = http.method().clone();
     let (text, path) = (String::from_utf8(body.to_vec()).unwrap(), http.path().to_owned());
     let (answer, fault) = {
@@ -313,6 +335,10 @@ async fn answer(http: HttpRequest, body: Bytes, account: Data<Mutex<Account>>) -
     let status = actix_web::http::StatusCode::from_u16(status).unwrap();
     match fault {
         Some(Fault::Silent) => std::future::pending().await,
+        Some(Fault::Held) => {
+            released.notified().await;
+            HttpResponse::build(status).json(json)
+        }
         Some(Fault::FailsAfterEffect) => HttpResponse::InternalServerError().finish(),
         Some(Fault::CutOff) => {
             let text = json.to_string();

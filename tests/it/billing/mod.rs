@@ -2,6 +2,7 @@
 
 pub mod fake;
 mod local;
+mod localstripe;
 mod pages;
 mod races;
 mod reconcile;

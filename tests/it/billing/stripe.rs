@@ -167,8 +167,9 @@ async fn a_change_has_its_effect_once_whatever_goes_wrong(database: Database) {
         shop.stripe.fault(Method::POST, "/v1/subscriptions", fault);
         let told = shop.set(12).await.unwrap();
         assert_eq!((&told["seats"], &told["pending_change"]["seats"]), (&json!(10), &json!(12)), "{fault:?}");
-        // Asked again meanwhile, it is the same decision.
+        // Asked again meanwhile, it is the same decision; and keys do not count for ever.
         shop.set(12).await.unwrap();
+        shop.stripe.account().forget_keys();
         shop.drive_later().await;
         shop.drive_later().await;
         assert_eq!((shop.show().await["seats"].clone(), shop.stripe.quantity()), (json!(12), 12), "{fault:?}");

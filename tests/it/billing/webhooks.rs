@@ -1,11 +1,13 @@
 //! Stripe's events: signed, taken once, in any order, and never believed.
 
 use diesel::sql_types::BigInt;
+use headcount::administration::By;
+use headcount::administration::billing::reconcile;
 use headcount::store::sql::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::fake::{Stripe, WEBHOOK_SECRET, signed};
+use super::fake::{Fault, Stripe, WEBHOOK_SECRET, signed};
 use super::pages::assert_page;
 use super::{Shop, trail};
 use crate::sign_in::browser::{Answer, Browser};
@@ -16,6 +18,7 @@ in_process_on_each_database!(
     what_is_not_signed_is_refused,
     an_event_counts_once,
     old_news_changes_nothing,
+    a_late_answer_does_not_overwrite_a_newer_one,
     a_payment_fails_and_is_made_up_for,
     a_subscription_ends,
     strangers_events_are_ignored,
@@ -123,6 +126,29 @@ async fn old_news_changes_nothing(database: Database) {
         shop.drive().await;
         assert_eq!(shop.show().await["seats"], 20, "what Stripe says when it is asked counts");
     }
+}
+
+async fn a_late_answer_does_not_overwrite_a_newer_one(database: Database) {
+    let shop = Shop::subscribed(database, 10).await;
+    let (id, _) = shop.stripe.subscription();
+    let (body, header) = shop.stripe.event("customer.subscription.updated", &id);
+    shop.take(&body, &header).await;
+    shop.stripe.fault(actix_web::http::Method::GET, "/v1/subscriptions", Fault::Held);
+    let slow = shop.drive();
+    let quick = async {
+        // Once the first has been asked, it changes, and is asked by somebody else.
+        while shop.stripe.account().has_faults() {
+            tokio::task::yield_now().await;
+        }
+        shop.stripe.change(|subscription| subscription["items"]["data"][0]["quantity"] = 20.into());
+        let (store, administration) = (&shop.house.assembly.store, &shop.house.assembly.administration);
+        reconcile::one(store, administration, &By::OPERATOR, "acme").await.unwrap();
+        assert_eq!(shop.show().await["seats"], 20);
+        shop.stripe.release();
+    };
+    futures_util::future::join(slow, quick).await;
+    let shown = shop.show().await;
+    assert_eq!((&shown["seats"], &shown["provider_seats"]), (&json!(20), &json!(20)));
 }
 
 async fn a_payment_fails_and_is_made_up_for(database: Database) {
