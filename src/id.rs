@@ -152,6 +152,16 @@ impl ResourceId {
     }
 }
 
+impl EventId {
+    /// Before every id that is made from this time on, and behind those made before its millisecond.
+    #[must_use]
+    pub fn first_at(at: Timestamp) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&at.0.max(0).div_euclid(1_000).to_be_bytes()[2..]);
+        Self::from_bytes(bytes)
+    }
+}
+
 /// The text is not the 36-character form of a UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAnId;
@@ -242,6 +252,15 @@ mod tests {
         assert_eq!(made_at(), Timestamp(1_700_000_000_123_000));
         clock.advance_seconds(-60);
         assert_eq!(made_at(), Timestamp(1_700_000_000_123_000));
+    }
+
+    #[test]
+    fn what_was_made_before_a_time_is_told_from_what_was_made_since() {
+        let clock = ManualClock::at(Timestamp(1_700_000_000_123_456));
+        let ids = IdGenerator::new(clock.clone(), Arc::new(SystemRandom::default()));
+        let (before, bound) = (ids.next::<of::Event>(), EventId::first_at(Timestamp(1_700_000_001_123_456)));
+        clock.advance_seconds(1);
+        assert!(before < bound && bound < ids.next());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! (`tests/it/floors.rs` guards it):
 //!
 //! ```text
-//! 0  clock  id  secret  sealing  text  error
+//! 0  clock  id  secret  sealing  text  spreadsheet  error
 //! 1  scim  organization  jwt  rate
 //! 2  store
 //! 3  oidc  dns  mail  billing
@@ -36,6 +36,7 @@ pub mod scim;
 pub mod sealing;
 pub mod secret;
 pub mod sign_in;
+pub mod spreadsheet;
 pub mod stand_in;
 pub mod store;
 pub mod telemetry;

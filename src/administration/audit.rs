@@ -1,26 +1,179 @@
-//! The audit trail.
+//! The audit trail: who did what to what, from where, by which way in, and what was what before.
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{By, named};
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
+use crate::id::{EventId, OrganizationId, ResourceId};
 use crate::organization::permission::Action;
+use crate::store::Store;
+use crate::store::audit_events::{self, StoredEvent, Target};
 use crate::store::connection::Connection;
-use crate::store::provisioning_log::{self, SERVICE, StoredEvent};
+use crate::store::provisioning_log::SERVICE;
+use crate::store::retention::{self, Kept};
+
+/// Events that are forgotten in one transaction.
+const BATCH: i64 = 500;
+
+/// What is wanted of a trail, in words.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// `operator`, `system`, `provisioning`, `sign-in`, the name of somebody as the trail has it, or an id.
+    pub actor: Option<String>,
+    /// `member.suspended`, or `member` for all that begin so.
+    pub action: Option<String>,
+    /// An id, or a kind: `User`, `Group`, `Organization`.
+    pub target: Option<String>,
+    /// Not before this time.
+    pub from: Option<String>,
+    /// Before this time.
+    pub to: Option<String>,
+    pub search: Option<String>,
+}
+
+/// A page of a list, and behind what the next one begins.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub items: Vec<Value>,
+    pub next: Option<EventId>,
+}
 
 /// The latest events of an organization, or of what belongs to none, newest first.
 ///
 /// # Errors
-/// `not_found`.
-pub fn list(connection: &mut Connection, by: &By, slug: Option<&str>, limit: u32) -> Result<Value> {
+/// `not_found`, `invalid_value`.
+pub fn page(
+    connection: &mut Connection,
+    by: &By,
+    organization: Option<&str>,
+    wanted: &Wanted,
+    after: Option<EventId>,
+    limit: u32,
+) -> Result<Page> {
     by.check(Action::ReadAudit)?;
-    let trail = match slug {
-        Some(slug) => named(connection, by, slug)?.id,
+    let trail = match organization {
+        Some(name) => named(connection, by, name)?.id,
+        // What belongs to no organization is the operator's.
+        None if by.is_guarded() => return Err(Error::new(Code::Forbidden, "Name an organization.")),
         None => SERVICE,
     };
-    let events = provisioning_log::events(connection, trail, i64::from(limit))?;
-    Ok(events.into_iter().map(describe).collect::<Vec<_>>().into())
+    let page = audit_events::page(connection, trail, &wanted.read()?, after, i64::from(limit))?;
+    Ok(Page { items: page.events.into_iter().map(describe).collect(), next: page.next })
+}
+
+/// The latest events, so many at most, whatever has to be looked through for them.
+///
+/// # Errors
+/// As [`page`].
+pub fn list(
+    connection: &mut Connection,
+    by: &By,
+    organization: Option<&str>,
+    wanted: &Wanted,
+    limit: u32,
+) -> Result<Value> {
+    let (mut items, mut after) = (Vec::new(), None);
+    loop {
+        let left = limit - u32::try_from(items.len()).unwrap_or(limit).min(limit);
+        let page = page(connection, by, organization, wanted, after, left.min(1_000))?;
+        items.extend(page.items);
+        after = page.next;
+        if after.is_none() || items.len() >= limit as usize {
+            return Ok(items.into());
+        }
+    }
+}
+
+/// What the columns of an export are called.
+pub const COLUMNS: [&str; 10] =
+    ["id", "at", "actor", "source", "action", "target_kind", "target_id", "address", "request_id", "detail"];
+
+/// The cells of an event for [`COLUMNS`].
+#[must_use]
+pub fn cells(event: &Value) -> Vec<String> {
+    let target = &event["target"];
+    let cell = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let columns = ["id", "at", "actor", "source", "action"].map(|name| &event[name]);
+    let rest = [&target["kind"], &target["id"], &event["address"], &event["request_id"], &event["detail"]];
+    columns.into_iter().chain(rest).map(cell).collect()
+}
+
+/// Forgets, of every trail, what is older than it is kept; how many events.
+///
+/// # Errors
+/// The database's.
+pub async fn forget(store: &Store, now: Timestamp, kept_for: Duration) -> Result<usize> {
+    forget_older(store, Kept::AuditEvents, EventId::first_at(now.minus(kept_for))).await
+}
+
+/// Forgets what was made before a bound, one organization after the other and a little at a time, so that
+/// nobody waits for it.
+pub(super) async fn forget_older(store: &Store, kept: Kept, bound: EventId) -> Result<usize> {
+    let (mut forgotten, mut after) = (0, None::<OrganizationId>);
+    let next = |after| move |connection: &mut Connection| retention::next_organization(connection, kept, after);
+    while let Some(organization) = store.scan(next(after)).await? {
+        after = Some(organization);
+        let due = move |connection: &mut Connection| retention::is_due(connection, kept, organization, bound);
+        while store.scan(due).await? {
+            let forget = move |connection: &mut _| retention::forget(connection, kept, organization, bound, BATCH);
+            forgotten += store.transaction(forget).await?;
+        }
+    }
+    Ok(forgotten)
+}
+
+impl Wanted {
+    fn read(&self) -> Result<audit_events::Wanted> {
+        let target = self.target.as_ref().map(|target| match target.parse::<ResourceId>() {
+            Ok(id) => Target::Id(id),
+            Err(_) => Target::Kind(target.clone()),
+        });
+        Ok(audit_events::Wanted {
+            actors: self.actor.as_deref().map(actors).unwrap_or_default(),
+            action: self.action.clone(),
+            target,
+            from: time("from", self.from.as_deref())?,
+            to: time("to", self.to.as_deref())?,
+            search: self.search.clone(),
+        })
+    }
+}
+
+/// Somebody by what the trail may call them; an id is a member's, a key's or a person's.
+fn actors(actor: &str) -> Vec<String> {
+    match actor.parse::<ResourceId>() {
+        Ok(id) => ["member", "recovery", "api_key", "person"].map(|kind| format!("{kind}:{id}")).into(),
+        Err(_) => vec![actor.to_owned()],
+    }
+}
+
+/// A point in time that somebody writes, or a day, which begins at midnight in UTC.
+pub(super) fn time(name: &str, text: Option<&str>) -> Result<Option<i64>> {
+    let Some(text) = text else { return Ok(None) };
+    let day = || Timestamp::parse(&format!("{text}T00:00:00Z")).filter(|_| text.len() == 10);
+    let at = Timestamp::parse(text).or_else(day).ok_or_else(|| {
+        let why = format!("{name} is a time such as 2026-11-26T08:00:00Z, or a day such as 2026-11-26.");
+        Error::new(Code::InvalidValue, why)
+    })?;
+    Ok(Some(at.0))
+}
+
+/// By which way in somebody acted, told by what the trail calls them.
+fn source(actor: &str) -> &'static str {
+    match actor.split(':').next().unwrap_or_default() {
+        "operator" => "command",
+        "system" => "system",
+        "provisioning" | "provisioning_client" => "scim",
+        "api_key" => "api",
+        _ => "page",
+    }
 }
 
 fn describe(event: StoredEvent) -> Value {
@@ -30,7 +183,8 @@ fn describe(event: StoredEvent) -> Value {
         _ => Value::String(event.detail),
     };
     json!({
-        "at": Timestamp(event.at).to_string(), "actor": event.actor, "action": event.action,
+        "id": event.id.to_string(), "at": Timestamp(event.at).to_string(), "source": source(&event.actor),
+        "actor": event.actor, "action": event.action,
         "target": {"kind": event.target_kind, "id": event.target_id.map(|id| id.to_string())},
         "request_id": event.request_id, "address": event.address, "detail": detail
     })

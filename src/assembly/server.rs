@@ -44,6 +44,7 @@ impl Prepared {
     /// A sentence for the operator.
     pub async fn serve(self, config: &Config, assembly: &Assembly) -> Result<(), String> {
         let recheck_interval = config.duration("domains.recheck_interval")?;
+        let kept = jobs::retention::Kept { audit: config.retention("audit.retention")? };
         let handle = self.server.handle();
         let server = actix_web::rt::spawn(self.server);
         let migrated = life::migrate(&assembly.store, &self.state.life).await;
@@ -57,8 +58,9 @@ impl Prepared {
         let drifted = self.state.metrics.billing_drift.clone();
         let jobs = [
             actix_web::rt::spawn(jobs::billing::run(store.clone(), administration.clone(), drifted)),
-            actix_web::rt::spawn(jobs::refusals::run(store.clone(), clock)),
+            actix_web::rt::spawn(jobs::refusals::run(store.clone(), Arc::clone(&clock))),
             actix_web::rt::spawn(jobs::cleaning::run(store.clone(), administration.clone())),
+            actix_web::rt::spawn(jobs::retention::run(store.clone(), clock, kept)),
             actix_web::rt::spawn(jobs::domains::run(store, administration, recheck_interval)),
             actix_web::rt::spawn(jobs::outbox::run(assembly.postman.clone())),
         ];

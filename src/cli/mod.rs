@@ -4,6 +4,7 @@
 mod audit;
 mod billing;
 mod domain;
+mod export;
 mod join_request;
 mod member;
 mod operator;

@@ -45,6 +45,14 @@ impl Operator {
         self.runtime.block_on(self.assembly.store.read(use_case)).map_err(|error| explain(&error))
     }
 
+    /// Looks at something that is not answered as it is.
+    pub(super) fn with<T: Send + 'static>(
+        &self,
+        use_case: impl FnOnce(&mut Connection) -> UseCase<T> + Send + 'static,
+    ) -> Result<T, String> {
+        self.runtime.block_on(self.assembly.store.scan(use_case)).map_err(|error| explain(&error))
+    }
+
     /// Runs a use case that looks at what time or the settings change.
     pub(super) fn look(
         &self,

@@ -97,6 +97,7 @@ impl Config {
         ] {
             self.duration(key)?;
         }
+        self.retention("audit.retention")?;
         let listen = self.listen()?;
         let public = self.public_url_at(listen);
         if !public.starts_with("http://") && !public.starts_with("https://") {
@@ -132,6 +133,14 @@ impl Config {
     /// A sentence naming the key.
     pub fn duration(&self, key: &str) -> Result<Duration, String> {
         text::duration(self.text(key)).map_err(|why| format!("{key} = {why}"))
+    }
+
+    /// How long something is kept; `None`: for ever.
+    ///
+    /// # Errors
+    /// A sentence naming the key.
+    pub fn retention(&self, key: &str) -> Result<Option<Duration>, String> {
+        if self.text(key) == "0" { Ok(None) } else { self.duration(key).map(Some) }
     }
 
     /// The DNS servers to ask; none: the system's.

@@ -6,3 +6,4 @@ pub mod cleaning;
 pub mod domains;
 pub mod outbox;
 pub mod refusals;
+pub mod retention;

@@ -15,6 +15,7 @@ mod writer;
 
 pub mod acquaintances;
 pub mod associated_domains;
+pub mod audit_events;
 pub mod billing_events;
 pub mod billing_operations;
 pub mod checkouts;
@@ -39,6 +40,7 @@ pub mod purge;
 pub mod recovery_codes;
 pub mod removed_members;
 pub mod resources;
+pub mod retention;
 pub mod roster;
 pub mod sessions;
 pub mod sign_ins;
@@ -56,8 +58,11 @@ use self::batch::{Batch, Failure};
 use self::connection::{Connection, DatabaseUrl};
 use self::failure::{Abort, failure_error};
 use self::pool::PostgresPool;
+use self::sql::Sql;
 use self::writer::{Length, Writer};
+use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
+use crate::id::EventId;
 
 pub use self::failure::database_error;
 
@@ -328,6 +333,25 @@ pub fn nested<T>(connection: &mut Connection, plan: impl Fn(&mut Connection) -> 
         }
     }
     attempt().map_err(Abort::into_error)
+}
+
+/// Narrows rows that are in the order of their ids, which tell when they were made, to a time. The bounds of the
+/// ids save a look at the others; they leave an hour for a clock that has stepped back.
+fn push_time(sql: &mut Sql, from: Option<i64>, to: Option<i64>) {
+    const SLACK: Duration = Duration::from_hours(1);
+    if let Some(from) = from {
+        sql.push(" AND id >= ").push_bind(EventId::first_at(Timestamp(from)));
+        sql.push(" AND at >= ").push_bind(from);
+    }
+    if let Some(to) = to {
+        sql.push(" AND id < ").push_bind(EventId::first_at(Timestamp(to).plus(SLACK)));
+        sql.push(" AND at < ").push_bind(to);
+    }
+}
+
+/// A text in a pattern of LIKE whose escape is the backslash.
+fn plain(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
 /// Waits for a reply that the other side may have dropped.

@@ -1,12 +1,7 @@
 //! The provisioning log and the audit trail (floor 2): written in the transaction of what they tell of.
 
-use diesel::sql_types::{BigInt, Nullable, Text};
-
 use super::batch::Batch;
-use super::connection::Connection;
-use super::database_error;
-use super::sql::{Rows, Sql, SqlId, Type};
-use crate::error::Result;
+use super::sql::{Rows, Sql, Type};
 use crate::id::{EventId, OrganizationId, ResourceId, TokenId};
 
 /// One operation an identity provider asked for and what came of it. Times are [`crate::clock::Timestamp`]s: microseconds.
@@ -127,45 +122,4 @@ pub fn insert_event(batch: &mut Batch, organization: OrganizationId, event: &Eve
             event.detail.into(),
         ]],
     });
-}
-
-/// An audit event as stored.
-#[derive(Clone, Debug)]
-pub struct StoredEvent {
-    pub at: i64,
-    pub actor: String,
-    pub action: String,
-    pub target_kind: String,
-    pub target_id: Option<ResourceId>,
-    pub request_id: Option<String>,
-    pub address: Option<String>,
-    pub detail: String,
-}
-
-/// The latest audit events of an organization, newest first.
-///
-/// # Errors
-/// The database's.
-pub fn events(connection: &mut Connection, organization: OrganizationId, limit: i64) -> Result<Vec<StoredEvent>> {
-    type Columns = (BigInt, Text, Text, Text, Nullable<SqlId>, Nullable<Text>, Nullable<Text>, Text);
-    type Row = (i64, String, String, String, Option<ResourceId>, Option<String>, Option<String>, String);
-    let rows = Sql::new(
-        "SELECT at, actor, action, target_kind, target_id, request_id, address, detail FROM audit_events \
-         WHERE organization_id = ? ORDER BY id DESC LIMIT ?",
-    )
-    .bind(organization)
-    .bind(limit)
-    .load::<Columns, Row>(connection)
-    .map_err(database_error)?;
-    let event = |(at, actor, action, target_kind, target_id, request_id, address, detail): Row| StoredEvent {
-        at,
-        actor,
-        action,
-        target_kind,
-        target_id,
-        request_id,
-        address,
-        detail,
-    };
-    Ok(rows.into_iter().map(event).collect())
 }

@@ -8,6 +8,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("secret", 0),
     ("sealing", 0),
     ("text", 0),
+    ("spreadsheet", 0),
     ("error", 0),
     ("scim", 1),
     ("organization", 1),

@@ -101,6 +101,8 @@ const MATRIX: &[Row] = &[
         "/api/v1/organizations/acme/billing/portal",
         BUYERS,
     ),
+    Row("get", "/api/v1/organizations/{organization}/audit", "/api/v1/organizations/acme/audit", SETTERS),
+    Row("get", "/api/v1/organizations/{organization}/audit/export", "/api/v1/organizations/acme/audit/export", SETTERS),
     // Whoever is not meant finds no checkout; without the token of the form.
     Row("get", "/checkout/{id}", "/checkout/00000000-0000-7000-8000-000000000000", CHECKOUT),
     Row("post", "/checkout/{id}", "/checkout/00000000-0000-7000-8000-000000000000", all(403)),

@@ -111,6 +111,11 @@ impl<'r> Call<'r> {
         Ok(answer)
     }
 
+    /// What reads as [`Call::read`] does, more than once and after the answer has begun.
+    pub(super) fn reader(&self, organization: &str) -> Result<Reader> {
+        Ok(Reader { caller: self.caller()?, organization: organization.to_owned(), state: self.state.clone() })
+    }
+
     /// Runs a use case that changes something, as the caller in the organization of the path. Who loses the
     /// role before it is written changes nothing.
     pub(super) async fn write<T: Send + 'static>(
@@ -230,10 +235,35 @@ fn answered(answer: Answer) -> HttpResponse {
     if answer.body.is_null() { response.finish() } else { response.json(answer.body) }
 }
 
+/// A caller who reads a list page by page: each time as the member they are then.
+#[derive(Clone)]
+pub(super) struct Reader {
+    caller: Caller,
+    organization: String,
+    state: web::Data<State>,
+}
+
+impl Reader {
+    /// Runs a use case that only looks.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        use_case: impl FnOnce(&mut Connection, &Administration, &By) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let Self { caller, organization, state } = self.clone();
+        let administration = state.administration.clone();
+        let work = move |connection: &mut Connection| {
+            let (by, ..) = caller.member(connection, &organization)?;
+            use_case(connection, &administration, &by)
+        };
+        state.store.scan(work).await
+    }
+}
+
 /// Who calls, with the session they have.
 type Known = (By, Visitor, SecretHash);
 
 /// What tells who calls.
+#[derive(Clone)]
 struct Caller {
     secret: SecretHash,
     service: Arc<Service>,

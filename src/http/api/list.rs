@@ -29,6 +29,15 @@ impl Query {
         Self::parse(call.http.query_string(), own)
     }
 
+    /// The same for what is answered whole: it has no pages to ask for.
+    pub(super) fn read_whole(call: &Call<'_>, own: &[&str]) -> Result<Self> {
+        let query = Self::read(call, own)?;
+        if query.after.is_some() || query.limit != DEFAULT {
+            return Err(Error::new(Code::InvalidValue, "This is answered whole: it has no limit and no after."));
+        }
+        Ok(query)
+    }
+
     fn parse(text: &str, own: &[&str]) -> Result<Self> {
         let mut query = Self { limit: DEFAULT, after: None, own: Vec::new() };
         let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(text)
@@ -55,14 +64,12 @@ impl Query {
     }
 
     /// The value of one of the list's own parameters; an empty one is none.
-    #[allow(dead_code, reason = "the list of members is searched and sorted by it")]
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         let found = self.own.iter().rev().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// Where the page begins: what [`page`] was given of the last item of the page before.
-    #[allow(dead_code, reason = "lists that have a second page come next")]
     pub(super) fn after<K: DeserializeOwned>(&self) -> Result<Option<K>> {
         let read = |text: &String| {
             let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -79,7 +86,6 @@ fn others(own: &[&str]) -> String {
 
 /// A page of a list; `next` is where the following one begins. It is opaque to clients, and no secret: what it
 /// names is looked for in the caller's own organization only.
-#[allow(dead_code, reason = "lists that have a second page come next")]
 pub(super) fn page<K: Serialize>(items: Vec<Value>, next: Option<&K>) -> Result<Value> {
     let next = next.map(serde_json::to_vec).transpose().map_err(Error::internal)?;
     Ok(json!({"items": items, "next": next.map(|bytes| URL_SAFE_NO_PAD.encode(bytes))}))

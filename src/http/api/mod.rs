@@ -1,8 +1,10 @@
 //! The JSON API (product.md §10): one file per noun; errors are problem+json (RFC 9457) with a stable code.
 
+mod audit;
 mod billing;
 mod body;
 mod call;
+mod export;
 mod founding;
 mod list;
 mod me;

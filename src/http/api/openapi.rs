@@ -6,7 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::call::Call;
-use super::{billing, founding, me, organizations, sessions};
+use super::{audit, billing, founding, me, organizations, sessions};
 use crate::http::State;
 
 /// An error (RFC 9457).
@@ -64,6 +64,8 @@ pub(super) enum Refused {
 #[openapi(
     info(title = "Headcount", description = "Organizations, their members, and what becomes of them."),
     paths(
+        audit::export,
+        audit::list,
         billing::check_out,
         billing::invoices,
         billing::portal,

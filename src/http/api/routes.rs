@@ -5,7 +5,7 @@ use std::future::ready;
 use actix_web::Resource;
 
 use super::super::web;
-use super::{billing, founding, me, openapi, organizations, sessions, stripe};
+use super::{audit, billing, founding, me, openapi, organizations, sessions, stripe};
 
 /// Puts the API on an application.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -50,6 +50,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(
             resource("/api/v1/organizations/{organization}/billing/portal", "POST")
                 .route(web::post().to(billing::portal)),
+        )
+        .service(resource("/api/v1/organizations/{organization}/audit", "GET").route(web::get().to(audit::list)))
+        .service(
+            resource("/api/v1/organizations/{organization}/audit/export", "GET").route(web::get().to(audit::export)),
         )
         .service(resource("/billing/stripe/webhook", "POST").route(web::post().to(stripe::webhook)))
         .service(web::resource("/api/{path:.*}").route(web::route().to(super::nothing_here)));

@@ -1,0 +1,71 @@
+//! What is old is forgotten (floor 2): of one organization at a time, and so much at once that nobody waits for it.
+
+use diesel::sql_types::BigInt;
+
+use super::connection::Connection;
+use super::database_error;
+use super::sql::{Sql, SqlId};
+use crate::error::Result;
+use crate::id::{EventId, OrganizationId};
+
+/// What is kept for a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    AuditEvents,
+}
+
+impl Kept {
+    const fn table(self) -> &'static str {
+        match self {
+            Self::AuditEvents => "audit_events",
+        }
+    }
+}
+
+/// The next organization that has some of it, in the order of ids; also one that is gone.
+///
+/// # Errors
+/// The database's.
+pub fn next_organization(
+    connection: &mut Connection,
+    kept: Kept,
+    after: Option<OrganizationId>,
+) -> Result<Option<OrganizationId>> {
+    let mut sql = Sql::new("SELECT organization_id FROM ");
+    sql.push(kept.table());
+    if let Some(after) = after {
+        sql.push(" WHERE organization_id > ").push_bind(after);
+    }
+    sql.push(" ORDER BY organization_id LIMIT 1");
+    sql.first::<SqlId, OrganizationId>(connection).map_err(database_error)
+}
+
+/// Whether an organization has some that is older than a bound.
+///
+/// # Errors
+/// The database's.
+pub fn is_due(connection: &mut Connection, kept: Kept, organization: OrganizationId, bound: EventId) -> Result<bool> {
+    let mut sql = Sql::new("SELECT CAST(1 AS BIGINT) FROM ");
+    sql.push(kept.table()).push(" WHERE organization_id = ").push_bind(organization);
+    sql.push(" AND id < ").push_bind(bound).push(" LIMIT 1");
+    Ok(sql.first::<BigInt, i64>(connection).map_err(database_error)?.is_some())
+}
+
+/// Forgets the oldest of what is older than a bound, so many at most; how many.
+///
+/// # Errors
+/// The database's.
+pub fn forget(
+    connection: &mut Connection,
+    kept: Kept,
+    organization: OrganizationId,
+    bound: EventId,
+    at_most: i64,
+) -> Result<usize> {
+    let mut sql = Sql::new("DELETE FROM ");
+    sql.push(kept.table()).push(" WHERE organization_id = ").push_bind(organization);
+    sql.push(" AND id IN (SELECT id FROM ").push(kept.table()).push(" WHERE organization_id = ");
+    sql.push_bind(organization).push(" AND id < ").push_bind(bound);
+    sql.push(" ORDER BY id LIMIT ").push_bind(at_most).push(")");
+    sql.execute(connection).map_err(database_error)
+}
