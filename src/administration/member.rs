@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use serde_json::{Value, json};
 
+use super::roster::describe;
 use super::{Administration, By, named};
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId};
@@ -12,8 +13,6 @@ use crate::organization::permission::Action;
 use crate::organization::role::Role;
 use crate::organization::seats::{self, Standing, Usage};
 use crate::provisioning::users;
-use crate::scim::document::Document;
-use crate::scim::index;
 use crate::scim::registry::{Kind, Registry};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
@@ -60,6 +59,7 @@ impl FromStr for Status {
 pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
     by.check(Action::ViewMembers)?;
     let organization = named(connection, by, slug)?;
+    let usage = organizations::usage(connection, organization.id)?;
     let mut lines = Vec::new();
     for part in [Part::Members, Part::Removed] {
         let mut after = None;
@@ -68,7 +68,7 @@ pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
             let Some(last) = page.last() else { break };
             after = Some(last.id);
             for listed in &page {
-                lines.push(describe(listed)?);
+                lines.push(describe(by, listed, &usage)?);
             }
         }
     }
@@ -116,7 +116,8 @@ pub fn set(
             }
         }
     };
-    Ok(Planned { batch: work.batch, answer: describe(&line)? })
+    let answer = describe(by, &line, &work.usage)?;
+    Ok(Planned { batch: work.batch, answer })
 }
 
 /// One change while it is being planned; each gives the member's line as it will be.
@@ -141,7 +142,7 @@ impl Work<'_> {
             sessions::end_recovering(&mut self.batch, self.organization, id);
         }
         self.audit("member.role_changed", id, &json!({"before": member.role, "after": role.name()}));
-        Ok(Listed { role: role.name().to_owned(), ..line })
+        Ok(Listed { role: role.name().to_owned(), role_source: "manual".to_owned(), ..line })
     }
 
     fn suspend(&mut self, stored: &Stored, line: Listed) -> Result<Listed> {
@@ -241,14 +242,4 @@ impl Work<'_> {
     fn audit(&mut self, action: &str, member: ResourceId, detail: &Value) {
         self.administration.audit_member(&mut self.batch, self.by, self.organization, action, Some(member), detail);
     }
-}
-
-fn describe(listed: &Listed) -> Result<Value> {
-    let document = Document::from_stored(&listed.document)?;
-    let status = listed.status.as_deref().map(|status| Standing::from_name(status).shown(listed.suspended));
-    let identity = listed.identity.as_ref().map(|(issuer, subject)| json!({"issuer": issuer, "subject": subject}));
-    Ok(json!({
-        "id": listed.id.to_string(), "email": index::address(&document), "role": listed.role,
-        "status": status.unwrap_or("removed"), "source": listed.source, "identity": identity
-    }))
 }

@@ -15,6 +15,7 @@ pub mod provisioning_client;
 pub mod provisioning_token;
 pub mod recovery_codes;
 pub mod reindex;
+pub mod roster;
 pub mod schema;
 pub mod session;
 pub mod setup_link;

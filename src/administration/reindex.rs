@@ -19,7 +19,7 @@ use crate::store::connection::Connection;
 use crate::store::resources::{self, Written, kind_from};
 use crate::store::sql::{Sql, SqlId};
 use crate::store::unique_values::{self, Held};
-use crate::store::{Planned, Store, database_error, organizations};
+use crate::store::{Planned, Store, database_error, members, organizations};
 
 /// Resources in one transaction.
 const SLICE: i64 = 500;
@@ -97,6 +97,9 @@ fn slice(connection: &mut Connection, service: &Service, after: Option<Key>) -> 
             resources::update(&mut batch, *organization, *version, written, &before);
         } else {
             resources::rederive(&mut batch, *organization, kind, (*id, *version), &derived, &present);
+        }
+        if kind == Kind::User {
+            members::rederive(&mut batch, *organization, *id, &derived);
         }
         held.extend(unique_values(&document, resource_type).into_iter().map(|value| (*organization, *id, value)));
     }

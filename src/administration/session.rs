@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId, SessionId};
 use crate::organization::permission::Action;
+use crate::organization::role::Role;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::sessions::{self, Session};
@@ -59,6 +60,11 @@ pub fn revoke(
 ) -> Result<Planned<Value>> {
     by.check(Action::ManageMembers)?;
     let (organization, member) = whose(connection, by, slug, member)?;
+    if let Some(member) = member {
+        let (_, found) = members::user(connection, organization, member)?;
+        let role = found.and_then(|(_, found)| found.role.parse().ok()).unwrap_or(Role::Read);
+        by.check_grant(Some(member), role, role)?;
+    }
     let (now, idle) = (administration.clock.now().0, administration.session_idle);
     let ended = live(connection, organization, member, |session| now < session.ends_at(idle))?.len();
     let mut batch = Batch::default();

@@ -103,6 +103,7 @@ impl Newcomer<'_> {
             source: self.source,
             provisioned: false,
             address_key: derived.address_key.as_deref(),
+            name_key: &derived.name_key,
             waiting_since: None,
             identity: self.identity,
         };

@@ -119,6 +119,7 @@ pub fn restore(
         source: &removed.source,
         provisioned: removed.provisioned,
         address_key: derived.address_key.as_deref(),
+        name_key: &derived.name_key,
         waiting_since: None,
         identity,
     };

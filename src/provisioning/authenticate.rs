@@ -7,6 +7,7 @@ use super::{Call, Caller, Service, signature};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
+use crate::organization::role::Role;
 use crate::organization::seats::SeatPolicy;
 use crate::organization::{DELETED, PENDING_CHECKOUT, takes_provisioning};
 use crate::scim::registry::Registry;
@@ -110,6 +111,8 @@ pub(super) fn admit(
         organization: credential.organization,
         token: credential.token,
         seat_policy: credential.seat_policy.parse().unwrap_or(SeatPolicy::Reject),
+        // What cannot be read lets nobody do more; no provider makes admins.
+        scim_role: credential.scim_role.parse().unwrap_or(Role::Read).min(Role::Write),
         registry,
         base: Arc::clone(&call.base),
     })

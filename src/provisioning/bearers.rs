@@ -138,6 +138,7 @@ mod tests {
             revoked_at: None,
             last_used_at,
             state: "active".into(),
+            scim_role: "read".into(),
             seat_policy: "reject".into(),
             extensions_version: 0,
             signing_secret: None,

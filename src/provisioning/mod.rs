@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, Timestamp};
 use crate::id::{IdGenerator, OrganizationId, TokenId};
+use crate::organization::role::Role;
 use crate::organization::seats::SeatPolicy;
 use crate::scim::index::Storage;
 use crate::scim::registry::Registry;
@@ -96,6 +97,8 @@ pub struct Caller {
     pub organization: OrganizationId,
     pub token: TokenId,
     pub seat_policy: SeatPolicy,
+    /// The role of whom provisioning makes a member.
+    pub scim_role: Role,
     pub registry: Arc<Registry>,
     /// Where resources are, for `meta.location` and `$ref`.
     pub base: Arc<str>,

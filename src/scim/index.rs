@@ -14,6 +14,9 @@ use crate::text::{address_key, scim_key};
 /// A key longer than this cannot be indexed by every database.
 const MAX_KEY: usize = 1_000;
 
+/// People are told apart by so much of their names.
+const SORTED: usize = 100;
+
 /// The keys of one document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Derived {
@@ -23,6 +26,8 @@ pub struct Derived {
     pub display_name_key: Option<String>,
     /// The member's address (product.md §3), by the rule for addresses.
     pub address_key: Option<String>,
+    /// How a person is shown, as a key to sort members by.
+    pub name_key: String,
     pub elements: Vec<Element>,
 }
 
@@ -89,6 +94,7 @@ impl Storage {
         if kind == Kind::User {
             derived.user_name_key = text("userName").map(scim_key);
             derived.address_key = address(document).and_then(address_key);
+            derived.name_key = scim_key(&shown_name(document).unwrap_or_default()).chars().take(SORTED).collect();
             for indexed in &self.indexed {
                 push_elements(&mut derived.elements, indexed, document);
             }
@@ -162,6 +168,22 @@ pub fn address(document: &Document) -> Option<&str> {
         None => document.user_name(),
     }
     .filter(|address| address_key(address).is_some())
+}
+
+/// How a person is shown: `displayName`, else `name.formatted`, else given and family name, else `userName`.
+#[must_use]
+pub fn shown_name(document: &Document) -> Option<String> {
+    let text =
+        |value: Option<&Value>| value.and_then(Value::as_str).filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    let name = |part: &str| text(document.get("name").and_then(|name| name.get(part)));
+    let both = || {
+        let parts: Vec<String> = [name("givenName"), name("familyName")].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    };
+    text(document.get("displayName"))
+        .or_else(|| name("formatted"))
+        .or_else(both)
+        .or_else(|| text(document.get("userName")))
 }
 
 #[cfg(test)]

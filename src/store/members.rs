@@ -11,6 +11,7 @@ use super::sql::{Rows, Sql, SqlId, Type};
 use crate::error::{Error, Result};
 use crate::id::{IdentityId, OrganizationId, ResourceId};
 use crate::organization::seats::{Standing, Usage};
+use crate::scim::index::Derived;
 
 /// The member row of a User.
 #[derive(Clone, Debug)]
@@ -217,6 +218,8 @@ pub struct NewMember<'a> {
     pub source: &'a str,
     pub provisioned: bool,
     pub address_key: Option<&'a str>,
+    /// How the person is shown, as a key.
+    pub name_key: &'a str,
     pub waiting_since: Option<i64>,
     pub identity: Option<IdentityId>,
 }
@@ -224,7 +227,7 @@ pub struct NewMember<'a> {
 /// Inserts the member row of a new User.
 pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: ResourceId, member: NewMember<'_>) {
     batch.insert(Rows {
-        insert: "INSERT INTO members (organization_id, id, role, role_source, status, suspended, source, provisioned, address_key, waiting_since, identity_id)",
+        insert: "INSERT INTO members (organization_id, id, role, role_source, status, suspended, source, provisioned, address_key, waiting_since, identity_id, name_sort)",
         types: &[
             Type::Id,
             Type::Id,
@@ -237,6 +240,7 @@ pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: Resour
             Type::Text,
             Type::Integer,
             Type::Id,
+            Type::Text,
         ],
         conflict: "",
         rows: vec![vec![
@@ -251,6 +255,7 @@ pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: Resour
             member.address_key.into(),
             member.waiting_since.into(),
             member.identity.into(),
+            member.name_key.into(),
         ]],
     });
 }
@@ -269,19 +274,31 @@ pub fn update_member(
     organization: OrganizationId,
     (id, was): (ResourceId, &Member),
     status: &str,
-    address_key: Option<&str>,
+    derived: &Derived,
     waiting_since: Option<i64>,
 ) {
-    let mut sql = Sql::new("UPDATE members SET provisioned = ?, status = ?, address_key = ?, waiting_since = ")
-        .bind(true)
-        .bind(status)
-        .bind(address_key);
+    let mut sql =
+        Sql::new("UPDATE members SET provisioned = ?, status = ?, address_key = ?, name_sort = ?, waiting_since = ")
+            .bind(true)
+            .bind(status)
+            .bind(derived.address_key.as_deref())
+            .bind(derived.name_key.as_str());
     match waiting_since {
         Some(since) => sql.push("coalesce(waiting_since, ").push_bind(since).push(")"),
         None => sql.push("NULL"),
     };
     as_it_was(&mut sql, organization, id, was);
     batch.run_once(sql);
+}
+
+/// Writes what is derived of a User's document anew.
+pub fn rederive(batch: &mut Batch, organization: OrganizationId, id: ResourceId, derived: &Derived) {
+    batch.run(
+        Sql::new("UPDATE members SET name_sort = ? WHERE organization_id = ? AND id = ?")
+            .bind(derived.name_key.as_str())
+            .bind(organization)
+            .bind(id),
+    );
 }
 
 /// Gives a member a role by hand.

@@ -20,6 +20,8 @@ pub struct Credential {
     pub last_used_at: Option<i64>,
     pub state: String,
     pub seat_policy: String,
+    /// The role of whom provisioning makes a member.
+    pub scim_role: String,
     pub extensions_version: i64,
     /// Sealed; requests must be signed by it.
     pub signing_secret: Option<Vec<u8>>,
@@ -33,32 +35,39 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Cred
     type Columns = (
         (SqlId, SqlId),
         (Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>),
-        (Text, Text, BigInt),
+        (Text, Text, Text, BigInt),
         Nullable<Binary>,
     );
-    type Row =
-        ((OrganizationId, TokenId), (Option<i64>, Option<i64>, Option<i64>), (String, String, i64), Option<Vec<u8>>);
+    type Row = (
+        (OrganizationId, TokenId),
+        (Option<i64>, Option<i64>, Option<i64>),
+        (String, String, String, i64),
+        Option<Vec<u8>>,
+    );
     let row = Sql::new(
-        "SELECT t.organization_id, t.id, t.expires_at, t.revoked_at, t.last_used_at, o.state, o.seat_policy, o.extensions_version, t.signing_secret \
+        "SELECT t.organization_id, t.id, t.expires_at, t.revoked_at, t.last_used_at, o.state, o.seat_policy, o.scim_role, o.extensions_version, t.signing_secret \
          FROM provisioning_tokens t JOIN organizations o ON o.id = t.organization_id WHERE t.hash = ?",
     )
     .bind(hash)
     .first::<Columns, Row>(connection)
     .map_err(database_error)?;
-    Ok(row.map(|((organization, token), times, (state, seat_policy, extensions_version), signing_secret)| {
-        let (expires_at, revoked_at, last_used_at) = times;
-        Credential {
-            organization,
-            token,
-            expires_at,
-            revoked_at,
-            last_used_at,
-            state,
-            seat_policy,
-            extensions_version,
-            signing_secret,
-        }
-    }))
+    Ok(row.map(
+        |((organization, token), times, (state, seat_policy, scim_role, extensions_version), signing_secret)| {
+            let (expires_at, revoked_at, last_used_at) = times;
+            Credential {
+                organization,
+                token,
+                expires_at,
+                revoked_at,
+                last_used_at,
+                state,
+                seat_policy,
+                scim_role,
+                extensions_version,
+                signing_secret,
+            }
+        },
+    ))
 }
 
 /// Finds one row as long as the token is not revoked and its organization is as it was read; nothing
@@ -67,12 +76,13 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Cred
 pub fn unchanged(hash: SecretHash, credential: &Credential) -> Sql {
     Sql::new(
         "SELECT CAST(1 AS BIGINT) FROM provisioning_tokens t JOIN organizations o ON o.id = t.organization_id \
-         WHERE t.hash = ? AND t.id = ? AND t.revoked_at IS NULL AND o.state = ? AND o.seat_policy = ? AND o.extensions_version = ?",
+         WHERE t.hash = ? AND t.id = ? AND t.revoked_at IS NULL AND o.state = ? AND o.seat_policy = ? AND o.scim_role = ? AND o.extensions_version = ?",
     )
     .bind(hash)
     .bind(credential.token)
     .bind(credential.state.as_str())
     .bind(credential.seat_policy.as_str())
+    .bind(credential.scim_role.as_str())
     .bind(credential.extensions_version)
 }
 

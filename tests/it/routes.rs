@@ -38,7 +38,7 @@ const BUYERS: Statuses = [401, 403, 403, 409, 409, 404];
 /// A page that is for who is signed in, with nothing there.
 const CHECKOUT: Statuses = [303, 404, 404, 404, 404, 404];
 
-/// SESSION is one of the organization's owner.
+/// SESSION is one of the organization's owner, MEMBER their place in it.
 const MATRIX: &[Row] = &[
     Row("get", "/healthz", "/healthz", all(200)),
     Row("get", "/readyz", "/readyz", all(200)),
@@ -125,6 +125,32 @@ const MATRIX: &[Row] = &[
         "/api/v1/organizations/acme/restore",
         [401, 404, 404, 404, 409, 404],
     ),
+    Row("get", "/api/v1/organizations/{organization}/members", "/api/v1/organizations/acme/members", MEMBERS),
+    Row(
+        "get",
+        "/api/v1/organizations/{organization}/members/{id}",
+        "/api/v1/organizations/acme/members/MEMBER",
+        MEMBERS,
+    ),
+    Row(
+        "patch",
+        "/api/v1/organizations/{organization}/members/{id}",
+        "/api/v1/organizations/acme/members/MEMBER",
+        [401, 400, 400, 400, 400, 400],
+    ),
+    Row(
+        "delete",
+        "/api/v1/organizations/{organization}/members/{id}",
+        "/api/v1/organizations/acme/members/00000000-0000-7000-8000-000000000000",
+        [401, 403, 403, 404, 404, 404],
+    ),
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/members/{id}/sign-out",
+        "/api/v1/organizations/acme/members/00000000-0000-7000-8000-000000000000/sign-out",
+        [401, 403, 403, 404, 404, 404],
+    ),
+    Row("get", "/api/v1/organizations/{organization}/seats", "/api/v1/organizations/acme/seats", MEMBERS),
     Row("route", "/api/{path:.*}", "/api/v2", all(404)),
     Row("post", "/oauth/token", "/oauth/token", all(400)),
     Row("get", "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server", all(200)),
@@ -216,9 +242,11 @@ async fn people(database: Database) {
     let browsers = everybody(&place).await;
     let own = browsers[4].api(Method::GET, "/api/v1/me/sessions", None).await.1;
     let session = own["items"][0]["id"].as_str().unwrap();
+    let (_, me) = browsers[4].me().await;
+    let member = me["memberships"][0]["member_id"].as_str().unwrap();
     let mut wrong = Vec::new();
     for Row(method, _, path, statuses) in MATRIX {
-        let path = path.replace("SESSION", session);
+        let path = path.replace("SESSION", session).replace("MEMBER", member);
         let method: Method = if *method == "route" { Method::GET } else { method.to_uppercase().parse().unwrap() };
         // The owner last: the session that is ended is theirs.
         for position in [0, 1, 2, 3, 5, 4] {

@@ -12,7 +12,7 @@ use crate::support::{postgres, unique};
 fn columns(connection: &mut Connection) -> BTreeSet<(String, String)> {
     let sql = match connection {
         Connection::Sqlite(_) => {
-            "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'"
+            "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c WHERE m.type = 'table'"
         }
         Connection::Postgres(_) => {
             "SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = 'public'"

@@ -8,6 +8,7 @@ mod export;
 mod founding;
 mod list;
 mod me;
+mod members;
 pub mod openapi;
 mod organizations;
 mod routes;

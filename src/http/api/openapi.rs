@@ -6,7 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::call::Call;
-use super::{audit, billing, founding, me, organizations, sessions};
+use super::{audit, billing, founding, me, members, organizations, sessions};
 use crate::http::State;
 
 /// An error (RFC 9457).
@@ -77,6 +77,12 @@ pub(super) enum Refused {
         founding::restore,
         founding::transfer,
         me::show,
+        members::list,
+        members::remove,
+        members::seats,
+        members::set,
+        members::show,
+        members::sign_out,
         organizations::list,
         organizations::set,
         organizations::show,

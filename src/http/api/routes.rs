@@ -5,7 +5,7 @@ use std::future::ready;
 use actix_web::Resource;
 
 use super::super::web;
-use super::{audit, billing, founding, me, openapi, organizations, sessions, stripe};
+use super::{audit, billing, founding, me, members, openapi, organizations, sessions, stripe};
 
 /// Puts the API on an application.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -56,6 +56,18 @@ pub fn routes(config: &mut web::ServiceConfig) {
             resource("/api/v1/organizations/{organization}/audit/export", "GET").route(web::get().to(audit::export)),
         )
         .service(resource("/billing/stripe/webhook", "POST").route(web::post().to(stripe::webhook)))
+        .service(resource("/api/v1/organizations/{organization}/members", "GET").route(web::get().to(members::list)))
+        .service(
+            resource("/api/v1/organizations/{organization}/members/{id}", "GET, PATCH, DELETE")
+                .route(web::get().to(members::show))
+                .route(web::patch().to(members::set))
+                .route(web::delete().to(members::remove)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/members/{id}/sign-out", "POST")
+                .route(web::post().to(members::sign_out)),
+        )
+        .service(resource("/api/v1/organizations/{organization}/seats", "GET").route(web::get().to(members::seats)))
         .service(web::resource("/api/{path:.*}").route(web::route().to(super::nothing_here)));
 }
 

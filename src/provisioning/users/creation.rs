@@ -7,7 +7,6 @@ use super::user_type;
 use crate::error::{Code, Error, Result};
 use crate::id::ResourceId;
 use crate::membership::Stored;
-use crate::organization::role::Role;
 use crate::organization::seats::{Change, Standing, Usage};
 use crate::provisioning::answer::{Members, Shown};
 use crate::provisioning::record::{Outcome, record};
@@ -82,7 +81,7 @@ pub fn create(
     }
     let (mut batch, mut change) = (Batch::default(), Change::default());
     let standing = usage.admit(caller.seat_policy, None, derived.active)?;
-    change.moves(Role::Read, None, Some(standing));
+    change.moves(caller.scim_role, None, Some(standing));
     refuse_shared(connection, caller, None, &newcomer.unique)?;
     let answer = add(&mut batch, service, call, caller, &newcomer, standing);
     organizations::change_usage(&mut batch, caller.organization, &change);
@@ -108,7 +107,7 @@ pub fn create_new(service: &Service, call: &Call, caller: &Caller, body: &Value)
         ),
     );
     let standing = if *active { Standing::Active } else { Standing::Deactivated };
-    change.moves(Role::Read, None, Some(standing));
+    change.moves(caller.scim_role, None, Some(standing));
     let answer = add(&mut batch, service, call, caller, &newcomer, standing);
     organizations::change_usage(&mut batch, caller.organization, &change);
     Ok(Planned { batch, answer })
@@ -132,7 +131,7 @@ pub fn create_many(
         let is_new = newcomer.unique.is_empty() && newcomer.keys().all(|key| taken.insert(key));
         let standing = usage.after(&change).admit(caller.seat_policy, None, newcomer.derived.active);
         let (true, Ok(standing)) = (is_new, standing) else { break };
-        change.moves(Role::Read, None, Some(standing));
+        change.moves(caller.scim_role, None, Some(standing));
         answer.push(add(&mut batch, service, call, caller, newcomer, standing));
     }
     organizations::change_usage(&mut batch, caller.organization, &change);
@@ -177,12 +176,13 @@ fn add(
         caller.organization,
         id,
         NewMember {
-            role: Role::Read.name(),
+            role: caller.scim_role.name(),
             role_source: "default",
             status: standing.name(),
             source: "scim",
             provisioned: true,
             address_key: derived.address_key.as_deref(),
+            name_key: &derived.name_key,
             waiting_since: (standing == Standing::Waiting).then_some(now),
             identity: None,
         },

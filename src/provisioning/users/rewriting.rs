@@ -76,8 +76,8 @@ pub(super) fn rewrite(
     };
     if changed || !stored.member.provisioned || standing != stored.standing() {
         let waiting_since = (standing == Standing::Waiting).then_some(now);
-        let (member, address) = ((resource.id, &stored.member), derived.address_key.as_deref());
-        members::update_member(&mut batch, caller.organization, member, standing.name(), address, waiting_since);
+        let member = (resource.id, &stored.member);
+        members::update_member(&mut batch, caller.organization, member, standing.name(), &derived, waiting_since);
     }
     if standing != Standing::Active {
         membership::end_sessions(&mut batch, caller.organization, (resource.id, &stored.member));
@@ -175,7 +175,7 @@ pub fn admit(
         organization,
         (stored.resource.id, &stored.member),
         Standing::Active.name(),
-        derived.address_key.as_deref(),
+        &derived,
         None,
     );
     ledger.moves(stored.counted_role(), Some(Standing::Waiting), Some(Standing::Active));

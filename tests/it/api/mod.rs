@@ -4,4 +4,5 @@ mod audit;
 pub mod client;
 mod founding;
 mod leaving;
+mod members;
 mod organizations;

@@ -4,6 +4,7 @@
 //! What is counted is what the database itself reports of every statement it runs, whoever sent it:
 //! SQLite's statement status (`sqlite.rs`) and PostgreSQL's plans by `auto_explain` (`postgres.rs`).
 
+mod member_list;
 pub mod postgres;
 pub mod sqlite;
 
@@ -214,22 +215,23 @@ async fn measure(organization: &Organization, observer: &mut dyn Observer) -> Ve
             }
             costs.push(Cost { request, most, statements: observer.take() });
         }
-        costs.extend(measure_orders(&application, &organization.house.token, observer).await);
+        costs.extend(measure_orders(&application, organization, observer).await);
     }
     costs
 }
 
 async fn measure_orders(
     application: &impl Service<actix_http::Request, Response = ServiceResponse, Error = actix_web::Error>,
-    token: &str,
+    organization: &Organization,
     observer: &mut dyn Observer,
 ) -> Vec<Cost> {
-    let mut costs = Vec::new();
+    let (token, mut costs) = (&organization.house.token, Vec::new());
     for (request, order) in ORDERS {
         let (status, answer) = ask(application, token, Method::GET, &format!("/Users?count=3&{order}"), None).await;
         assert_eq!(status, 200, "{request}: {answer}");
         costs.push(Cost { request, most: 5, statements: observer.take() });
     }
+    costs.extend(member_list::measure(organization, observer).await);
     costs
 }
 

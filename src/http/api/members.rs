@@ -1,0 +1,240 @@
+//! `/api/v1/organizations/{organization}/members` and `seats`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::body;
+use super::call::Call;
+use super::list::{Query, page};
+use super::openapi::Refused;
+use super::organizations::parsed;
+use crate::administration::idempotency::Answer;
+use crate::administration::member::{self, Change, Status};
+use crate::administration::roster::{self, Wanted};
+use crate::administration::session;
+use crate::error::{Code, Error, Result};
+use crate::http::State;
+use crate::id::ResourceId;
+use crate::store::Planned;
+use crate::store::roster::{Sort, SortKey};
+
+/// The parameters of the list.
+const PARAMETERS: [&str; 4] = ["sort", "search", "status", "role"];
+const STATUSES: [&str; 5] = ["active", "suspended", "deactivated", "waiting", "removed"];
+
+/// `GET …/members`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/members", tag = "members", summary = "Members, a page at a time",
+    params(
+        ("organization" = String, Path, description = "Its id or slug"),
+        ("sort" = Option<String>, Query, description = "email, name, role, status or joined; with - in front backward"),
+        ("search" = Option<String>, Query, description = "What the address or the name begins with"),
+        ("status" = Option<String>, Query, description = "active, suspended, deactivated, waiting or removed"),
+        ("role" = Option<String>, Query, description = "read, write, admin or owner"),
+        ("limit" = Option<u32>, Query, description = "1 to 100"),
+        ("after" = Option<String>, Query, description = "The next of the page before")
+    ),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = listed(&call, &slug).await;
+    call.finish(outcome)
+}
+
+/// Where a page ends: only in the order it was made for.
+#[derive(Deserialize, Serialize)]
+struct Cursor {
+    sort: String,
+    text: Option<String>,
+    rank: Option<i64>,
+    id: String,
+}
+
+impl Cursor {
+    fn read(self, sort: &str) -> Option<(SortKey, ResourceId)> {
+        let key = match (self.text, self.rank) {
+            (Some(text), None) => SortKey::Text(text),
+            (None, Some(rank)) => SortKey::Rank(rank),
+            _ => SortKey::Joined,
+        };
+        (self.sort == sort).then_some((key, self.id.parse().ok()?))
+    }
+
+    fn of(sort: &str, (key, id): &(SortKey, ResourceId)) -> Self {
+        let (text, rank) = match key {
+            SortKey::Text(text) => (Some(text.clone()), None),
+            SortKey::Rank(rank) => (None, Some(*rank)),
+            SortKey::Joined => (None, None),
+        };
+        Self { sort: sort.to_owned(), text, rank, id: id.to_string() }
+    }
+}
+
+async fn listed(call: &Call<'_>, slug: &str) -> Result<HttpResponse> {
+    let query = Query::read(call, &PARAMETERS)?;
+    let order = query.value("sort").unwrap_or("joined").to_owned();
+    let wanted = wanted(&query, &order)?;
+    let name = slug.to_owned();
+    let found = call.read(slug, move |connection, _, by| roster::page(connection, by, &name, wanted)).await?;
+    let next = found.next.map(|next| Cursor::of(&order, &next));
+    let mut answer = page(found.items, next.as_ref())?;
+    answer["totals"] = found.totals;
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+fn wanted(query: &Query, order: &str) -> Result<Wanted> {
+    let invalid = |why: &'static str| Error::new(Code::InvalidValue, why);
+    let sort = match order.trim_start_matches('-') {
+        "email" => Sort::Email,
+        "name" => Sort::Name,
+        "role" => Sort::Role,
+        "status" => Sort::Status,
+        "joined" => Sort::Joined,
+        _ => return Err(invalid("sort is email, name, role, status or joined, with - in front for backward.")),
+    };
+    let status = query.value("status").map(str::to_owned);
+    if status.as_deref().is_some_and(|status| !STATUSES.contains(&status)) {
+        return Err(invalid("status is active, suspended, deactivated, waiting or removed."));
+    }
+    let search = query.value("search").map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    if search.as_ref().is_some_and(|text| text.chars().count() > 200) {
+        return Err(invalid("search has at most 200 characters."));
+    }
+    let after = query.after::<Cursor>()?.map(|cursor| {
+        cursor
+            .read(order)
+            .ok_or_else(|| Error::new(Code::InvalidCursor, "after is not the cursor of a page in this order."))
+    });
+    Ok(Wanted {
+        sort,
+        descending: order.starts_with('-'),
+        search,
+        status,
+        role: parsed("role", query.value("role").map(str::to_owned))?,
+        after: after.transpose()?,
+        limit: query.limit,
+    })
+}
+
+/// `GET …/members/{id}`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/members/{id}", tag = "members", summary = "A member",
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn show(
+    http: HttpRequest,
+    path: web::Path<(String, String)>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let (slug, id) = path.into_inner();
+    let name = slug.clone();
+    let shown = call.read(&slug, move |connection, _, by| roster::show(connection, by, &name, &id)).await;
+    call.finish(shown.map(|shown| HttpResponse::Ok().json(shown)))
+}
+
+/// What becomes of a member: one thing at a time.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Patch {
+    /// `read`, `write`, `admin` or `owner`.
+    role: Option<String>,
+    /// `active`, `suspended` or `removed`.
+    status: Option<String>,
+}
+
+/// `PATCH …/members/{id}`.
+#[utoipa::path(
+    patch, path = "/api/v1/organizations/{organization}/members/{id}", tag = "members",
+    summary = "Change a member's role, or whether they are let in",
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
+    request_body = Patch,
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn set(
+    http: HttpRequest,
+    path: web::Path<(String, String)>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = changed(&call, &path, payload).await;
+    call.finish(outcome)
+}
+
+async fn changed(call: &Call<'_>, (slug, id): &(String, String), payload: web::Payload) -> Result<HttpResponse> {
+    call.known()?;
+    let Patch { role, status } = body::json(call, payload).await?;
+    let (role, status) = (parsed("role", role)?, parsed::<Status>("status", status)?);
+    let change = match (role, status) {
+        (Some(role), None) => Change::Role(role),
+        (None, Some(status)) => Change::Status(status),
+        _ => return Err(Error::new(Code::InvalidValue, "Change one thing at a time: role or status.")),
+    };
+    Ok(HttpResponse::Ok().json(apply(call, slug, id, change).await?))
+}
+
+async fn apply(call: &Call<'_>, slug: &str, id: &str, change: Change) -> Result<serde_json::Value> {
+    let (name, id) = (slug.to_owned(), id.to_owned());
+    let set = move |connection: &mut _, administration: &_, by: &_| {
+        member::set(connection, administration, by, &name, &id, change)
+    };
+    call.write(slug, set).await
+}
+
+/// `DELETE …/members/{id}`.
+#[utoipa::path(
+    delete, path = "/api/v1/organizations/{organization}/members/{id}", tag = "members", summary = "Remove a member",
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
+    responses((status = 204), Refused)
+)]
+pub(super) async fn remove(
+    http: HttpRequest,
+    path: web::Path<(String, String)>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let (slug, id) = path.into_inner();
+    let removed = apply(&call, &slug, &id, Change::Status(Status::Removed)).await;
+    call.finish(removed.map(|_| HttpResponse::NoContent().finish()))
+}
+
+/// `POST …/members/{id}/sign-out`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/members/{id}/sign-out", tag = "members",
+    summary = "Sign a member out everywhere",
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn sign_out(
+    http: HttpRequest,
+    path: web::Path<(String, String)>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let (slug, id) = path.into_inner();
+    let name = slug.clone();
+    let revoke = move |connection: &mut _, administration: &_, by: &_| {
+        let planned = session::revoke(connection, administration, by, &name, Some(&id))?;
+        Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
+    };
+    let outcome = call.make(&slug, revoke).await;
+    call.finish(outcome)
+}
+
+/// `GET …/seats`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/seats", tag = "members",
+    summary = "The seats, and who waits for one in turn",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn seats(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let name = slug.clone();
+    let seats = call.read(&slug, move |connection, _, by| roster::seats(connection, by, &name)).await;
+    call.finish(seats.map(|seats| HttpResponse::Ok().json(seats)))
+}
