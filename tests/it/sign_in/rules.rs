@@ -83,6 +83,10 @@ async fn nobody_was_named(database: Database) {
     let (browser, answer) = unnamed(&place, &ann()).await;
     assert_eq!(answer.status, 303, "{}", answer.body);
     assert_eq!(slugs(&browser).await, [""; 0]);
+    let trail = place.command(&["audit", "list"]);
+    let told = trail.as_array().unwrap().iter().filter(|event| event["action"] == "sign_in.succeeded");
+    let told: Vec<_> = told.map(|event| (&event["target"]["kind"], &event["detail"]["detail"])).collect();
+    assert_eq!(told, [(&json!("Service"), &json!("signed in"))], "in the service's own trail: {trail}");
     // An address that nobody has proven leads nowhere, not even a member.
     place.sign_in(&ann()).await;
     let before = entered(&place);

@@ -144,7 +144,8 @@ async fn it_is_nobody_elses_account(server: Server) {
     let trail = server.command(&["audit", "list", "--json"]);
     assert_eq!(trail[0]["detail"]["reason"], "address_taken");
     assert_eq!((&trail[1]["action"], &trail[1]["actor"]), (&json!("setup_link.created"), &json!("operator")));
-    assert_eq!(trail[2]["action"], "sign_in.succeeded", "also what leads to no organization");
+    let told = (&trail[2]["action"], &trail[2]["detail"]["detail"]);
+    assert_eq!(told, (&json!("sign_in.succeeded"), &json!("signed in")), "also what leads to no organization");
     let identity = trail[2]["detail"]["identity"].as_str().unwrap();
     assert!(identity.len() == 36 && trail[2]["target"]["kind"] == "Service", "{trail}");
     // The founder comes back with a new link, to the same account.
