@@ -3,6 +3,8 @@
 pub mod browser;
 mod cleanup;
 pub mod clocked;
+mod configured;
+mod deactivations;
 mod decisions;
 mod faults;
 mod hostile_answers;
