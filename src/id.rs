@@ -184,39 +184,66 @@ impl<T> FromStr for Id<T> {
 pub struct IdGenerator {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    /// The last millisecond and the last value of the 12-bit counter in `rand_a` (RFC 9562 §6.2).
-    last: Arc<Mutex<(u64, u16)>>,
+    last: Arc<Mutex<Last>>,
 }
+
+/// What the next id depends on.
+struct Last {
+    millisecond: u64,
+    /// The 12-bit counter in `rand_a` (RFC 9562 §6.2).
+    counter: u16,
+    /// Randomness that was fetched for many ids at once, because each time costs a call of the system, and how
+    /// much of it was used. Ids are no secrets.
+    random: [u8; STOCK],
+    used: usize,
+}
+
+/// Random bytes of an id, and those that are fetched at once.
+const PORTION: usize = 10;
+const STOCK: usize = 64 * PORTION;
 
 impl IdGenerator {
     /// A generator on this clock and this randomness.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { clock, random, last: Arc::new(Mutex::new((0, 0))) }
+        let last = Last { millisecond: 0, counter: 0, random: [0; STOCK], used: STOCK };
+        Self { clock, random, last: Arc::new(Mutex::new(last)) }
     }
 
     /// The next id.
     #[must_use]
     pub fn next<T>(&self) -> Id<T> {
         let mut bytes = [0_u8; 16];
-        self.random.fill(&mut bytes[6..]);
         let now = u64::try_from(self.clock.now().0 / 1_000).unwrap_or(0);
         let (millisecond, counter) = {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            last.take(self.random.as_ref(), &mut bytes[6..]);
             // A new millisecond starts the counter in its lower half, so that there is room to count.
-            *last = if now > last.0 {
+            (last.millisecond, last.counter) = if now > last.millisecond {
                 (now, u16::from_be_bytes([bytes[6], bytes[7]]) & 0x07ff)
-            } else if last.1 < 0x0fff {
-                (last.0, last.1 + 1)
+            } else if last.counter < 0x0fff {
+                (last.millisecond, last.counter + 1)
             } else {
-                (last.0 + 1, 0)
+                (last.millisecond + 1, 0)
             };
-            *last
+            (last.millisecond, last.counter)
         };
         bytes[..6].copy_from_slice(&millisecond.to_be_bytes()[2..]);
         bytes[6..8].copy_from_slice(&(0x7000 | counter).to_be_bytes());
         bytes[8] = 0x80 | (bytes[8] & 0x3f);
         Id::from_bytes(bytes)
+    }
+}
+
+impl Last {
+    /// Fills a portion with random bytes that no other id has.
+    fn take(&mut self, random: &dyn Random, portion: &mut [u8]) {
+        if self.used + PORTION > STOCK {
+            random.fill(&mut self.random);
+            self.used = 0;
+        }
+        portion.copy_from_slice(&self.random[self.used..self.used + PORTION]);
+        self.used += PORTION;
     }
 }
 

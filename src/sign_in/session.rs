@@ -15,6 +15,7 @@ use crate::store::connection::Connection;
 use crate::store::identities::Identity;
 use crate::store::memberships::{self, Membership};
 use crate::store::provisioning_log::{self, Event};
+use crate::store::session_check::{self, Beside, Checked};
 use crate::store::sessions::{self, Session};
 
 /// The last use of a session is exact to so many microseconds at least: it is written once in that time.
@@ -102,15 +103,7 @@ pub fn not_signed_in() -> Error {
 /// # Errors
 /// `unauthorized`.
 pub fn me(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<(Visitor, Vec<Membership>)> {
-    let (session, identity, mut memberships) = sessions::find_with_memberships(connection, secret)?
-        .filter(|(session, ..)| is_live(service, session))
-        .ok_or_else(not_signed_in)?;
-    let visitor = Visitor { session, identity };
-    if let Some(place) = visitor.recovers() {
-        recovery::organization(connection, place)?;
-        return Ok((visitor, Vec::new()));
-    }
-    memberships.retain(|membership| membership.state != DELETED && visitor.may_open(membership));
+    let (visitor, memberships, _) = look(connection, service, secret, Beside::None)?;
     Ok((visitor, memberships))
 }
 
@@ -130,7 +123,7 @@ pub fn member(
     Ok((visitor, membership.filter(|membership| membership.state != DELETED)))
 }
 
-/// [`me`] with the sessions of whoever is signed in.
+/// [`me`] with the sessions of whoever is signed in, newest first.
 ///
 /// # Errors
 /// `unauthorized`.
@@ -139,9 +132,25 @@ pub fn overview(
     service: &Service,
     secret: SecretHash,
 ) -> Result<(Visitor, Vec<Membership>, Vec<Session>)> {
-    let (visitor, memberships) = me(connection, service, secret)?;
-    let sessions = live_of(connection, service, &visitor)?;
-    Ok((visitor, memberships, sessions))
+    look(connection, service, secret, Beside::All)
+}
+
+fn look(
+    connection: &mut Connection,
+    service: &Service,
+    secret: SecretHash,
+    beside: Beside,
+) -> Result<(Visitor, Vec<Membership>, Vec<Session>)> {
+    let checked = session_check::check(connection, secret, beside)?;
+    let checked = checked.filter(|checked| is_live(service, &checked.session)).ok_or_else(not_signed_in)?;
+    let Checked { session, identity, mut memberships, sessions } = checked;
+    let visitor = Visitor { session, identity };
+    if let Some(place) = visitor.recovers() {
+        recovery::organization(connection, place)?;
+        memberships.clear();
+    }
+    memberships.retain(|membership| membership.state != DELETED && visitor.may_open(membership));
+    Ok((visitor, memberships, live(service, sessions)))
 }
 
 /// Writes down that a session was used.
@@ -167,10 +176,14 @@ pub fn list(connection: &mut Connection, service: &Service, secret: SecretHash) 
 /// # Errors
 /// The database's.
 fn live_of(connection: &mut Connection, service: &Service, visitor: &Visitor) -> Result<Vec<Session>> {
-    let mut sessions = sessions::list(connection, visitor.identity.id)?;
+    Ok(live(service, sessions::list(connection, visitor.identity.id)?))
+}
+
+/// Those of some sessions, oldest first, that are not over, newest first.
+fn live(service: &Service, mut sessions: Vec<Session>) -> Vec<Session> {
     sessions.retain(|session| is_live(service, session));
     sessions.reverse();
-    Ok(sessions)
+    sessions
 }
 
 /// The 404 of a session that is nobody's, or another person's.

@@ -42,6 +42,7 @@ pub mod removed_members;
 pub mod resources;
 pub mod retention;
 pub mod roster;
+pub mod session_check;
 pub mod sessions;
 pub mod sign_ins;
 pub mod subscriptions;

@@ -6,7 +6,6 @@ use super::batch::Batch;
 use super::connection::Connection;
 use super::database_error;
 use super::identities::{self, Identity};
-use super::memberships::{self, Membership};
 use super::sql::{Sql, SqlId, Type, Value};
 use crate::error::Result;
 use crate::id::{IdentityId, OrganizationId, ResourceId, SessionId};
@@ -42,24 +41,26 @@ impl Session {
     }
 }
 
-const COLUMNS: &str = "s.id, s.organization_id, \
+/// The columns of [`Session`] in `sessions s`.
+pub(super) const COLUMNS: &str = "s.id, s.organization_id, \
      (s.tenant_proven AND EXISTS (SELECT 1 FROM organizations st WHERE st.id = s.organization_id AND st.tenant_id = s.tenant_id)), s.recovers_id, s.created_at, s.seen_at, s.expires_at, \
      (SELECT min(so.session_length) FROM members sm JOIN organizations so ON so.id = sm.organization_id WHERE sm.identity_id = s.identity_id), \
      s.client_address, s.user_agent";
-type Columns = (
+/// Their types.
+pub(super) type Columns = (
     (SqlId, Nullable<SqlId>, Bool, Nullable<SqlId>),
     (BigInt, BigInt, BigInt, Nullable<BigInt>),
     (Nullable<Text>, Nullable<Text>),
 );
-type Row = (
+/// Their values.
+pub(super) type Row = (
     (SessionId, Option<OrganizationId>, bool, Option<ResourceId>),
     (i64, i64, i64, Option<i64>),
     (Option<String>, Option<String>),
 );
-type CheckedColumns = (Columns, identities::Columns, Nullable<memberships::Columns>);
-type CheckedRow = (Row, identities::Row, Option<memberships::Row>);
 
-fn from_row(row: Row) -> Session {
+/// Makes a [`Session`] of a row.
+pub(super) fn from_row(row: Row) -> Session {
     let (
         (id, organization, tenant_proven, recovers),
         (created_at, seen_at, expires_at, length),
@@ -90,31 +91,6 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<(Ses
     let row =
         sql.first::<(Columns, identities::Columns), (Row, identities::Row)>(connection).map_err(database_error)?;
     Ok(row.map(|(session, identity)| (from_row(session), identities::from_row(identity))))
-}
-
-/// [`find`] with every place of whoever is signed in, in the order of the organizations' ids: all that is asked
-/// before a page, in one statement.
-///
-/// # Errors
-/// The database's.
-pub fn find_with_memberships(
-    connection: &mut Connection,
-    hash: SecretHash,
-) -> Result<Option<(Session, Identity, Vec<Membership>)>> {
-    let mut sql = Sql::new("SELECT ");
-    sql.push(COLUMNS).push(", ").push(identities::COLUMNS).push(", ").push(memberships::COLUMNS);
-    sql.push(" FROM sessions s JOIN identities i ON i.id = s.identity_id LEFT JOIN members m ON m.identity_id = s.identity_id ");
-    sql.push("LEFT JOIN organizations o ON o.id = m.organization_id WHERE s.hash = ").push_bind(hash);
-    let rows = sql.load::<CheckedColumns, CheckedRow>(connection).map_err(database_error)?;
-    let mut places = Vec::with_capacity(rows.len());
-    let mut found = None;
-    for (session, identity, place) in rows {
-        found.get_or_insert((session, identity));
-        places.extend(place.map(memberships::from_row));
-    }
-    // A few: cheaper sorted here than by the database.
-    places.sort_unstable_by_key(|place| place.organization);
-    Ok(found.map(|(session, identity)| (from_row(session), identities::from_row(identity), places)))
 }
 
 /// The sessions of an identity, oldest first.

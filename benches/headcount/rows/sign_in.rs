@@ -88,7 +88,7 @@ impl Flow {
         Browser { ours: Connection::open(&self.ours).await, provider: Connection::open(&address).await }
     }
 
-    /// State, callback, session; the session's cookie and the seconds we took of it.
+    /// State, callback, session; the browser's cookies and the seconds we took of it.
     async fn sign_in(&self, browser: &mut Browser, person: usize) -> (String, f64) {
         let hint = format!("p{person}@o0.example");
         let query = form_urlencoded::Serializer::new(String::new())
@@ -106,7 +106,8 @@ impl Flow {
         let (status, page) = browser.ours.exchange(&get(&target(&back), &cookie)).await;
         seconds += began.elapsed().as_secs_f64();
         assert_eq!(status, 303, "{}", String::from_utf8_lossy(&page));
-        (pair(&browser.ours), seconds)
+        // A browser goes on sending both.
+        (format!("{}; {cookie}", pair(&browser.ours)), seconds)
     }
 
     /// What the provider takes for the tokens of one code, asked as we ask; in seconds.

@@ -28,7 +28,7 @@ pub struct Statement {
     /// Rows or virtual machine steps, whichever the database counts.
     work: i64,
     /// Tables that were walked from end to end.
-    scans: Vec<String>,
+    pub scans: Vec<String>,
 }
 
 /// What one request took.

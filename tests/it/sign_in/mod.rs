@@ -24,6 +24,7 @@ mod refusals;
 mod rules;
 mod sessions;
 mod setup;
+mod statements;
 
 use headcount::stand_in::person::{Person, Place, Shape};
 use serde_json::json;
