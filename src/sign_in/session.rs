@@ -13,7 +13,7 @@ use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::identities::Identity;
-use crate::store::memberships::{self, Membership};
+use crate::store::memberships::Membership;
 use crate::store::provisioning_log::{self, Event};
 use crate::store::session_check::{self, Beside, Checked};
 use crate::store::sessions::{self, Session};
@@ -57,13 +57,19 @@ impl Visitor {
 /// `unauthorized`; `forbidden` for a session that a recovery code opened, which is for one thing only.
 pub fn visitor(connection: &mut Connection, service: &Service, secret: SecretHash) -> Result<Visitor> {
     let visitor = anybody(connection, service, secret)?;
-    if visitor.recovers().is_some() {
-        return Err(Error::new(
+    is_for_everything(&visitor)?;
+    Ok(visitor)
+}
+
+/// Refuses a session that a recovery code opened.
+fn is_for_everything(visitor: &Visitor) -> Result<()> {
+    match visitor.recovers() {
+        None => Ok(()),
+        Some(_) => Err(Error::new(
             Code::Forbidden,
             "A recovery code opened this session. It is for the single sign-on settings only; for everything else sign in.",
-        ));
+        )),
     }
-    Ok(visitor)
 }
 
 /// An owner whom a recovery code has let in, for as long as they are one.
@@ -118,9 +124,15 @@ pub fn member(
     secret: SecretHash,
     organization: &str,
 ) -> Result<(Visitor, Option<Membership>)> {
-    let visitor = visitor(connection, service, secret)?;
-    let membership = memberships::one(connection, visitor.identity.id, organization)?;
-    Ok((visitor, membership.filter(|membership| membership.state != DELETED)))
+    let (visitor, memberships, _) = checked(connection, service, secret, Beside::None)?;
+    is_for_everything(&visitor)?;
+    // No slug is an id.
+    let id = organization.parse::<OrganizationId>().ok();
+    let is_meant = |membership: &Membership| match id {
+        Some(id) => membership.organization == id,
+        None => membership.slug == organization,
+    };
+    Ok((visitor, memberships.into_iter().find(is_meant)))
 }
 
 /// [`me`] with the sessions of whoever is signed in, newest first.
@@ -141,16 +153,27 @@ fn look(
     secret: SecretHash,
     beside: Beside,
 ) -> Result<(Visitor, Vec<Membership>, Vec<Session>)> {
-    let checked = session_check::check(connection, secret, beside)?;
-    let checked = checked.filter(|checked| is_live(service, &checked.session)).ok_or_else(not_signed_in)?;
-    let Checked { session, identity, mut memberships, sessions } = checked;
-    let visitor = Visitor { session, identity };
+    let (visitor, mut memberships, sessions) = checked(connection, service, secret, beside)?;
     if let Some(place) = visitor.recovers() {
         recovery::organization(connection, place)?;
         memberships.clear();
     }
-    memberships.retain(|membership| membership.state != DELETED && visitor.may_open(membership));
+    memberships.retain(|membership| visitor.may_open(membership));
     Ok((visitor, memberships, live(service, sessions)))
+}
+
+/// The session while it lives, and the places in organizations that are not deleted.
+fn checked(
+    connection: &mut Connection,
+    service: &Service,
+    secret: SecretHash,
+    beside: Beside,
+) -> Result<(Visitor, Vec<Membership>, Vec<Session>)> {
+    let checked = session_check::check(connection, secret, beside)?;
+    let checked = checked.filter(|checked| is_live(service, &checked.session)).ok_or_else(not_signed_in)?;
+    let Checked { session, identity, mut memberships, sessions } = checked;
+    memberships.retain(|membership| membership.state != DELETED);
+    Ok((Visitor { session, identity }, memberships, sessions))
 }
 
 /// Writes down that a session was used.
