@@ -120,6 +120,18 @@ impl Code {
     }
 }
 
+impl Code {
+    /// The status on pages and in the JSON API: for a missing seat, which SCIM answers as a prohibition, it is a state
+    /// that somebody can change (product.md §2).
+    #[must_use]
+    pub const fn status_for_people(self) -> u16 {
+        match self {
+            Self::SeatLimitReached => 409,
+            _ => self.row().status,
+        }
+    }
+}
+
 /// A failure with what the client is told and what the log is told.
 pub struct Error {
     /// The row of the table.

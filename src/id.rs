@@ -57,6 +57,9 @@ pub mod of {
     /// An API key of an organization.
     #[derive(Debug)]
     pub enum ApiKey {}
+    /// An invitation.
+    #[derive(Debug)]
+    pub enum Invitation {}
 }
 
 /// The id of an organization.
@@ -83,6 +86,8 @@ pub type BillingOperationId = Id<of::BillingOperation>;
 pub type InvoiceId = Id<of::Invoice>;
 /// The id of an API key, within its organization.
 pub type ApiKeyId = Id<of::ApiKey>;
+/// The id of an invitation, by which it is listed and revoked; its secret is another thing.
+pub type InvitationId = Id<of::Invitation>;
 
 impl<T> Id<T> {
     /// Wraps the 16 bytes of a UUID.

@@ -11,7 +11,7 @@ use crate::organization::associated_domain::{Joining, domain_of};
 use crate::organization::join_request::State;
 use crate::organization::joining::{self, Admission, Domain, Proven, Refusal};
 use crate::organization::permission::Action;
-use crate::organization::seats::Usage;
+use crate::organization::seats::{Change, Usage};
 use crate::scim::registry::Kind;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
@@ -57,6 +57,13 @@ pub fn approve(
     let (usage, known) =
         acquaintances::find(connection, organization.id, Some(request.identity), Some(&request.address_key))?;
     let domain = associated_domains::find(connection, organization.id, domain_of(&request.address_key))?;
+    let (mut batch, mut ledger) = (Batch::default(), Change::default());
+    let usage = if known.linked.is_none() && known.by_address.is_empty() {
+        let (now, key) = (administration.clock.now().0, Some(request.address_key.as_str()));
+        membership::make_room(connection, &mut batch, organization.id, usage, key, (now, &mut ledger))?
+    } else {
+        usage
+    };
     let mut door = membership::door(&organization, &usage, domain.as_ref());
     // An admin decides, whatever the domain leaves to whom.
     door.domain = door.domain.map(|domain| Domain { joining: Joining::Automatic, ..domain });
@@ -65,7 +72,6 @@ pub fn approve(
     let taken = known.by_address.first().is_some_and(|(_, member)| member.identity.is_some());
     let admission = joining::admit(&door, proven, &membership::known(&known, taken, false))
         .map_err(|refusal| refused(refusal, &request, &usage))?;
-    let mut batch = Batch::default();
     join_requests::delete(&mut batch, organization.id, request.identity);
     let member = match admission {
         Admission::Join(role) => {
@@ -81,7 +87,7 @@ pub fn approve(
             };
             let (id, service) = (administration.ids.next(), &administration.provisioning);
             let user_type = service.registries.standard().resource_type(Kind::User);
-            newcomer.join(&mut batch, organization.id, id, &service.storage, user_type)?;
+            newcomer.join(&mut batch, (organization.id, ledger), id, &service.storage, user_type)?;
             Some(id)
         }
         _ => known.linked.as_ref().or(known.by_address.first()).map(|(resource, _)| resource.id),

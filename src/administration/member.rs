@@ -205,7 +205,12 @@ impl Work<'_> {
         let storage = &self.administration.provisioning.storage;
         let removed_by = self.by.name();
         let (usage, removal) = (self.usage, self.removal(&registry, &removed_by));
-        let (ledger, linked) = membership::restore(connection, &mut self.batch, &removal, storage, &usage, removed)?;
+        let (mut room, key) = (seats::Change::default(), removed.address_key.as_deref());
+        let made = (removal.now, &mut room);
+        let usage = membership::make_room(connection, &mut self.batch, self.organization, usage, key, made)?;
+        let (mut ledger, linked) =
+            membership::restore(connection, &mut self.batch, &removal, storage, &usage, removed)?;
+        ledger.pending += room.pending;
         organizations::change_usage(&mut self.batch, self.organization, &ledger);
         self.audit("member.brought_back", removed.id, &json!({}));
         let identity = line.identity.filter(|_| linked);

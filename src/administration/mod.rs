@@ -7,6 +7,7 @@ pub mod audit;
 pub mod billing;
 pub mod domain;
 pub mod idempotency;
+pub mod invitation;
 pub mod join_request;
 pub mod member;
 pub mod organization;
@@ -54,6 +55,8 @@ pub struct Administration {
     pub grace: Duration,
     /// A session that nobody uses ends after so many microseconds.
     pub session_idle: i64,
+    /// How long an invitation is open.
+    pub invitation_lifetime: Duration,
 }
 
 impl Administration {

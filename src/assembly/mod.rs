@@ -106,6 +106,7 @@ impl Assembly {
             dns: Arc::new(dns::Resolver::new(config.dns_servers()?)),
             grace: config.duration("domains.grace")?,
             session_idle: sign_in.options.idle_micros(),
+            invitation_lifetime: config.duration("invitations.lifetime")?,
         };
         Ok(Self { store, provisioning, administration, sign_in, provider, form_key: keys.forms(), postman })
     }

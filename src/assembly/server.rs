@@ -61,6 +61,7 @@ impl Prepared {
             actix_web::rt::spawn(jobs::refusals::run(store.clone(), Arc::clone(&clock))),
             actix_web::rt::spawn(jobs::cleaning::run(store.clone(), administration.clone())),
             actix_web::rt::spawn(jobs::retention::run(store.clone(), clock, kept)),
+            actix_web::rt::spawn(jobs::invitations::run(store.clone(), administration.clone())),
             actix_web::rt::spawn(jobs::domains::run(store, administration, recheck_interval)),
             actix_web::rt::spawn(jobs::outbox::run(assembly.postman.clone())),
         ];

@@ -5,6 +5,7 @@ mod audit;
 mod billing;
 mod domain;
 mod export;
+mod invitation;
 mod join_request;
 mod member;
 mod operator;
@@ -116,6 +117,9 @@ enum Question {
     /// Members: who they are, their roles, who is kept out
     #[command(subcommand)]
     Member(member::Command),
+    /// Invitations: sent, listed, sent again, revoked
+    #[command(subcommand)]
+    Invitation(invitation::Command),
     /// People who ask to be let in
     #[command(subcommand)]
     JoinRequest(join_request::Command),
@@ -200,6 +204,10 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
         Question::ProvisioningClient(command) => provisioning_client::run(&Operator::open(config)?, command),
         Question::Domain(command) => domain::run(&Operator::open(config)?, command),
         Question::Member(command) => member::run(&Operator::open(config)?, command),
+        Question::Invitation(command) => {
+            let open = if command.seals() { Operator::open_to_seal } else { Operator::open };
+            invitation::run(&open(config)?, config, command)
+        }
         Question::JoinRequest(command) => join_request::run(&Operator::open(config)?, command),
         Question::Session(command) => session::run(&Operator::open(config)?, command),
         Question::Audit(command) => audit::run(&Operator::open(config)?, command),

@@ -153,9 +153,11 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         Command::Restore { organization } => operator.write(move |connection, administration| {
             organization::restore(connection, administration, &By::OPERATOR, &organization)
         }),
-        Command::List => operator.read(|connection| organization::list(connection, &By::OPERATOR)),
-        Command::Show { organization: slug } => {
-            operator.read(move |connection| organization::show(connection, &By::OPERATOR, &slug))
+        Command::List => {
+            operator.look(|connection, administration| organization::list(connection, administration, &By::OPERATOR))
         }
+        Command::Show { organization: slug } => operator.look(move |connection, administration| {
+            organization::show(connection, administration, &By::OPERATOR, &slug)
+        }),
     }
 }

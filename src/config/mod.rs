@@ -91,6 +91,7 @@ impl Config {
         for key in [
             "domains.recheck_interval",
             "domains.grace",
+            "invitations.lifetime",
             "sessions.idle",
             "sessions.absolute",
             "billing.stripe.timeout",

@@ -148,6 +148,12 @@ fn sign_in_routes(config: &mut web::ServiceConfig) {
                 .wrap(from_fn(limits::sign_in))
                 .route(web::get().to(sign_in::at_organization)),
         )
+        .service(
+            page("/invitations/{secret}", "GET, POST")
+                .wrap(from_fn(limits::sign_in))
+                .route(web::get().to(sign_in::open_invitation))
+                .route(web::post().to(sign_in::accept_invitation)),
+        )
         .service(page("/sign-out", "POST").route(web::post().to(sign_in::sign_out)))
         .service(page("/sign-out/session", "POST").route(web::post().to(sign_in::end_session)))
         .service(page("/sign-out/others", "POST").route(web::post().to(sign_in::end_others)));

@@ -4,6 +4,7 @@
 pub mod billing;
 pub mod cleaning;
 pub mod domains;
+pub mod invitations;
 pub mod outbox;
 pub mod refusals;
 pub mod retention;

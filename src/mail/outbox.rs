@@ -34,6 +34,8 @@ pub enum Kind {
     DomainAtRisk,
     /// Seats were paid for, or a payment was declined; for owners and admins.
     Billing,
+    /// Somebody is invited.
+    Invitation,
 }
 
 impl Kind {
@@ -44,14 +46,16 @@ impl Kind {
             Self::SignInLink => "sign_in_link",
             Self::DomainAtRisk => "domain_at_risk",
             Self::Billing => "billing",
+            Self::Invitation => "invitation",
         }
     }
 
     /// In which time a recipient gets so many of them.
-    const fn window(self) -> Duration {
+    #[must_use]
+    pub const fn window(self) -> Duration {
         match self {
             Self::SignInLink => Duration::from_hours(1),
-            Self::DomainAtRisk | Self::Billing => Duration::from_hours(24),
+            Self::DomainAtRisk | Self::Billing | Self::Invitation => DAY,
         }
     }
 }
@@ -107,20 +111,37 @@ pub struct Post<'a> {
     pub expires_at: Timestamp,
 }
 
-/// Puts a letter into the outbox, encrypted: it holds the secret of its link.
+/// Writes down a mail that is not sent, and why: it counts for its recipient as one that was, and says nothing.
+pub fn withhold(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>, why: &str) {
+    let id = desk.ids.next();
+    let mail = Mail {
+        state: state::DEAD.to_owned(),
+        last_error: Some(why.to_owned()),
+        ..envelope(id, desk, post, Vec::new())
+    };
+    insert(batch, post, &mail);
+}
+
+/// Puts a letter into the outbox, encrypted: it holds the secret of its link. The id it has there.
 ///
 /// # Errors
 /// None of its own.
-pub fn post(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>) -> Result<()> {
+pub fn post(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>) -> Result<MailId> {
     let id: MailId = desk.ids.next();
     let letter = serde_json::to_vec(post.letter).map_err(Error::internal)?;
+    let sealed = desk.sealing.seal(&letter, id.as_bytes(), desk.random);
+    insert(batch, post, &envelope(id, desk, post, sealed));
+    Ok(id)
+}
+
+fn envelope(id: MailId, desk: Desk<'_>, post: &Post<'_>, letter: Vec<u8>) -> Mail {
     let counts = if post.organization.is_some() { DAY } else { post.kind.window() };
-    let mail = Mail {
+    Mail {
         id,
         organization: post.organization,
         kind: post.kind.name().to_owned(),
         recipient: post.recipient.to_owned(),
-        letter: desk.sealing.seal(&letter, id.as_bytes(), desk.random),
+        letter,
         state: state::WAITING.to_owned(),
         attempts: 0,
         due_at: desk.now.0,
@@ -129,13 +150,15 @@ pub fn post(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>) -> Result<()> {
         // As long as it counts.
         kept_until: post.expires_at.max(desk.now.plus(counts)).0,
         last_error: None,
-    };
-    match post.key {
-        Key::About(key) => outbox::insert(batch, key, &mail),
-        Key::Turn(Turn(Some(key))) => outbox::insert_once(batch, key, &mail),
-        Key::Turn(Turn(None)) => outbox::insert(batch, &id.to_string(), &mail),
     }
-    Ok(())
+}
+
+fn insert(batch: &mut Batch, post: &Post<'_>, mail: &Mail) {
+    match post.key {
+        Key::About(key) => outbox::insert(batch, key, mail),
+        Key::Turn(Turn(Some(key))) => outbox::insert_once(batch, key, mail),
+        Key::Turn(Turn(None)) => outbox::insert(batch, &mail.id.to_string(), mail),
+    }
 }
 
 /// What a stored mail says; nothing once it was delivered or with another key than it was written with.
@@ -173,13 +196,27 @@ pub fn check(
         ));
     }
     let turn = if limit == 0 { Turn(None) } else { Turn::after(kind, recipient, &written) };
-    let Some(organization) = organization else { return Ok(turn) };
-    let most = organizations::usage(connection, organization)?.seats.saturating_mul(MAILS_PER_SEAT).max(MAILS_A_DAY);
-    if outbox::written_by(connection, organization, now.minus(DAY).0)? >= most {
-        let why = format!("This organization has written {most} mails within a day. Go on tomorrow.");
-        return Err(too_many(A_WHILE, why));
+    match organization {
+        Some(organization) if left(connection, kind, organization, now)? < 1 => Err(out_of_mails()),
+        _ => Ok(turn),
     }
-    Ok(turn)
+}
+
+/// How many mails of a kind an organization may still write within its day. Links to sign in by are counted for
+/// themselves: anybody asks for those, and must not use up what the organization writes to others.
+///
+/// # Errors
+/// The database's.
+pub fn left(connection: &mut Connection, kind: Kind, organization: OrganizationId, now: Timestamp) -> Result<i64> {
+    let most = organizations::usage(connection, organization)?.seats.saturating_mul(MAILS_PER_SEAT).max(MAILS_A_DAY);
+    let counted = (Kind::SignInLink.name(), kind == Kind::SignInLink);
+    Ok(most - outbox::written_by(connection, organization, counted, now.minus(DAY).0)?)
+}
+
+/// The refusal of a mail more than an organization writes in a day.
+#[must_use]
+pub fn out_of_mails() -> Error {
+    too_many(A_WHILE, "This organization has written as many mails as it may within a day. Go on tomorrow.".into())
 }
 
 fn too_many(seconds: u32, why: String) -> Error {

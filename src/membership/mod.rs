@@ -3,6 +3,7 @@
 
 mod meeting;
 mod removal;
+mod seat;
 mod stored;
 
 use serde_json::json;
@@ -19,8 +20,9 @@ use crate::store::members::{self, Member, NewMember};
 use crate::store::resources::{self, Written};
 use crate::store::{organizations, sessions};
 
-pub use self::meeting::{door, known};
+pub use self::meeting::{door, invited, known};
 pub use self::removal::{Removal, remove, restore};
+pub use self::seat::{Room, free_overdue, make_room, room, usage_at};
 pub use self::stored::{Stored, counted};
 
 /// Somebody who becomes a member by a page, a command or a sign-in.
@@ -65,21 +67,20 @@ impl Newcomer<'_> {
         Ok((document, derived))
     }
 
-    /// Makes the person a member who takes a seat.
+    /// Makes the person a member who takes a seat. `change`: what making room for it came to ([`make_room`]).
     ///
     /// # Errors
     /// Those of the document.
     pub fn join(
         &self,
         batch: &mut Batch,
-        organization: OrganizationId,
+        (organization, mut change): (OrganizationId, Change),
         id: ResourceId,
         storage: &Storage,
         user_type: &ResourceType,
     ) -> Result<()> {
         let (document, derived) = self.document(storage, user_type)?;
         self.insert(batch, organization, id, (&document, &derived));
-        let mut change = Change::default();
         change.moves(self.role, None, Some(Standing::Active));
         organizations::change_usage(batch, organization, &change);
         Ok(())

@@ -94,6 +94,16 @@ pub struct Candidate {
     pub taken: bool,
 }
 
+/// An open invitation for the person's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invited {
+    pub role: Role,
+    /// Whether somebody invited them after they were removed: that lets them in again.
+    pub since_removal: bool,
+    /// Whether its button is pressed. Signing in alone accepts nothing.
+    pub accepts: bool,
+}
+
 /// Whom the organization knows of the person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
@@ -105,6 +115,7 @@ pub struct Known {
     pub removed: bool,
     /// Whether an admin has declined the person's request.
     pub declined: bool,
+    pub invited: Option<Invited>,
 }
 
 /// What a sign-in comes to.
@@ -118,6 +129,8 @@ pub enum Admission {
     Join(Role),
     /// A request that an admin decides.
     Ask,
+    /// An invitation waits for the person's button; until then they are nobody here.
+    Invited,
 }
 
 /// Decides whether and how the person enters.
@@ -132,17 +145,51 @@ pub fn admit(door: &Door<'_>, proven: Proven, known: &Known) -> Result<Admission
     if let Some(member) = known.linked {
         return member.may_enter().map(|()| Admission::Enter);
     }
-    match known.by_address.as_slice() {
-        [] if known.removed => Err(Refusal::Removed),
-        [] => join(door, proven, by_tenant, known.declined),
+    // An invitation is for whoever has proven its address.
+    let invited = known.invited.filter(|_| proven.address);
+    let accepted = invited.filter(|invited| invited.accepts);
+    let outcome = match known.by_address.as_slice() {
+        [] if known.removed && !accepted.is_some_and(|invited| invited.since_removal) => Err(Refusal::Removed),
+        [] => match accepted {
+            Some(_) if !door.usage.has_a_seat() => Err(Refusal::NoSeat),
+            Some(invited) => Ok(Admission::Join(invited.role)),
+            None => join(door, proven, by_tenant, known.declined),
+        },
         // A member is told apart by a proven address only: an unproven one is anybody's.
         _ if !proven.address => Err(Refusal::AddressNotVerified),
-        &[member] => link(door, proven, by_tenant, member),
+        &[member] => link(door, proven, by_tenant, member, accepted.is_some()),
         _ => Err(Refusal::AddressShared),
+    };
+    match invited.filter(|invited| !invited.accepts) {
+        Some(invited) if opens(outcome, invited) => Ok(Admission::Invited),
+        _ => outcome,
     }
 }
 
-fn link(door: &Door<'_>, proven: Proven, by_tenant: bool, member: Candidate) -> Result<Admission, Refusal> {
+/// Whether accepting the invitation would lead further than this.
+fn opens(outcome: Result<Admission, Refusal>, invited: Invited) -> bool {
+    match outcome {
+        Ok(admission) => admission == Admission::Ask,
+        Err(Refusal::Removed) => invited.since_removal,
+        Err(refusal) => matches!(
+            refusal,
+            Refusal::NotAMember
+                | Refusal::InviteOnly
+                | Refusal::Declined
+                | Refusal::NoSeat
+                | Refusal::NothingLinks
+                | Refusal::TenantNotProven
+        ),
+    }
+}
+
+fn link(
+    door: &Door<'_>,
+    proven: Proven,
+    by_tenant: bool,
+    member: Candidate,
+    invited: bool,
+) -> Result<Admission, Refusal> {
     if member.taken {
         return Err(Refusal::LinkedToAnother);
     }
@@ -151,7 +198,7 @@ fn link(door: &Door<'_>, proven: Proven, by_tenant: bool, member: Candidate) -> 
     let vouched_for = by_tenant && proven.tenant && member.keeper == Keeper::Provisioning;
     // Whom the operator invited by an address accepts by reading its mail.
     let accepted = proven.mailbox && member.keeper == Keeper::Operator;
-    if owns_domain || vouched_for || accepted { Ok(Admission::Link) } else { Err(Refusal::NothingLinks) }
+    if owns_domain || vouched_for || accepted || invited { Ok(Admission::Link) } else { Err(Refusal::NothingLinks) }
 }
 
 fn join(door: &Door<'_>, proven: Proven, by_tenant: bool, declined: bool) -> Result<Admission, Refusal> {
@@ -288,5 +335,68 @@ mod tests {
         let taken = Candidate { taken: true, ..MEMBER };
         assert_eq!(admit(&DOOR, ALL, &known(&[taken])), Err(Refusal::LinkedToAnother));
         assert_eq!(admit(&DOOR, ALL, &known(&[MEMBER, taken])), Err(Refusal::AddressShared));
+    }
+
+    const INVITED: Invited = Invited { role: Role::Admin, since_removal: false, accepts: true };
+    /// Nothing but the invitation speaks for who comes.
+    const ELSEWHERE: Door<'static> = Door { domain: None, ..DOOR };
+    const BY_ADDRESS: Proven = Proven { address: true, mailbox: false, tenant: false };
+
+    fn invited(invited: Invited, known: Known) -> Known {
+        Known { invited: Some(invited), ..known }
+    }
+
+    #[test]
+    fn an_invitation_is_accepted_by_whoever_has_proven_its_address() {
+        assert_eq!(admit(&ELSEWHERE, BY_ADDRESS, &invited(INVITED, stranger())), Ok(Admission::Join(Role::Admin)));
+        let unproven = Proven { address: false, ..BY_ADDRESS };
+        assert_eq!(admit(&ELSEWHERE, unproven, &invited(INVITED, stranger())), Err(Refusal::NotAMember));
+        assert_eq!(admit(&ELSEWHERE, unproven, &invited(INVITED, known(&[MEMBER]))), Err(Refusal::AddressNotVerified));
+        assert_eq!(admit(&ELSEWHERE, BY_ADDRESS, &invited(INVITED, known(&[MEMBER]))), Ok(Admission::Link));
+        let full = Door { usage: &FULL, ..ELSEWHERE };
+        assert_eq!(admit(&full, BY_ADDRESS, &invited(INVITED, stranger())), Err(Refusal::NoSeat));
+        assert_eq!(admit(&full, BY_ADDRESS, &invited(INVITED, known(&[MEMBER]))), Ok(Admission::Link), "who has one");
+        let declined = Known { declined: true, ..stranger() };
+        assert_eq!(admit(&ELSEWHERE, BY_ADDRESS, &invited(INVITED, declined)), Ok(Admission::Join(Role::Admin)));
+    }
+
+    #[test]
+    fn an_invitation_opens_nothing_that_is_kept_shut() {
+        let required = Door { sso: Sso::Required, ..ELSEWHERE };
+        let accept = |door: &Door<'_>, proven, known| admit(door, proven, &invited(INVITED, known));
+        assert_eq!(accept(&required, BY_ADDRESS, stranger()), Err(Refusal::TenantNotProven));
+        assert_eq!(accept(&required, ALL, stranger()), Ok(Admission::Join(Role::Admin)));
+        for (member, why) in [
+            (Candidate { suspended: true, ..MEMBER }, Refusal::Suspended),
+            (Candidate { standing: Standing::Deactivated, ..MEMBER }, Refusal::Deactivated),
+            (Candidate { standing: Standing::Waiting, ..MEMBER }, Refusal::Waiting),
+            (Candidate { taken: true, ..MEMBER }, Refusal::LinkedToAnother),
+        ] {
+            assert_eq!(accept(&DOOR, ALL, known(&[member])), Err(why));
+        }
+        assert_eq!(accept(&DOOR, ALL, known(&[MEMBER, MEMBER])), Err(Refusal::AddressShared));
+        let removed = Known { removed: true, ..stranger() };
+        assert_eq!(accept(&DOOR, ALL, removed.clone()), Err(Refusal::Removed), "removed after they were invited");
+        let again = Invited { since_removal: true, ..INVITED };
+        assert_eq!(admit(&DOOR, ALL, &invited(again, removed)), Ok(Admission::Join(Role::Admin)));
+    }
+
+    #[test]
+    fn signing_in_accepts_nothing() {
+        let waiting = Invited { accepts: false, ..INVITED };
+        let come = |door: &Door<'_>, proven, known| admit(door, proven, &invited(waiting, known));
+        for door in [ELSEWHERE, Door { domain: Some(Domain { joining: Joining::InviteOnly, ..DOMAIN }), ..DOOR }] {
+            assert_eq!(come(&door, ALL, stranger()), Ok(Admission::Invited));
+        }
+        let asks = Door { domain: Some(Domain { joining: Joining::AskAdmin, ..DOMAIN }), ..DOOR };
+        assert_eq!(come(&asks, ALL, stranger()), Ok(Admission::Invited), "an admin was asked already");
+        assert_eq!(come(&DOOR, ALL, stranger()), Ok(Admission::Join(Role::Write)), "the domain's own way");
+        assert_eq!(come(&ELSEWHERE, BY_ADDRESS, known(&[MEMBER])), Ok(Admission::Invited));
+        let off = Candidate { standing: Standing::Deactivated, ..MEMBER };
+        assert_eq!(come(&DOOR, ALL, known(&[off])), Err(Refusal::Deactivated));
+        assert_eq!(come(&DOOR, ALL, Known { removed: true, ..stranger() }), Err(Refusal::Removed));
+        let required = Door { sso: Sso::Required, ..ELSEWHERE };
+        assert_eq!(come(&required, BY_ADDRESS, stranger()), Err(Refusal::TenantNotProven));
+        assert_eq!(come(&ELSEWHERE, Proven { address: false, ..ALL }, stranger()), Err(Refusal::NotAMember));
     }
 }

@@ -1,6 +1,8 @@
 //! Pure rules of an organization (floor 1): roles, seats, plans. No I/O.
 
 pub mod associated_domain;
+pub mod invitation;
+pub mod invitation_file;
 pub mod join_request;
 pub mod joining;
 pub mod permission;

@@ -92,6 +92,8 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     pub used: i64,
+    /// Of invitations.
+    pub pending: i64,
     pub waiting: i64,
     pub active_owners: i64,
     pub users: i64,
@@ -130,6 +132,7 @@ impl Usage {
     pub const fn after(self, change: &Change) -> Self {
         Self {
             used: self.used + change.used,
+            pending: self.pending + change.pending,
             waiting: self.waiting + change.waiting,
             active_owners: self.active_owners + change.active_owners,
             users: self.users + change.users,
@@ -138,10 +141,16 @@ impl Usage {
         }
     }
 
-    /// Whether a seat is free; a pending invitation holds one.
+    /// Seats that nobody has; a pending invitation holds one.
+    #[must_use]
+    pub const fn free(&self) -> i64 {
+        self.seats - self.used - self.pending
+    }
+
+    /// Whether a seat is free.
     #[must_use]
     pub const fn has_a_seat(&self) -> bool {
-        self.used + self.pending < self.seats
+        self.free() > 0
     }
 
     /// The standing a member gets when the provider says `active`.

@@ -9,6 +9,7 @@ use crate::membership::Newcomer;
 use crate::organization::join_request::{DECLINED_FOR, PATIENCE};
 use crate::organization::joining::Admission;
 use crate::organization::role::Role;
+use crate::organization::seats::Change;
 use crate::scim::registry::Kind;
 use crate::store::members::User;
 use crate::store::organizations::Organization;
@@ -32,16 +33,16 @@ impl Visit<'_> {
         }
         match admission {
             Admission::Ask if met.asked.is_none() => self.ask(organization),
-            Admission::Ask => {}
+            Admission::Ask | Admission::Invited => {}
             Admission::Enter => {
                 if let Some((resource, _)) = &met.known.linked {
                     acquaintances::enter(&mut self.batch, organization.id, resource.id, Some(self.identity.id));
                 }
             }
             Admission::Link => self.link(organization.id, met),
-            Admission::Join(role) => self.join(organization.id, role)?,
+            Admission::Join(role) => self.join(organization.id, met, role)?,
         }
-        if met.asked.is_some() && admission != Admission::Ask {
+        if met.asked.is_some() && !matches!(admission, Admission::Ask | Admission::Invited) {
             join_requests::delete(&mut self.batch, organization.id, self.identity.id);
         }
         Ok(())
@@ -71,7 +72,9 @@ impl Visit<'_> {
         }
     }
 
-    fn join(&mut self, organization: OrganizationId, role: Role) -> Result<()> {
+    fn join(&mut self, organization: OrganizationId, met: &Met, role: Role) -> Result<()> {
+        let mut ledger = Change::default();
+        met.room.take(&mut self.batch, organization, (self.now.0, &mut ledger));
         let newcomer = Newcomer {
             address: self.arrival.address.as_deref().unwrap_or_default(),
             given_name: None,
@@ -83,7 +86,7 @@ impl Visit<'_> {
             identity: Some(self.identity.id),
         };
         let (id, user_type) = (self.service.ids.next(), self.service.registry.resource_type(Kind::User));
-        newcomer.join(&mut self.batch, organization, id, &self.service.storage, user_type)?;
+        newcomer.join(&mut self.batch, (organization, ledger), id, &self.service.storage, user_type)?;
         self.audit(organization, "member.joined", Some(id), "by the domain of the address");
         Ok(())
     }

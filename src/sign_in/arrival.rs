@@ -165,7 +165,8 @@ impl<'a> Visit<'a> {
         self.tenant = destination.tenant_id.clone().filter(|_| met.proven.tenant);
         let door = membership::door(organization, &met.usage, met.domain.as_ref());
         let is_taken = met.taken == Taken::Another;
-        let known = membership::known(&met.known, is_taken, met.asked == Some(State::Declined));
+        let mut known = membership::known(&met.known, is_taken, met.asked == Some(State::Declined));
+        known.invited = met.invited;
         let decision = joining::admit(&door, met.proven, &known);
         if let Ok(admission) = decision {
             self.admit(organization, self.tenant.clone().as_deref(), &met, admission)?;
@@ -192,6 +193,7 @@ impl<'a> Visit<'a> {
             organization,
             tenant_proven: self.tenant.is_some(),
             recovers: None,
+            proven_address: self.identity.address_key.clone().filter(|_| self.arrival.address_verified),
             created_at: self.now.0,
             seen_at: self.now.0,
             expires_at: expires_at.0,

@@ -14,13 +14,14 @@ use super::arrival::{self, Arrival, Outcome};
 use super::{Circumstances, Destination, Service};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
+use crate::id::OrganizationId;
 use crate::mail::outbox::{self, Desk, Key, Kind, Post};
 use crate::mail::{Button, Letter};
 use crate::secret::{SecretHash, SecretToken};
-use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::one_time_links::{self, OneTimeLink, purpose};
+use crate::store::{Planned, acquaintances, invitations};
 use crate::text::{address_key, address_shown};
 
 /// The prefix of a link's secret.
@@ -75,7 +76,7 @@ pub fn request(
         purpose: purpose::SIGN_IN.into(),
         address_key: Some(key.clone()),
         organization,
-        return_to: wanted.return_to.clone(),
+        return_to: super::hidden(service, &wanted.return_to, secret.hash()),
         created_at: now.0,
         expires_at: expires_at.0,
     };
@@ -85,14 +86,34 @@ pub fn request(
     let post = Post {
         kind: Kind::SignInLink,
         key: Key::Turn(&turn),
-        organization: None,
+        organization,
         recipient: &key,
         letter: &letter(&wanted.public_url, secret, expires_at),
         expires_at,
     };
     let desk = Desk { ids: &service.ids, sealing: &service.sealing, random: service.random.as_ref(), now };
-    outbox::post(&mut batch, desk, &post)?;
+    if is_written(connection, organization, &key, now)? {
+        outbox::post(&mut batch, desk, &post)?;
+    } else {
+        outbox::withhold(&mut batch, desk, &post, "the organization's links of a day were asked for");
+    }
     Ok(Planned { batch, answer: () })
+}
+
+/// Whether a link is mailed that was asked for at an organization's door. Anybody asks there, so there are so many in
+/// a day; but nobody keeps those out by it whom the organization knows. Who is not written to is told the same.
+fn is_written(
+    connection: &mut Connection,
+    organization: Option<OrganizationId>,
+    key: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    let Some(organization) = organization else { return Ok(true) };
+    if outbox::left(connection, Kind::SignInLink, organization, now)? > 0 {
+        return Ok(true);
+    }
+    let (_, known) = acquaintances::find(connection, organization, None, Some(key))?;
+    Ok(!known.by_address.is_empty() || invitations::open_for(connection, organization, key, now.0)?.is_some())
 }
 
 fn letter(public_url: &str, secret: &SecretToken, expires_at: Timestamp) -> Letter {
@@ -160,7 +181,10 @@ pub fn follow(
         arrival::arrive(connection, service, circumstances, &destination, &arrival, session)?;
     one_time_links::take(&mut batch, secret);
     one_time_links::delete_others(&mut batch, &key, secret);
-    Ok(Planned { batch, answer: Followed { outcome: answer, return_to: link.return_to } })
+    Ok(Planned {
+        batch,
+        answer: Followed { outcome: answer, return_to: super::shown(service, &link.return_to, secret) },
+    })
 }
 
 /// Whoever has proven a mailbox to us.

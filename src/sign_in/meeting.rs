@@ -5,20 +5,24 @@ use super::arrival::Visit;
 use super::{Destination, link};
 use crate::error::Result;
 use crate::id::{IdentityId, OrganizationId};
+use crate::membership::{self, Room};
 use crate::organization::associated_domain::domain_of;
 use crate::organization::join_request::State;
-use crate::organization::joining::Proven;
+use crate::organization::joining::{Invited, Proven};
 use crate::organization::seats::Usage;
 use crate::store::acquaintances::{self, Acquaintance};
 use crate::store::associated_domains::{self, Domain};
 use crate::store::connection::Connection;
+use crate::store::identities::{self, Identity};
 use crate::store::members::User;
 use crate::store::organizations::Organization;
-use crate::store::{identities, join_requests};
+use crate::store::{invitations, join_requests};
 
 /// How an organization meets somebody: what a decision is made on, and what it changes.
 pub(super) struct Met {
+    /// With the room there is for the person.
     pub(super) usage: Usage,
+    pub(super) room: Room,
     pub(super) known: Acquaintance,
     /// The organization's own entry for the domain of the address.
     pub(super) domain: Option<Domain>,
@@ -27,6 +31,8 @@ pub(super) struct Met {
     pub(super) taken: Taken,
     /// Where a request of the person stands, if there is one.
     pub(super) asked: Option<State>,
+    /// An open invitation for the proven address.
+    pub(super) invited: Option<Invited>,
 }
 
 /// Who signs in as a member already.
@@ -48,6 +54,11 @@ impl Visit<'_> {
         let identity = (!self.is_new).then_some(self.identity.id);
         let key = self.identity.address_key.as_deref();
         let (usage, known) = acquaintances::find(connection, organization.id, identity, key)?;
+        let proven_key = key.filter(|_| self.arrival.address_verified);
+        let (usage, room) = match (&known.linked, known.by_address.as_slice()) {
+            (None, []) => membership::room(connection, organization.id, usage, proven_key, self.now.0)?,
+            _ => (usage, Room::default()),
+        };
         let domain = match key {
             Some(key) => associated_domains::find(connection, organization.id, domain_of(key))?,
             None => None,
@@ -60,19 +71,19 @@ impl Visit<'_> {
             tenant: is_current && self.arrival.tenant_proven,
         };
         let taken = match known.by_address.first() {
-            Some(member) => self.taken_by(connection, member)?,
+            Some(member) => taken_by(connection, &self.identity, member)?,
             None => Taken::No,
         };
         let asked = self.asked(connection, organization.id)?;
-        Ok(Met { usage, known, domain, proven, taken, asked })
-    }
-
-    /// Whether somebody else signs in as a member. Who has proven a mailbox to us only, before there was a
-    /// provider, gives way to the provider's account with the same address.
-    fn taken_by(&self, connection: &mut Connection, member: &User) -> Result<Taken> {
-        let Some(identity) = member.1.identity else { return Ok(Taken::No) };
-        let issuer = if self.is_by_mail() { None } else { identities::issuer(connection, identity)? };
-        Ok(if issuer.as_deref() == Some(link::ISSUER) { Taken::Mailbox(identity) } else { Taken::Another })
+        let invited = match proven_key {
+            Some(key) => invitations::open_for(connection, organization.id, key, self.now.0)?,
+            None => None,
+        };
+        let invited = match &invited {
+            Some(open) => Some(membership::invited(connection, organization.id, (open, false), identity)?),
+            None => None,
+        };
+        Ok(Met { usage, room, known, domain, proven, taken, asked, invited })
     }
 
     /// Where a request of the person stands, if there is one.
@@ -84,4 +95,15 @@ impl Visit<'_> {
         let state = found.map(|request| State::at(self.now, request.requested_at, request.declined_at));
         Ok(state.filter(|state| *state != State::Over))
     }
+}
+
+/// Whether somebody else than `identity` signs in as a member. Who has proven a mailbox to us only, before there was a
+/// provider, gives way to the provider's account with the same address.
+///
+/// # Errors
+/// The database's.
+pub(super) fn taken_by(connection: &mut Connection, identity: &Identity, member: &User) -> Result<Taken> {
+    let Some(other) = member.1.identity else { return Ok(Taken::No) };
+    let issuer = if identity.issuer == link::ISSUER { None } else { identities::issuer(connection, other)? };
+    Ok(if issuer.as_deref() == Some(link::ISSUER) { Taken::Mailbox(other) } else { Taken::Another })
 }

@@ -7,6 +7,7 @@
 mod admission;
 pub mod arrival;
 pub mod departure;
+pub mod invitation;
 pub mod link;
 mod meeting;
 pub mod recovery;
@@ -17,6 +18,8 @@ pub mod setup;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use self::refusals::{Reason, Refusals};
@@ -165,7 +168,7 @@ pub fn start(service: &Service, started: &Started) -> Result<Planned<()>> {
             memory,
             organization: started.destination.organization,
             tenant_id: started.destination.tenant_id.clone(),
-            return_to: started.return_to.clone(),
+            return_to: hidden(service, &started.return_to, started.state),
             started_at: now.0,
             expires_at: now.plus_seconds(i64::try_from(PATIENCE.as_secs()).unwrap_or(0)).0,
         },
@@ -204,11 +207,26 @@ pub fn answered(
     // Another key has sealed it.
     let Some(memory) = service.sealing.open(&found.memory, &state.0) else { return none(Reason::StateUnknown) };
     let memory = serde_json::from_slice(&memory).map_err(Error::internal)?;
+    let return_to = shown(service, &found.return_to, state);
     let mut batch = Batch::default();
     sign_ins::take(&mut batch, state);
     let destination = Destination { organization: found.organization, tenant_id: found.tenant_id };
     let started_at = crate::clock::Timestamp(found.started_at);
-    Ok(Planned { batch, answer: Ok(Answered { memory, destination, return_to: found.return_to, started_at }) })
+    Ok(Planned { batch, answer: Ok(Answered { memory, destination, return_to, started_at }) })
+}
+
+/// Where a sign-in leads to, as it is stored: sealed, for the path of an invitation is a secret.
+fn hidden(service: &Service, return_to: &str, place: SecretHash) -> String {
+    URL_SAFE_NO_PAD.encode(service.sealing.seal(return_to.as_bytes(), &place.0, service.random.as_ref()))
+}
+
+/// Where that is; the home page where it cannot be read. Of a process before this one it may be in clear.
+fn shown(service: &Service, stored: &str, place: SecretHash) -> String {
+    if stored.starts_with('/') {
+        return stored.to_owned();
+    }
+    let sealed = URL_SAFE_NO_PAD.decode(stored).ok().and_then(|sealed| service.sealing.open(&sealed, &place.0));
+    sealed.and_then(|path| String::from_utf8(path).ok()).unwrap_or_else(|| "/".to_owned())
 }
 
 /// What whoever brings an answer to no sign-in of theirs reads, whatever the reason.

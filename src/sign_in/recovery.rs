@@ -61,6 +61,7 @@ pub fn enter(
         organization: Some(holder.organization),
         tenant_proven: false,
         recovers: Some(holder.member),
+        proven_address: None,
         created_at: now.0,
         seen_at: now.0,
         expires_at: now.plus(LIFETIME).0,

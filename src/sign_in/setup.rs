@@ -81,6 +81,7 @@ pub fn start(
         organization: None,
         tenant_proven: false,
         recovers: None,
+        proven_address: None,
         created_at: now.0,
         seen_at: now.0,
         expires_at: now.plus(service.options.absolute).0,

@@ -76,6 +76,11 @@ impl Batch {
         self.steps.push(Step::Exactly(1, sql));
     }
 
+    /// A statement that must touch exactly so many rows, else the batch is stale.
+    pub fn run_exactly(&mut self, rows: usize, sql: Sql) {
+        self.steps.push(Step::Exactly(i64::try_from(rows).unwrap_or(i64::MAX), sql));
+    }
+
     /// A `SELECT` of an integer that must find exactly so many rows, else the batch is stale.
     pub fn expect(&mut self, rows: i64, sql: Sql) {
         self.steps.push(Step::Holds(rows, sql));
@@ -111,7 +116,8 @@ impl Batch {
     pub(super) fn is_short(&self) -> bool {
         let rows = |step: &Step| match step {
             Step::Any(_) => usize::MAX,
-            Step::Exactly(..) | Step::Holds(..) => 1,
+            Step::Exactly(rows, _) => usize::try_from(*rows).unwrap_or(usize::MAX),
+            Step::Holds(..) => 1,
             Step::Rows(rows) => rows.rows.len(),
         };
         self.steps.iter().map(rows).fold(0, usize::saturating_add) <= SHORT

@@ -97,6 +97,9 @@ fn constraint_error(name: &str) -> Error {
             "This would leave the organization without an active owner. Make another member an owner first.",
         );
     }
+    if name.contains("invitations") {
+        return Error::new(Code::Conflict, "This address is invited already. Send that invitation again instead.");
+    }
     if name.contains("slug") {
         return Error::new(Code::Uniqueness, "Another organization has this slug.");
     }

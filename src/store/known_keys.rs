@@ -63,7 +63,7 @@ pub fn find(connection: &mut Connection, organization: OrganizationId, keys: &[K
     Ok((usage, rows.into_iter().filter_map(|(_, found)| found.map(key)).collect()))
 }
 
-/// Finds a row for each who has one of these keys.
+/// Finds a row for each who has one of these keys, or is invited by the address and so has a seat already.
 #[must_use]
 pub fn holders(
     organization: OrganizationId,
@@ -74,12 +74,15 @@ pub fn holders(
     Sql::new(
         "SELECT CAST(1 AS BIGINT) FROM resources WHERE organization_id = ? AND user_name_key = ? \
          UNION ALL SELECT 1 FROM resources WHERE organization_id = ? AND kind = 1 AND external_id = ? \
-         UNION ALL SELECT 1 FROM members WHERE organization_id = ? AND address_key = ?",
+         UNION ALL SELECT 1 FROM members WHERE organization_id = ? AND address_key = ? \
+         UNION ALL SELECT 1 FROM invitations WHERE state = 'pending' AND holds_seat AND organization_id = ? AND address_key = ?",
     )
     .bind(organization)
     .bind(user_name_key)
     .bind(organization)
     .bind(external_id)
+    .bind(organization)
+    .bind(address_key)
     .bind(organization)
     .bind(address_key)
 }

@@ -320,6 +320,24 @@ pub fn update_suspended(
     batch.run_once(sql);
 }
 
+/// Whoever accepts an invitation comes in as a member who is there: as it was read, linked to them from now on, and
+/// with a role by hand if one is given.
+pub fn accept(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    (id, was): (ResourceId, &Member),
+    identity: IdentityId,
+    role: Option<&str>,
+) {
+    // Another identity comes only with another count.
+    let mut sql = Sql::new("UPDATE members SET entered = entered + 1, identity_id = ").bind_here(identity);
+    if let Some(role) = role {
+        sql.push(", role_source = 'manual', role = ").push_bind(role);
+    }
+    as_it_was(&mut sql, organization, id, was);
+    batch.run_once(sql);
+}
+
 /// Deletes the member row of a User that is deleted.
 pub fn delete(batch: &mut Batch, organization: OrganizationId, (id, was): (ResourceId, &Member)) {
     let mut sql = Sql::new("DELETE FROM members");

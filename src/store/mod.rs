@@ -23,6 +23,7 @@ pub mod filter_sql;
 pub mod group_members;
 pub mod idempotency_keys;
 pub mod identities;
+pub mod invitations;
 pub mod invoices;
 pub mod join_requests;
 pub mod known_keys;

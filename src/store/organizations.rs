@@ -175,9 +175,10 @@ pub fn update_settings(
     if let Some(seats) = seats {
         // One statement: a batch must not touch a row twice.
         batch.run_once(
-            Sql::new("UPDATE organization_usage SET seats = ?, seats_used = seats_used + ?, waiting = waiting + ?, active_owners = active_owners + ? WHERE organization_id = ?")
+            Sql::new("UPDATE organization_usage SET seats = ?, seats_used = seats_used + ?, seats_pending = seats_pending + ?, waiting = waiting + ?, active_owners = active_owners + ? WHERE organization_id = ?")
                 .bind(seats)
                 .bind(change.used)
+                .bind(change.pending)
                 .bind(change.waiting)
                 .bind(change.active_owners)
                 .bind(before.id),
@@ -290,10 +291,11 @@ pub fn change_usage(batch: &mut Batch, organization: OrganizationId, change: &Ch
     }
     batch.run_once(
         Sql::new(
-            "UPDATE organization_usage SET seats_used = seats_used + ?, waiting = waiting + ?, active_owners = active_owners + ?, \
-             users = users + ?, groups = groups + ? WHERE organization_id = ?",
+            "UPDATE organization_usage SET seats_used = seats_used + ?, seats_pending = seats_pending + ?, waiting = waiting + ?, \
+             active_owners = active_owners + ?, users = users + ?, groups = groups + ? WHERE organization_id = ?",
         )
         .bind(change.used)
+        .bind(change.pending)
         .bind(change.waiting)
         .bind(change.active_owners)
         .bind(change.users)

@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use super::batch::Batch;
 use super::connection::Connection;
 use super::database_error;
-use super::sql::{Sql, SqlId, Value};
+use super::sql::{Rows, Sql, SqlId, Type, Value};
 use crate::error::Result;
 use crate::id::{MailId, OrganizationId};
 
@@ -68,34 +68,53 @@ fn from_row(row: Row) -> Mail {
     }
 }
 
-/// Inserts a mail; what is about the same is there already.
+const INSERT: &str = "INSERT INTO outbox (dedup_key, id, organization_id, kind, recipient, letter, state, attempts, due_at, \
+     created_at, expires_at, kept_until, last_error)";
+const ONCE: &str = "ON CONFLICT (dedup_key) DO NOTHING";
+
+/// Inserts a mail; what is about the same is there already. Many travel together.
 pub fn insert(batch: &mut Batch, dedup_key: &str, mail: &Mail) {
-    batch.run(insertion(dedup_key, mail));
+    const TYPES: &[Type] = &[
+        Type::Text,
+        Type::Id,
+        Type::Id,
+        Type::Text,
+        Type::Text,
+        Type::Bytes,
+        Type::Text,
+        Type::Integer,
+        Type::Integer,
+        Type::Integer,
+        Type::Integer,
+        Type::Integer,
+        Type::Text,
+    ];
+    batch.insert(Rows { insert: INSERT, types: TYPES, conflict: ONCE, rows: vec![values(dedup_key, mail)] });
 }
 
 /// Inserts a mail that nothing is about the same as, else the batch is stale.
 pub fn insert_once(batch: &mut Batch, dedup_key: &str, mail: &Mail) {
-    batch.run_once(insertion(dedup_key, mail));
+    let mut sql = Sql::new(INSERT);
+    sql.push(" VALUES ").push_list(values(dedup_key, mail)).push(" ").push(ONCE);
+    batch.run_once(sql);
 }
 
-fn insertion(dedup_key: &str, mail: &Mail) -> Sql {
-    Sql::new(
-        "INSERT INTO outbox (dedup_key, id, organization_id, kind, recipient, letter, state, attempts, due_at, \
-         created_at, expires_at, kept_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-         ON CONFLICT (dedup_key) DO NOTHING",
-    )
-    .bind(dedup_key)
-    .bind(mail.id)
-    .bind(mail.organization)
-    .bind(mail.kind.as_str())
-    .bind(mail.recipient.as_str())
-    .bind(Value::Bytes(mail.letter.clone()))
-    .bind(mail.state.as_str())
-    .bind(mail.attempts)
-    .bind(mail.due_at)
-    .bind(mail.created_at)
-    .bind(mail.expires_at)
-    .bind(mail.kept_until)
+fn values(dedup_key: &str, mail: &Mail) -> Vec<Value> {
+    vec![
+        dedup_key.into(),
+        mail.id.into(),
+        mail.organization.into(),
+        mail.kind.as_str().into(),
+        mail.recipient.as_str().into(),
+        Value::Bytes(mail.letter.clone()),
+        mail.state.as_str().into(),
+        mail.attempts.into(),
+        mail.due_at.into(),
+        mail.created_at.into(),
+        mail.expires_at.into(),
+        mail.kept_until.into(),
+        mail.last_error.as_deref().into(),
+    ]
 }
 
 /// The latest mails of a kind to a recipient and when they were written, newest first; at most `limit`.
@@ -113,17 +132,20 @@ pub fn written_to(connection: &mut Connection, recipient: &str, kind: &str, limi
     .map_err(database_error)
 }
 
-/// How many mails an organization has written since.
+/// How many mails an organization has written since: those of a kind, or all but those.
 ///
 /// # Errors
 /// The database's.
-pub fn written_by(connection: &mut Connection, organization: OrganizationId, since: i64) -> Result<i64> {
-    let count = Sql::new("SELECT COUNT(*) FROM outbox WHERE organization_id = ? AND created_at > ?")
-        .bind(organization)
-        .bind(since)
-        .first::<BigInt, i64>(connection)
-        .map_err(database_error)?;
-    Ok(count.unwrap_or_default())
+pub fn written_by(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    (kind, is_meant): (&str, bool),
+    since: i64,
+) -> Result<i64> {
+    let mut sql = Sql::new("SELECT COUNT(*) FROM outbox WHERE organization_id = ").bind_here(organization);
+    sql.push(" AND created_at > ").push_bind(since);
+    sql.push(if is_meant { " AND kind = " } else { " AND kind <> " }).push_bind(kind);
+    Ok(sql.first::<BigInt, i64>(connection).map_err(database_error)?.unwrap_or_default())
 }
 
 /// Takes mails that are due until `again`, one attempt counted; at most `limit`. One statement, so that
@@ -160,6 +182,16 @@ pub fn update_dead(batch: &mut Batch, id: MailId, kept_until: i64, why: &str) {
     batch.run(
         Sql::new("UPDATE outbox SET state = 'dead', kept_until = ?, last_error = ? WHERE id = ?")
             .bind(kept_until)
+            .bind(why)
+            .bind(id),
+    );
+}
+
+/// Takes back a mail that no server has taken yet: what it says is not true any more.
+pub fn withdraw(batch: &mut Batch, id: MailId, why: &str) {
+    batch.run(
+        Sql::new("UPDATE outbox SET state = 'dead', letter = ?, last_error = ? WHERE id = ? AND state = 'waiting'")
+            .bind(Value::Bytes(Vec::new()))
             .bind(why)
             .bind(id),
     );

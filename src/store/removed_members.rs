@@ -97,3 +97,27 @@ pub fn delete(batch: &mut Batch, organization: OrganizationId, id: ResourceId) {
         Sql::new("DELETE FROM removed_members WHERE organization_id = ? AND id = ?").bind(organization).bind(id),
     );
 }
+
+/// When somebody with this identity or address was last removed.
+///
+/// # Errors
+/// The database's.
+pub fn latest(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    identity: Option<IdentityId>,
+    address_key: &str,
+) -> Result<Option<i64>> {
+    let found = Sql::new(
+        "SELECT max(r.removed_at) FROM (\
+         SELECT removed_at FROM removed_members WHERE organization_id = ? AND identity_id = ? \
+         UNION ALL SELECT removed_at FROM removed_members WHERE organization_id = ? AND address_key = ?) r",
+    )
+    .bind(organization)
+    .bind(identity)
+    .bind(organization)
+    .bind(address_key)
+    .first::<Nullable<BigInt>, Option<i64>>(connection)
+    .map_err(database_error)?;
+    Ok(found.flatten())
+}

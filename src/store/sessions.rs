@@ -21,6 +21,8 @@ pub struct Session {
     pub tenant_proven: bool,
     /// The owner whose recovery code opened it; it is for the SSO settings of the organization only.
     pub recovers: Option<ResourceId>,
+    /// The key of the address that this sign-in has proven: whoever opened the session reads its mail.
+    pub proven_address: Option<String>,
     pub created_at: i64,
     /// The last use, exact to a minute.
     pub seen_at: i64,
@@ -45,18 +47,18 @@ impl Session {
 pub(super) const COLUMNS: &str = "s.id, s.organization_id, \
      (s.tenant_proven AND EXISTS (SELECT 1 FROM organizations st WHERE st.id = s.organization_id AND st.tenant_id = s.tenant_id)), s.recovers_id, s.created_at, s.seen_at, s.expires_at, \
      (SELECT min(so.session_length) FROM members sm JOIN organizations so ON so.id = sm.organization_id WHERE sm.identity_id = s.identity_id), \
-     s.client_address, s.user_agent";
+     s.client_address, s.user_agent, s.proven_address";
 /// Their types.
 pub(super) type Columns = (
     (SqlId, Nullable<SqlId>, Bool, Nullable<SqlId>),
     (BigInt, BigInt, BigInt, Nullable<BigInt>),
-    (Nullable<Text>, Nullable<Text>),
+    (Nullable<Text>, Nullable<Text>, Nullable<Text>),
 );
 /// Their values.
 pub(super) type Row = (
     (SessionId, Option<OrganizationId>, bool, Option<ResourceId>),
     (i64, i64, i64, Option<i64>),
-    (Option<String>, Option<String>),
+    (Option<String>, Option<String>, Option<String>),
 );
 
 /// Makes a [`Session`] of a row.
@@ -64,13 +66,14 @@ pub(super) fn from_row(row: Row) -> Session {
     let (
         (id, organization, tenant_proven, recovers),
         (created_at, seen_at, expires_at, length),
-        (client_address, user_agent),
+        (client_address, user_agent, proven_address),
     ) = row;
     Session {
         id,
         organization,
         tenant_proven,
         recovers,
+        proven_address,
         created_at,
         seen_at,
         expires_at,
@@ -121,7 +124,7 @@ pub fn insert(batch: &mut Batch, session: &Session, opened: Opened<'_>) {
     batch.run(
         Sql::new(
             "INSERT INTO sessions (hash, id, identity_id, organization_id, tenant_proven, tenant_id, recovers_id, created_at, seen_at, expires_at, \
-             provider_sid, id_token, client_address, user_agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             provider_sid, id_token, client_address, user_agent, proven_address) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(opened.hash)
         .bind(session.id)
@@ -136,7 +139,8 @@ pub fn insert(batch: &mut Batch, session: &Session, opened: Opened<'_>) {
         .bind(opened.provider_sid)
         .bind(opened.id_token.map_or(Value::Null(Type::Bytes), Value::Bytes))
         .bind(session.client_address.as_deref())
-        .bind(session.user_agent.as_deref()),
+        .bind(session.user_agent.as_deref())
+        .bind(session.proven_address.as_deref()),
     );
 }
 
@@ -184,6 +188,11 @@ pub fn end_others(batch: &mut Batch, identity: IdentityId, kept: SessionId) {
 /// Ends every session of an identity.
 pub fn end_all(batch: &mut Batch, identity: IdentityId) {
     batch.run(Sql::new("DELETE FROM sessions WHERE identity_id = ?").bind(identity));
+}
+
+/// Ends the sessions of an identity that have proven no address.
+pub fn end_unproven(batch: &mut Batch, identity: IdentityId) {
+    batch.run(Sql::new("DELETE FROM sessions WHERE proven_address IS NULL AND identity_id = ?").bind(identity));
 }
 
 /// Ends every session of a member: of whoever signs in as it, and what its recovery codes opened, which may

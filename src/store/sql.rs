@@ -256,7 +256,8 @@ impl Rows {
             sql.push(if position > 0 { ", " } else { "" }).push(&format!("c{position}"));
             sql.push(match kind {
                 Type::Id => "::uuid",
-                Type::Text | Type::Bytes => "",
+                Type::Text => "",
+                Type::Bytes => "::bytea",
                 Type::Integer => "::bigint",
                 Type::Boolean => "::boolean",
             });
@@ -301,7 +302,15 @@ fn array_literal(values: &[&Value]) -> String {
                 }
                 out.push('"');
             }
-            Value::Null(_) | Value::Bytes(_) => out.push_str("NULL"),
+            // bytea's own text form, whose backslash an array escapes.
+            Value::Bytes(bytes) => {
+                out.push_str("\"\\\\x");
+                for byte in bytes {
+                    let _ = write!(out, "{byte:02x}");
+                }
+                out.push('"');
+            }
+            Value::Null(_) => out.push_str("NULL"),
         }
     }
     out.push('}');

@@ -18,6 +18,7 @@ mod faults;
 mod filter_property;
 mod floors;
 mod groups;
+mod invitations;
 mod limits;
 mod logs;
 mod mail;

@@ -90,6 +90,7 @@ fn sign_in(server: &Server, member: &str) -> SecretHash {
             organization: None,
             tenant_proven: false,
             recovers: None,
+            proven_address: None,
             created_at: 1,
             seen_at: 1,
             length: None,

@@ -20,6 +20,11 @@ struct Row(&'static str, &'static str, &'static str, Statuses);
 /// Nobody, `read`, `write`, `admin`, `owner`, a person of another organization.
 type Statuses = [u16; 6];
 
+/// Admins and owners of the organization, with a body that names nobody.
+const NOBODY_MEANT: Statuses = [401, 403, 403, 400, 400, 404];
+/// Admins and owners of the organization, where there is nothing.
+const NOTHING_THERE: Statuses = [401, 403, 403, 404, 404, 404];
+
 /// The same for everybody.
 const fn all(status: u16) -> Statuses {
     [status; 6]
@@ -63,12 +68,59 @@ const MATRIX: &[Row] = &[
     Row("post", "/sign-in/recovery", "/sign-in/recovery", all(403)),
     Row("post", "/sign-in/recovery/sso", "/sign-in/recovery/sso", all(403)),
     Row("get", "/sign-in/{organization}", "/sign-in/acme", all(303)),
+    // With no secret of an invitation, and without the token of the form.
+    Row("get", "/invitations/{secret}", "/invitations/hci_x", all(404)),
+    Row("post", "/invitations/{secret}", "/invitations/hci_x", all(403)),
     Row("post", "/sign-out", "/sign-out", all(403)),
     Row("post", "/sign-out/session", "/sign-out/session", all(403)),
     Row("post", "/sign-out/others", "/sign-out/others", all(403)),
     Row("get", "/api/v1/me", "/api/v1/me", SIGNED_IN),
     Row("get", "/api/v1/me/sessions", "/api/v1/me/sessions", SIGNED_IN),
     Row("delete", "/api/v1/me/sessions/{id}", "/api/v1/me/sessions/SESSION", [401, 404, 404, 404, 204, 404]),
+    Row("get", "/api/v1/organizations/{organization}/invitations", "/api/v1/organizations/acme/invitations", SETTERS),
+    // Of nobody, and of no invitation there is.
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/invitations",
+        "/api/v1/organizations/acme/invitations",
+        NOBODY_MEANT,
+    ),
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/invitations/import/preview",
+        "/api/v1/organizations/acme/invitations/import/preview",
+        NOBODY_MEANT,
+    ),
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/invitations/import",
+        "/api/v1/organizations/acme/invitations/import",
+        NOBODY_MEANT,
+    ),
+    Row(
+        "get",
+        "/api/v1/organizations/{organization}/invitations/{id}",
+        "/api/v1/organizations/acme/invitations/hci",
+        NOTHING_THERE,
+    ),
+    Row(
+        "delete",
+        "/api/v1/organizations/{organization}/invitations/{id}",
+        "/api/v1/organizations/acme/invitations/hci",
+        NOTHING_THERE,
+    ),
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/invitations/{id}/resend",
+        "/api/v1/organizations/acme/invitations/hci/resend",
+        NOTHING_THERE,
+    ),
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/invitations/{id}/link",
+        "/api/v1/organizations/acme/invitations/hci/link",
+        NOTHING_THERE,
+    ),
     Row("get", "/api/openapi.json", "/api/openapi.json", all(200)),
     Row("get", "/api/v1/organizations", "/api/v1/organizations", SIGNED_IN),
     Row("get", "/api/v1/organizations/{organization}", "/api/v1/organizations/acme", MEMBERS),

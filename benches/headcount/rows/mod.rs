@@ -1,5 +1,6 @@
 //! The rows of the table: what is measured, beside which floor, with which target.
 
+mod invitations;
 mod large;
 mod sign_in;
 mod small;
@@ -90,6 +91,7 @@ pub fn sqlite(settings: &Settings, directory: &Directory) {
     let url = format!("sqlite:{}", directory.file("headcount.db").display());
     let bed = Bed { settings, server: Server::start(&url, 32), floor: Floor::Sqlite { server, table } };
     small::rows(&bed);
+    invitations::rows(&bed);
     let provider = sign_in::provider();
     let url = format!("sqlite:{}", directory.file("sign_in.db").display());
     let bed = Bed { server: Server::start_with(&url, 2, &sign_in::settings(&provider)), ..bed };
@@ -104,6 +106,7 @@ pub fn postgresql(settings: &Settings, postgres: &Postgres) {
     let server = Server::start(&postgres.database(), 32);
     let bed = Bed { settings, server, floor: Floor::Postgres { postgres, url } };
     small::rows(&bed);
+    invitations::rows(&bed);
     let provider = sign_in::provider();
     let server = Server::start_with(&postgres.database(), 2, &sign_in::settings(&provider));
     let bed = Bed { server, ..bed };

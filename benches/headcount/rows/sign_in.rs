@@ -288,6 +288,7 @@ fn sign_in_directly(url: &str, ids: &[String]) {
                 expires_at: now.plus_seconds(12 * 3_600).0,
                 length: None,
                 recovers: None,
+                proven_address: None,
                 client_address: None,
                 user_agent: None,
             };

@@ -24,6 +24,7 @@ use super::{Actor, Administration, By, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{InvoiceId, OrganizationId};
+use crate::membership;
 use crate::organization::permission::Action;
 use crate::organization::plan::Plan;
 use crate::organization::price::{self, Order};
@@ -44,7 +45,7 @@ use crate::store::{Store, members};
 pub fn show(connection: &mut Connection, administration: &Administration, by: &By, name: &str) -> Result<Value> {
     by.check(Action::ManageBilling)?;
     let organization = named(connection, by, name)?;
-    let usage = organizations::usage(connection, organization.id)?;
+    let usage = membership::usage_at(connection, organization.id, administration.clock.now().0)?;
     let subscription = subscriptions::find(connection, organization.id)?;
     let open = checkouts::open(connection, organization.id, purpose::SUBSCRIPTION)?;
     let now = administration.clock.now().0;

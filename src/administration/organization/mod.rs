@@ -15,7 +15,7 @@ use super::{Administration, By, check_name, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
-use crate::membership::Newcomer;
+use crate::membership::{self, Newcomer};
 use crate::organization::joining::Sso;
 use crate::organization::permission::Action;
 use crate::organization::plan::Plan;
@@ -122,10 +122,10 @@ fn insert_owner(
 ///
 /// # Errors
 /// `not_found`.
-pub fn show(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+pub fn show(connection: &mut Connection, administration: &Administration, by: &By, slug: &str) -> Result<Value> {
     by.check(Action::ViewOrganization)?;
     let organization = named(connection, by, slug)?;
-    let usage = organizations::usage(connection, organization.id)?;
+    let usage = membership::usage_at(connection, organization.id, administration.clock.now().0)?;
     shown(by, &organization, &usage)
 }
 
@@ -133,13 +133,13 @@ pub fn show(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
 ///
 /// # Errors
 /// `forbidden` for everybody else; the database's.
-pub fn list(connection: &mut Connection, by: &By) -> Result<Value> {
+pub fn list(connection: &mut Connection, administration: &Administration, by: &By) -> Result<Value> {
     if by.is_guarded() {
         return Err(Error::new(Code::Forbidden, "Only the operator sees every organization."));
     }
     let mut listed = Vec::new();
     for organization in organizations::list(connection)? {
-        let usage = organizations::usage(connection, organization.id)?;
+        let usage = membership::usage_at(connection, organization.id, administration.clock.now().0)?;
         listed.push(shown(by, &organization, &usage)?);
     }
     Ok(listed.into())

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::{Administration, By, check_name, named, single_sign_on};
 use super::{check_new_slug, postal_address, session_length, shown};
 use crate::error::{Code, Error, Result};
+use crate::membership;
 use crate::organization::joining::Sso;
 use crate::organization::permission::Action;
 use crate::organization::postal_address::PostalAddress;
@@ -124,6 +125,8 @@ fn seats(
             "The seats of this organization are bought. Change them where they are paid for: headcount billing set.",
         ));
     }
+    let now = administration.clock.now().0;
+    let usage = membership::free_overdue(connection, batch, organization.id, *usage, (now, &mut ledger))?;
     let taken = usage.used + usage.pending;
     if seats < taken {
         return Err(Error::new(

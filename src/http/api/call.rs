@@ -319,18 +319,17 @@ fn check_open(visitor: &Visitor, membership: &Membership) -> Result<()> {
 
 /// The problem+json face of an error.
 fn problem(error: &Error, request_id: &str) -> HttpResponse {
-    let row = error.code.row();
-    if row.status >= 500 {
+    let (row, status) = (error.code.row(), error.code.status_for_people());
+    if status >= 500 {
         tracing::error!(code = row.code, error = ?error, request_id, "a request failed");
     }
-    let mut response =
-        HttpResponse::build(StatusCode::from_u16(row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
     response.insert_header((CONTENT_TYPE, "application/problem+json"));
     if let Some(seconds) = error.retry_after {
         response.insert_header((RETRY_AFTER, seconds));
     }
     let body = json!({
-        "title": row.title, "status": row.status, "detail": error.detail, "code": row.code, "request_id": request_id
+        "title": row.title, "status": status, "detail": error.detail, "code": row.code, "request_id": request_id
     });
     response.body(body.to_string())
 }

@@ -6,6 +6,7 @@ mod body;
 mod call;
 mod export;
 mod founding;
+mod invitations;
 mod list;
 mod me;
 mod members;

@@ -6,6 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::call::Call;
+use super::invitations;
 use super::{audit, billing, founding, me, members, organizations, sessions};
 use crate::http::State;
 
@@ -76,6 +77,14 @@ pub(super) enum Refused {
         founding::found,
         founding::restore,
         founding::transfer,
+        invitations::create,
+        invitations::import,
+        invitations::link,
+        invitations::list,
+        invitations::preview,
+        invitations::resend,
+        invitations::revoke,
+        invitations::show,
         me::show,
         members::list,
         members::remove,

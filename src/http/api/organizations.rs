@@ -55,7 +55,9 @@ fn describe(membership: &Membership) -> Value {
 pub(super) async fn show(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     let call = Call::new(&http, &state);
     let name = slug.clone();
-    let shown = call.read(&slug, move |connection, _, by| organization::show(connection, by, &name)).await;
+    let shown = call
+        .read(&slug, move |connection, administration, by| organization::show(connection, administration, by, &name))
+        .await;
     call.finish(shown.map(version::answer))
 }
 

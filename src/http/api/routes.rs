@@ -5,6 +5,7 @@ use std::future::ready;
 use actix_web::Resource;
 
 use super::super::web;
+use super::invitations;
 use super::{audit, billing, founding, me, members, openapi, organizations, sessions, stripe};
 
 /// Puts the API on an application.
@@ -14,6 +15,32 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/api/v1/me", "GET").route(web::get().to(me::show)))
         .service(resource("/api/v1/me/sessions", "GET").route(web::get().to(sessions::list)))
         .service(resource("/api/v1/me/sessions/{id}", "DELETE").route(web::delete().to(sessions::revoke)))
+        .service(
+            resource("/api/v1/organizations/{organization}/invitations", "GET, POST")
+                .route(web::get().to(invitations::list))
+                .route(web::post().to(invitations::create)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/invitations/import/preview", "POST")
+                .route(web::post().to(invitations::preview)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/invitations/import", "POST")
+                .route(web::post().to(invitations::import)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/invitations/{id}", "GET, DELETE")
+                .route(web::get().to(invitations::show))
+                .route(web::delete().to(invitations::revoke)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/invitations/{id}/resend", "POST")
+                .route(web::post().to(invitations::resend)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/invitations/{id}/link", "POST")
+                .route(web::post().to(invitations::link)),
+        )
         .service(
             resource("/api/v1/organizations", "GET, POST")
                 .route(web::get().to(organizations::list))

@@ -36,6 +36,28 @@ pub(super) struct FollowLink<'a> {
     pub(super) address: &'a str,
 }
 
+/// An invitation that was opened.
+#[derive(Debug, Template)]
+#[template(path = "invitation.html")]
+pub(super) struct Invitation<'a> {
+    pub(super) csrf: &'a str,
+    pub(super) secret: &'a str,
+    pub(super) organization: &'a str,
+    pub(super) inviter: Option<&'a str>,
+    pub(super) message: Option<&'a str>,
+    pub(super) role: &'a str,
+    /// Whose it is.
+    pub(super) address: &'a str,
+    /// The day when it expires.
+    pub(super) until: &'a str,
+    /// The organization's slug, where only its own sign-in opens it.
+    pub(super) by_tenant: Option<&'a str>,
+    /// Why the account that is signed in does not do.
+    pub(super) problem: Option<&'a str>,
+    pub(super) signed_in: bool,
+    pub(super) ready: bool,
+}
+
 /// The founder's setup link that was opened.
 #[derive(Debug, Template)]
 #[template(path = "setup.html")]

@@ -1,6 +1,7 @@
 //! Signing in over HTTP (product.md §6): pages and redirects around the use cases of `sign_in`.
 
 mod callback;
+mod invitation;
 mod leave;
 mod link;
 mod recovery;
@@ -15,6 +16,7 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 pub use self::callback::callback;
+pub use self::invitation::{accept as accept_invitation, open as open_invitation};
 pub use self::leave::{backchannel_logout, end_others, end_session, sign_out};
 pub use self::link::{follow as follow_link, open as open_link};
 pub use self::recovery::{decide as recovery_decide, form as recovery_form, submit as recovery_submit};

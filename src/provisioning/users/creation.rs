@@ -6,7 +6,7 @@ use super::rewriting::{Rewrite, hold_back, refuse_shared, rewrite};
 use super::user_type;
 use crate::error::{Code, Error, Result};
 use crate::id::ResourceId;
-use crate::membership::Stored;
+use crate::membership::{self, Stored};
 use crate::organization::seats::{Change, Standing, Usage};
 use crate::provisioning::answer::{Members, Shown};
 use crate::provisioning::record::{Outcome, record};
@@ -20,7 +20,7 @@ use crate::store::connection::Connection;
 use crate::store::known_keys::{self, Key};
 use crate::store::members::{self, Candidates, NewMember, User};
 use crate::store::resources::{self, Resource, Written};
-use crate::store::{organizations, unique_values};
+use crate::store::{invitations, organizations, unique_values};
 
 /// The body of a POST, read: all of it that needs no database.
 #[derive(Debug)]
@@ -80,6 +80,13 @@ pub fn create(
         return rewrite(connection, service, call, caller, &stored, change);
     }
     let (mut batch, mut change) = (Batch::default(), Change::default());
+    let usage = if derived.active {
+        let now = service.clock.now().0;
+        let key = derived.address_key.as_deref();
+        membership::make_room(connection, &mut batch, caller.organization, usage, key, (now, &mut change))?
+    } else {
+        usage
+    };
     let standing = usage.admit(caller.seat_policy, None, derived.active)?;
     change.moves(caller.scim_role, None, Some(standing));
     refuse_shared(connection, caller, None, &newcomer.unique)?;
@@ -126,6 +133,13 @@ pub fn create_many(
 ) -> Result<Planned<Vec<Shown>>> {
     let keys: Vec<Key> = newcomers.iter().flat_map(|(_, newcomer)| newcomer.keys()).collect();
     let (usage, mut taken) = known_keys::find(connection, caller.organization, &keys)?;
+    if usage.pending > 0 {
+        // Who is invited has a seat already.
+        let addresses =
+            keys.iter().filter_map(|key| if let Key::Address(key) = key { Some(key.as_str()) } else { None });
+        let invited = invitations::held_for(connection, caller.organization, addresses)?;
+        taken.extend(invited.into_iter().map(|(_, key)| Key::Address(key)));
+    }
     let (mut batch, mut change, mut answer) = (Batch::default(), Change::default(), Vec::new());
     for (call, newcomer) in newcomers {
         let is_new = newcomer.unique.is_empty() && newcomer.keys().all(|key| taken.insert(key));

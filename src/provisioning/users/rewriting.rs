@@ -57,16 +57,22 @@ pub(super) fn rewrite(
     if derived.user_name_key != stored.derived.user_name_key {
         refuse_taken(connection, caller, stored.resource.id, &derived, &document)?;
     }
+    let (mut batch, mut ledger) = (Batch::default(), Change::default());
+    let now = service.clock.now().to_millisecond().0;
+    let comes_back = active == Some(true) && stored.standing() == Standing::Deactivated;
+    let usage = if comes_back {
+        let key = derived.address_key.as_deref();
+        membership::make_room(connection, &mut batch, caller.organization, usage, key, (now, &mut ledger))?
+    } else {
+        usage
+    };
     let standing = match active {
         Some(active) => usage.admit(caller.seat_policy, Some(stored.standing()), active)?,
         None => stored.standing(),
     };
     let derived = hold_back(&mut document, derived, standing);
-    let mut ledger = Change::default();
     ledger.moves(stored.counted_role(), Some(stored.standing()), Some(standing));
     usage.keep_an_owner(&ledger, &stored.name())?;
-    let mut batch = Batch::default();
-    let now = service.clock.now().to_millisecond().0;
     // Not the texts: the order of names in an object means nothing (RFC 7643 §2.3.8).
     let changed = document != stored.document;
     let resource = if changed {

@@ -17,7 +17,7 @@ mod leaving;
 mod links;
 mod meanwhile;
 mod outbox_page;
-mod post;
+pub mod post;
 mod races;
 mod recovery;
 mod refusals;

@@ -1,0 +1,2 @@
+ALTER TABLE sessions DROP COLUMN proven_address;
+DROP TABLE invitations;

@@ -1,0 +1,297 @@
+//! `/api/v1/organizations/{organization}/invitations`: who is invited, one by one or by a file.
+
+use actix_web::http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::body;
+use super::call::Call;
+use super::list::{Query, page};
+use super::openapi::Refused;
+use super::organizations::parsed;
+use crate::administration::idempotency::Answer;
+use crate::administration::invitation::{self, Manner, Page, Renewal, Rows};
+use crate::error::{Code, Error, Result};
+use crate::http::State;
+use crate::id::InvitationId;
+use crate::organization::invitation::Wanted;
+use crate::store::Planned;
+
+/// The media types of a file of rows; browsers call what a spreadsheet wrote by the last.
+const FILES: [&str; 3] = ["text/csv", "text/plain", "application/vnd.ms-excel"];
+
+/// `GET …/invitations`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/invitations", tag = "invitations",
+    summary = "Invitations, newest first",
+    params(
+        ("organization" = String, Path, description = "Its id or slug"),
+        ("state" = Option<String>, Query, description = "pending, accepted, revoked or expired"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
+        ("after" = Option<String>, Query, description = "The cursor of a page")
+    ),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = listed(&call, &slug).await;
+    call.finish(outcome)
+}
+
+async fn listed(call: &Call<'_>, slug: &str) -> Result<HttpResponse> {
+    let query = Query::read(call, &["state"])?;
+    let wanted = Page {
+        state: parsed("state", query.value("state").map(str::to_owned))?,
+        after: query.after::<String>()?.map(|id| id.parse::<InvitationId>()).transpose().map_err(|_| bad_cursor())?,
+        limit: query.limit,
+    };
+    let name = slug.to_owned();
+    let look = move |connection: &mut _, administration: &_, by: &_| {
+        invitation::list(connection, administration, by, &name, wanted)
+    };
+    let (items, next) = call.read(slug, look).await?;
+    let next = next.map(|id| id.to_string());
+    Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
+}
+
+fn bad_cursor() -> Error {
+    Error::new(Code::InvalidCursor, "after is not the cursor of a page of this list.")
+}
+
+/// Somebody to invite.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewInvitation {
+    // Missing, it is no address: whoever may not invite is told that first.
+    #[serde(default)]
+    #[schema(required, example = "ann@acme.example")]
+    email: String,
+    /// `read`, `write`, `admin` or `owner`; `read` when nothing is said.
+    #[schema(example = "write")]
+    role: Option<String>,
+    /// What the mail says beside.
+    message: Option<String>,
+}
+
+/// `POST …/invitations`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/invitations", tag = "invitations",
+    summary = "Invite somebody by a mail",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    request_body(content = NewInvitation, content_type = "application/json"),
+    responses((status = 201, body = Object, headers(("Location" = String))), Refused)
+)]
+pub(super) async fn create(
+    http: HttpRequest,
+    slug: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = created(&call, &slug, payload).await;
+    call.finish(outcome)
+}
+
+async fn created(call: &Call<'_>, slug: &str, payload: web::Payload) -> Result<HttpResponse> {
+    call.known()?;
+    let NewInvitation { email, role, message } = body::json(call, payload).await?;
+    let wanted = Wanted { line: 1, email: email.trim().to_owned(), role };
+    let (name, manner) = (slug.to_owned(), manner(call, message));
+    let at = format!("/api/v1/organizations/{slug}/invitations");
+    let invite = move |connection: &mut _, administration: &_, by: &_| {
+        let Planned { batch, answer } = invitation::create(connection, administration, by, &name, (&wanted, &manner))?;
+        let location = format!("{at}/{}", answer["id"].as_str().unwrap_or_default());
+        Ok(Planned { batch, answer: Answer::created(location, answer) })
+    };
+    call.make(slug, invite).await
+}
+
+fn manner(call: &Call<'_>, message: Option<String>) -> Manner {
+    Manner { public_url: call.state.public_url.to_string(), message }
+}
+
+/// Many to invite.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Import {
+    #[serde(default)]
+    #[schema(required, max_items = 1000)]
+    rows: Vec<Row>,
+    /// What the mails say beside.
+    message: Option<String>,
+}
+
+/// One of many.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Row {
+    email: String,
+    role: Option<String>,
+}
+
+/// The rows of a request: a file of `email,role`, or a list.
+async fn rows(call: &Call<'_>, payload: web::Payload) -> Result<(Rows, Option<String>)> {
+    call.known()?;
+    let sent = call.http.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if sent.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+        let Import { rows, message } = body::json(call, payload).await?;
+        let rows = rows.into_iter().map(|Row { email, role }| (email.trim().to_owned(), role)).collect();
+        return Ok((Rows::of_list(rows), message));
+    }
+    let types: Vec<&str> = FILES.into_iter().chain(["application/json"]).collect();
+    let bytes = body::bytes(call, payload, &types).await?;
+    Ok((Rows::of_file(&bytes)?, None))
+}
+
+/// Whether a file is asked for.
+fn takes_a_file(call: &Call<'_>) -> bool {
+    let accepted = call.http.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted.split(',').any(|range| range.trim().to_ascii_lowercase().starts_with("text/csv"))
+}
+
+/// What came of the rows, or would, as a file.
+fn file(described: &Value) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/csv; charset=utf-8"))
+        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"invitations.csv\""))
+        .body(invitation::file(described))
+}
+
+/// `POST …/invitations/import/preview`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/invitations/import/preview", tag = "invitations",
+    summary = "What would come of each row; as a file with Accept: text/csv",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    request_body(content((Import = "application/json"), (String = "text/csv"))),
+    responses((status = 200, content((Object = "application/json"), (String = "text/csv"))), Refused)
+)]
+pub(super) async fn preview(
+    http: HttpRequest,
+    slug: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = async {
+        let (rows, _) = rows(&call, payload).await?;
+        let name = slug.to_string();
+        let look = move |connection: &mut _, administration: &_, by: &_| {
+            invitation::preview(connection, administration, by, &name, &rows)
+        };
+        let seen = call.read(&slug, look).await?;
+        Ok(if takes_a_file(&call) { file(&seen) } else { HttpResponse::Ok().json(seen) })
+    };
+    call.finish(outcome.await)
+}
+
+/// `POST …/invitations/import`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/invitations/import", tag = "invitations",
+    summary = "Invite everybody in the rows that are ready; the result as a file with Accept: text/csv",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    request_body(content((Import = "application/json"), (String = "text/csv"))),
+    responses((status = 200, content((Object = "application/json"), (String = "text/csv"))), Refused)
+)]
+pub(super) async fn import(
+    http: HttpRequest,
+    slug: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = async {
+        let (rows, message) = rows(&call, payload).await?;
+        let (name, manner) = (slug.to_string(), manner(&call, message));
+        let import = move |connection: &mut _, administration: &_, by: &_| {
+            invitation::import(connection, administration, by, &name, (&rows, &manner))
+        };
+        if takes_a_file(&call) {
+            return Ok(file(&call.write(&slug, import).await?));
+        }
+        let once = move |connection: &mut _, administration: &_, by: &_| {
+            let Planned { batch, answer } = import(connection, administration, by)?;
+            Ok(Planned { batch, answer: Answer::done(answer) })
+        };
+        call.make(&slug, once).await
+    };
+    call.finish(outcome.await)
+}
+
+/// The organization and the invitation of an address.
+type Place = web::Path<(String, String)>;
+
+/// `GET …/invitations/{id}`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/invitations/{id}", tag = "invitations", summary = "An invitation",
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn show(http: HttpRequest, place: Place, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let (slug, id) = place.into_inner();
+    let name = slug.clone();
+    let look = move |connection: &mut _, administration: &_, by: &_| {
+        invitation::show(connection, administration, by, &name, &id)
+    };
+    let shown = call.read(&slug, look).await;
+    call.finish(shown.map(|shown| HttpResponse::Ok().json(shown)))
+}
+
+/// `POST …/invitations/{id}/resend`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/invitations/{id}/resend", tag = "invitations",
+    summary = "Send an invitation again, with a new link; the one before is dead",
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn resend(http: HttpRequest, place: Place, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let (slug, id) = place.into_inner();
+    let (name, manner) = (slug.clone(), manner(&call, None));
+    let again = move |connection: &mut _, administration: &_, by: &_| {
+        let Planned { batch, answer } =
+            invitation::renew(connection, administration, by, (&name, &id), (Renewal::Mail, &manner))?;
+        Ok(Planned { batch, answer: Answer::done(answer) })
+    };
+    let outcome = call.make(&slug, again).await;
+    call.finish(outcome)
+}
+
+/// `POST …/invitations/{id}/link`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/invitations/{id}/link", tag = "invitations",
+    summary = "A new link to copy, shown once and to people only; the one before is dead",
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn link(http: HttpRequest, place: Place, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let (slug, id) = place.into_inner();
+    let (name, manner) = (slug.clone(), manner(&call, None));
+    // Never answered again: the answer would have to be kept, and a link is kept nowhere.
+    let renew = move |connection: &mut _, administration: &_, by: &_| {
+        invitation::renew(connection, administration, by, (&name, &id), (Renewal::Copy, &manner))
+    };
+    let shown = call.write(&slug, renew).await;
+    call.finish(shown.map(|shown| HttpResponse::Ok().json(shown)))
+}
+
+/// `DELETE …/invitations/{id}`.
+#[utoipa::path(
+    delete, path = "/api/v1/organizations/{organization}/invitations/{id}", tag = "invitations",
+    summary = "Take an invitation back; its seat is free",
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
+    responses((status = 204), Refused)
+)]
+pub(super) async fn revoke(http: HttpRequest, place: Place, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let (slug, id) = place.into_inner();
+    let name = slug.clone();
+    let revoke = move |connection: &mut _, administration: &_, by: &_| {
+        invitation::revoke(connection, administration, by, &name, &id)
+    };
+    let outcome = call.write(&slug, revoke).await;
+    call.finish(outcome.map(|_| HttpResponse::NoContent().finish()))
+}
