@@ -92,7 +92,9 @@ pub(super) async fn answer(
             };
             match read {
                 Ok((items, after)) => {
-                    items.iter().for_each(|item| file.write(&mut text, item));
+                    for item in &items {
+                        file.write(&mut text, item);
+                    }
                     let more = after.is_some().then(|| (String::new(), None, after));
                     Some((Ok(Bytes::from(text)), more))
                 }
