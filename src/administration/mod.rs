@@ -13,6 +13,7 @@ pub mod member;
 pub mod organization;
 pub mod outbox;
 pub mod provisioning_client;
+pub mod provisioning_log;
 pub mod provisioning_token;
 pub mod recovery_codes;
 pub mod reindex;
@@ -38,7 +39,7 @@ use crate::secret::Random;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::organizations::{self, Organization};
-use crate::store::provisioning_log::{self, Event, SERVICE};
+use crate::store::provisioning_log::{Event, SERVICE, insert_event};
 
 /// What the operator's use cases share.
 #[derive(Clone)]
@@ -91,7 +92,7 @@ impl Administration {
             address: by.address.as_deref(),
             detail: &detail,
         };
-        provisioning_log::insert_event(batch, organization, &event);
+        insert_event(batch, organization, &event);
     }
 }
 

@@ -72,6 +72,7 @@ impl Assembly {
             registries: Registries::new().map_err(|error| error.to_string())?,
             bearers: provisioning::bearers::Bearers::default(),
             refusals: provisioning::client_refusals::Refusals::default(),
+            log_buffer: provisioning::log_buffer::LogBuffer::default(),
             sealing: keys.sealing(),
             walks: provisioning::list::Walks::default(),
             cursor_key: keys.cursors(),

@@ -44,7 +44,10 @@ impl Prepared {
     /// A sentence for the operator.
     pub async fn serve(self, config: &Config, assembly: &Assembly) -> Result<(), String> {
         let recheck_interval = config.duration("domains.recheck_interval")?;
-        let kept = jobs::retention::Kept { audit: config.retention("audit.retention")? };
+        let kept = jobs::retention::Kept {
+            audit: config.retention("audit.retention")?,
+            provisioning_log: config.retention("provisioning_log.retention")?,
+        };
         let handle = self.server.handle();
         let server = actix_web::rt::spawn(self.server);
         let migrated = life::migrate(&assembly.store, &self.state.life).await;
@@ -62,11 +65,13 @@ impl Prepared {
             actix_web::rt::spawn(jobs::cleaning::run(store.clone(), administration.clone())),
             actix_web::rt::spawn(jobs::retention::run(store.clone(), clock, kept)),
             actix_web::rt::spawn(jobs::invitations::run(store.clone(), administration.clone())),
+            actix_web::rt::spawn(jobs::provisioning_log::run(store.clone(), Arc::clone(&assembly.provisioning))),
             actix_web::rt::spawn(jobs::domains::run(store, administration, recheck_interval)),
             actix_web::rt::spawn(jobs::outbox::run(assembly.postman.clone())),
         ];
         let outcome = server.await.map_err(|error| format!("the server failed: {error}"))?;
         jobs.iter().for_each(tokio::task::JoinHandle::abort);
+        jobs::provisioning_log::round(&assembly.store, &assembly.provisioning).await;
         migrated.and(outcome.map_err(|error| format!("the server failed: {error}")))
     }
 }

@@ -13,6 +13,7 @@ mod organization;
 mod outbox;
 mod print;
 mod provisioning_client;
+mod provisioning_log;
 mod provisioning_token;
 mod recovery_codes;
 mod schema;
@@ -111,6 +112,9 @@ enum Question {
     /// Clients that get access tokens by OAuth 2.0 client credentials
     #[command(subcommand)]
     ProvisioningClient(provisioning_client::Command),
+    /// What identity providers asked and what came of it
+    #[command(subcommand)]
+    ProvisioningLog(provisioning_log::Command),
     /// Associated domains
     #[command(subcommand)]
     Domain(domain::Command),
@@ -202,6 +206,7 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
             provisioning_token::run(&open(config)?, command)
         }
         Question::ProvisioningClient(command) => provisioning_client::run(&Operator::open(config)?, command),
+        Question::ProvisioningLog(command) => provisioning_log::run(&Operator::open(config)?, command),
         Question::Domain(command) => domain::run(&Operator::open(config)?, command),
         Question::Member(command) => member::run(&Operator::open(config)?, command),
         Question::Invitation(command) => {

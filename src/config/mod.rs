@@ -98,7 +98,9 @@ impl Config {
         ] {
             self.duration(key)?;
         }
-        self.retention("audit.retention")?;
+        for key in ["audit.retention", "provisioning_log.retention"] {
+            self.retention(key)?;
+        }
         let listen = self.listen()?;
         let public = self.public_url_at(listen);
         if !public.starts_with("http://") && !public.starts_with("https://") {

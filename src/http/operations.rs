@@ -29,6 +29,8 @@ pub struct Metrics {
     pub scim_seconds: Histogram,
     /// Organizations whose seats or subscription were found to differ from the payment provider's.
     pub billing_drift: Counter,
+    /// Reads, and refusals before anything was planned, that the provisioning log had no room for.
+    pub provisioning_log_dropped: Counter,
 }
 
 impl Default for Metrics {
@@ -45,7 +47,13 @@ impl Default for Metrics {
             "Differences from the payment provider that were found",
             billing_drift.clone(),
         );
-        Self { registry, scim_requests, scim_seconds, billing_drift }
+        let provisioning_log_dropped = Counter::default();
+        registry.register(
+            "provisioning_log_dropped",
+            "Reads and early refusals that the provisioning log had no room for",
+            provisioning_log_dropped.clone(),
+        );
+        Self { registry, scim_requests, scim_seconds, billing_drift, provisioning_log_dropped }
     }
 }
 

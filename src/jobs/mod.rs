@@ -6,5 +6,6 @@ pub mod cleaning;
 pub mod domains;
 pub mod invitations;
 pub mod outbox;
+pub mod provisioning_log;
 pub mod refusals;
 pub mod retention;

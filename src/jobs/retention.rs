@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::administration::audit;
+use crate::administration::{audit, provisioning_log};
 use crate::clock::{Clock, Timestamp};
 use crate::error::Result;
 use crate::store::Store;
@@ -15,6 +15,7 @@ const SELDOM: Duration = Duration::from_hours(1);
 #[derive(Clone, Copy, Debug)]
 pub struct Kept {
     pub audit: Option<Duration>,
+    pub provisioning_log: Option<Duration>,
 }
 
 /// Forgets what is too old for as long as the service lives.
@@ -37,6 +38,10 @@ pub async fn round(store: &Store, now: Timestamp, kept: Kept) -> Result<()> {
     if let Some(length) = kept.audit {
         let events = audit::forget(store, now, length).await?;
         tracing::debug!(events, "old audit events were forgotten");
+    }
+    if let Some(length) = kept.provisioning_log {
+        let entries = provisioning_log::forget(store, now, length).await?;
+        tracing::debug!(entries, "old entries of the provisioning log were forgotten");
     }
     Ok(())
 }

@@ -110,6 +110,7 @@ pub(super) fn admit(
     Ok(Caller {
         organization: credential.organization,
         token: credential.token,
+        token_name: credential.name.clone(),
         seat_policy: credential.seat_policy.parse().unwrap_or(SeatPolicy::Reject),
         // What cannot be read lets nobody do more; no provider makes admins.
         scim_role: credential.scim_role.parse().unwrap_or(Role::Read).min(Role::Write),

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
+use super::log_buffer::Owner;
 use crate::clock::Timestamp;
 use crate::id::{OrganizationId, TokenId};
 use crate::secret::SecretHash;
@@ -55,6 +56,15 @@ impl Bearers {
     #[must_use]
     pub fn organization(&self, bearer: SecretHash) -> Option<OrganizationId> {
         self.read().get(&bearer).map(|known| known.credential.organization)
+    }
+
+    /// Whose token it was when it was last seen.
+    #[must_use]
+    pub fn owner(&self, bearer: SecretHash) -> Option<Owner> {
+        let owner = |Known { credential, .. }: &Known| {
+            Owner::Token(credential.organization, credential.token, credential.name.clone())
+        };
+        self.read().get(&bearer).map(owner)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<SecretHash, Known>> {
@@ -134,6 +144,7 @@ mod tests {
         Credential {
             organization: OrganizationId::from_bytes([number; 16]),
             token: TokenId::from_bytes([number; 16]),
+            name: "test".into(),
             expires_at: None,
             revoked_at: None,
             last_used_at,

@@ -13,6 +13,8 @@ mod cursor;
 pub mod groups;
 pub mod list;
 pub mod list_all;
+pub mod log_buffer;
+pub mod names;
 pub mod operation;
 pub mod presumption;
 pub mod record;
@@ -20,6 +22,9 @@ pub mod signature;
 pub mod users;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use serde_json::Value;
 
 use crate::clock::{Clock, Timestamp};
 use crate::id::{IdGenerator, OrganizationId, TokenId};
@@ -66,6 +71,8 @@ pub struct Service {
     pub registries: authenticate::Registries,
     pub bearers: bearers::Bearers,
     pub refusals: client_refusals::Refusals,
+    /// Entries of the provisioning log that wait to be written.
+    pub log_buffer: log_buffer::LogBuffer,
     /// For secrets that are stored encrypted.
     pub sealing: SealingKey,
     /// Where walks by `startIndex` stand.
@@ -82,6 +89,12 @@ pub struct Call {
     pub client_address: Option<String>,
     pub method: &'static str,
     pub path: String,
+    /// The query string, without secrets.
+    pub query: Option<String>,
+    /// What was sent, for the log.
+    pub body: Option<Arc<Value>>,
+    /// Whether the provisioning log has it.
+    pub logged: Arc<AtomicBool>,
     pub started: Timestamp,
     /// `https://host/scim/v2`, from configuration.
     pub base: Arc<str>,
@@ -96,6 +109,7 @@ pub struct Call {
 pub struct Caller {
     pub organization: OrganizationId,
     pub token: TokenId,
+    pub token_name: String,
     pub seat_policy: SeatPolicy,
     /// The role of whom provisioning makes a member.
     pub scim_role: Role,

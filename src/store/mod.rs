@@ -35,6 +35,7 @@ pub mod organizations;
 pub mod outbox;
 pub mod proven_sign_ins;
 pub mod provisioning_clients;
+pub mod provisioning_entries;
 pub mod provisioning_log;
 pub mod provisioning_tokens;
 pub mod purge;

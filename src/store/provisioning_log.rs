@@ -10,10 +10,16 @@ pub struct Entry<'a> {
     pub id: EventId,
     pub at: i64,
     pub token: TokenId,
+    pub token_name: &'a str,
     pub request_id: &'a str,
     pub client_address: Option<&'a str>,
     pub method: &'a str,
     pub path: &'a str,
+    /// Without secrets, as all that was said.
+    pub query: Option<&'a str>,
+    pub request: Option<&'a str>,
+    /// Where it is not the resource after a write.
+    pub response: Option<&'a str>,
     pub status: i64,
     pub latency_us: i64,
     pub resource_kind: Option<i64>,
@@ -26,13 +32,17 @@ pub struct Entry<'a> {
 /// Appends an entry to the provisioning log.
 pub fn insert(batch: &mut Batch, organization: OrganizationId, entry: &Entry<'_>) {
     batch.insert(Rows {
-        insert: "INSERT INTO provisioning_log (organization_id, id, at, token_id, request_id, client_address, method, path, status, latency_us, \
-                 resource_kind, resource_id, explanation, before, after)",
+        insert: "INSERT INTO provisioning_log (organization_id, id, at, token_id, token_name, request_id, client_address, method, path, query, \
+                 request, response, status, latency_us, resource_kind, resource_id, explanation, before, after)",
         types: &[
             Type::Id,
             Type::Id,
             Type::Integer,
             Type::Id,
+            Type::Text,
+            Type::Text,
+            Type::Text,
+            Type::Text,
             Type::Text,
             Type::Text,
             Type::Text,
@@ -51,10 +61,14 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, entry: &Entry<'_>
             entry.id.into(),
             entry.at.into(),
             entry.token.into(),
+            entry.token_name.into(),
             entry.request_id.into(),
             entry.client_address.into(),
             entry.method.into(),
             entry.path.into(),
+            entry.query.into(),
+            entry.request.into(),
+            entry.response.into(),
             entry.status.into(),
             entry.latency_us.into(),
             entry.resource_kind.into(),
@@ -63,6 +77,16 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, entry: &Entry<'_>
             entry.before.into(),
             entry.after.into(),
         ]],
+    });
+}
+
+/// Notes whom an entry names that its resource does not tell.
+pub fn insert_names(batch: &mut Batch, organization: OrganizationId, entry: EventId, names: &[String]) {
+    batch.insert(Rows {
+        insert: "INSERT INTO provisioning_log_names (organization_id, log_id, name_key)",
+        types: &[Type::Id, Type::Id, Type::Text],
+        conflict: "",
+        rows: names.iter().map(|name| vec![organization.into(), entry.into(), name.as_str().into()]).collect(),
     });
 }
 

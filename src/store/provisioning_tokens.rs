@@ -15,6 +15,7 @@ use crate::secret::SecretHash;
 pub struct Credential {
     pub organization: OrganizationId,
     pub token: TokenId,
+    pub name: String,
     pub expires_at: Option<i64>,
     pub revoked_at: Option<i64>,
     pub last_used_at: Option<i64>,
@@ -33,30 +34,31 @@ pub struct Credential {
 /// The database's.
 pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Credential>> {
     type Columns = (
-        (SqlId, SqlId),
+        (SqlId, SqlId, Text),
         (Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>),
         (Text, Text, Text, BigInt),
         Nullable<Binary>,
     );
     type Row = (
-        (OrganizationId, TokenId),
+        (OrganizationId, TokenId, String),
         (Option<i64>, Option<i64>, Option<i64>),
         (String, String, String, i64),
         Option<Vec<u8>>,
     );
     let row = Sql::new(
-        "SELECT t.organization_id, t.id, t.expires_at, t.revoked_at, t.last_used_at, o.state, o.seat_policy, o.scim_role, o.extensions_version, t.signing_secret \
+        "SELECT t.organization_id, t.id, t.name, t.expires_at, t.revoked_at, t.last_used_at, o.state, o.seat_policy, o.scim_role, o.extensions_version, t.signing_secret \
          FROM provisioning_tokens t JOIN organizations o ON o.id = t.organization_id WHERE t.hash = ?",
     )
     .bind(hash)
     .first::<Columns, Row>(connection)
     .map_err(database_error)?;
     Ok(row.map(
-        |((organization, token), times, (state, seat_policy, scim_role, extensions_version), signing_secret)| {
+        |((organization, token, name), times, (state, seat_policy, scim_role, extensions_version), signing_secret)| {
             let (expires_at, revoked_at, last_used_at) = times;
             Credential {
                 organization,
                 token,
+                name,
                 expires_at,
                 revoked_at,
                 last_used_at,

@@ -30,6 +30,7 @@ pub const TABLES: &[Table] = &[
     ("removed_members", "id"),
     ("resources", "kind, id"),
     ("outbox", "id"),
+    ("provisioning_log_names", "log_id, name_key"),
     ("provisioning_log", "id"),
     ("audit_events", "id"),
     ("idempotency_keys", "actor, key_hash"),

@@ -12,12 +12,14 @@ use crate::id::{EventId, OrganizationId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
     AuditEvents,
+    ProvisioningLog,
 }
 
 impl Kept {
     const fn table(self) -> &'static str {
         match self {
             Self::AuditEvents => "audit_events",
+            Self::ProvisioningLog => "provisioning_log",
         }
     }
 }
@@ -62,10 +64,16 @@ pub fn forget(
     bound: EventId,
     at_most: i64,
 ) -> Result<usize> {
-    let mut sql = Sql::new("DELETE FROM ");
-    sql.push(kept.table()).push(" WHERE organization_id = ").push_bind(organization);
-    sql.push(" AND id IN (SELECT id FROM ").push(kept.table()).push(" WHERE organization_id = ");
-    sql.push_bind(organization).push(" AND id < ").push_bind(bound);
-    sql.push(" ORDER BY id LIMIT ").push_bind(at_most).push(")");
-    sql.execute(connection).map_err(database_error)
+    let oldest = |table: &str, key: &str| {
+        let mut sql = Sql::new("DELETE FROM ");
+        sql.push(table).push(" WHERE organization_id = ").push_bind(organization);
+        sql.push(" AND ").push(key).push(" IN (SELECT id FROM ").push(kept.table()).push(" WHERE organization_id = ");
+        sql.push_bind(organization).push(" AND id < ").push_bind(bound);
+        sql.push(" ORDER BY id LIMIT ").push_bind(at_most).push(")");
+        sql
+    };
+    if kept == Kept::ProvisioningLog {
+        oldest("provisioning_log_names", "log_id").execute(connection).map_err(database_error)?;
+    }
+    oldest(kept.table(), "id").execute(connection).map_err(database_error)
 }

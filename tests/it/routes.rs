@@ -155,6 +155,25 @@ const MATRIX: &[Row] = &[
     ),
     Row("get", "/api/v1/organizations/{organization}/audit", "/api/v1/organizations/acme/audit", SETTERS),
     Row("get", "/api/v1/organizations/{organization}/audit/export", "/api/v1/organizations/acme/audit/export", SETTERS),
+    Row(
+        "get",
+        "/api/v1/organizations/{organization}/provisioning-log",
+        "/api/v1/organizations/acme/provisioning-log",
+        SETTERS,
+    ),
+    Row(
+        "get",
+        "/api/v1/organizations/{organization}/provisioning-log/export",
+        "/api/v1/organizations/acme/provisioning-log/export",
+        SETTERS,
+    ),
+    // An entry that nobody has.
+    Row(
+        "get",
+        "/api/v1/organizations/{organization}/provisioning-log/{id}",
+        "/api/v1/organizations/acme/provisioning-log/00000000-0000-7000-8000-000000000000",
+        [401, 403, 403, 404, 404, 404],
+    ),
     // Whoever is not meant finds no checkout; without the token of the form.
     Row("get", "/checkout/{id}", "/checkout/00000000-0000-7000-8000-000000000000", CHECKOUT),
     Row("post", "/checkout/{id}", "/checkout/00000000-0000-7000-8000-000000000000", all(403)),
@@ -426,7 +445,7 @@ async fn owner(place: &Clocked, token: &str) -> String {
 
 impl Clocked {
     /// What SCIM answers to whoever has this token; to nobody without one.
-    async fn scim(&self, token: &str, method: Method, path: &str, body: Option<&Value>) -> (u16, Value, String) {
+    pub async fn scim(&self, token: &str, method: Method, path: &str, body: Option<&Value>) -> (u16, Value, String) {
         let shape = |request: reqwest::RequestBuilder| {
             let request = if token.is_empty() { request } else { request.bearer_auth(token) };
             match body {

@@ -12,6 +12,7 @@ mod me;
 mod members;
 pub mod openapi;
 mod organizations;
+mod provisioning_log;
 mod routes;
 mod sessions;
 mod stripe;

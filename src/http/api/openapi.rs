@@ -7,7 +7,7 @@ use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::call::Call;
 use super::invitations;
-use super::{audit, billing, founding, me, members, organizations, sessions};
+use super::{audit, billing, founding, me, members, organizations, provisioning_log, sessions};
 use crate::http::State;
 
 /// An error (RFC 9457).
@@ -95,6 +95,9 @@ pub(super) enum Refused {
         organizations::list,
         organizations::set,
         organizations::show,
+        provisioning_log::export,
+        provisioning_log::list,
+        provisioning_log::show,
         sessions::list,
         sessions::revoke,
         show

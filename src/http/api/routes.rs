@@ -6,7 +6,7 @@ use actix_web::Resource;
 
 use super::super::web;
 use super::invitations;
-use super::{audit, billing, founding, me, members, openapi, organizations, sessions, stripe};
+use super::{audit, billing, founding, me, members, openapi, organizations, provisioning_log, sessions, stripe};
 
 /// Puts the API on an application.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -81,6 +81,18 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/api/v1/organizations/{organization}/audit", "GET").route(web::get().to(audit::list)))
         .service(
             resource("/api/v1/organizations/{organization}/audit/export", "GET").route(web::get().to(audit::export)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/provisioning-log", "GET")
+                .route(web::get().to(provisioning_log::list)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/provisioning-log/export", "GET")
+                .route(web::get().to(provisioning_log::export)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/provisioning-log/{id}", "GET")
+                .route(web::get().to(provisioning_log::show)),
         )
         .service(resource("/billing/stripe/webhook", "POST").route(web::post().to(stripe::webhook)))
         .service(resource("/api/v1/organizations/{organization}/members", "GET").route(web::get().to(members::list)))

@@ -4,6 +4,7 @@
 mod bulk;
 mod discovery;
 mod lanes;
+mod log;
 mod query;
 mod request;
 mod respond;
@@ -37,7 +38,9 @@ pub async fn handle(http: HttpRequest, payload: web::Payload, state: web::Data<S
     let mut request = Request::new(&http, payload, &state);
     // A bug in one request is that request's failure, not its connection's.
     let answered = AssertUnwindSafe(route(&http, &mut request, &state)).catch_unwind().await;
-    let mut response = match answered.unwrap_or_else(|_| Err(Error::internal("a handler panicked"))) {
+    let answered = answered.unwrap_or_else(|_| Err(Error::internal("a handler panicked")));
+    log::write(&request, &state, &answered);
+    let mut response = match answered {
         Ok(response) => response,
         Err(error) => respond::error(&error),
     };

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde_json::Value;
 
+use super::log::Noted;
 use super::request::Request;
 use super::respond;
 use crate::error::{Code, Error, Result};
@@ -12,7 +13,7 @@ use crate::provisioning::answer::Relations;
 use crate::provisioning::authenticate::authenticate;
 use crate::provisioning::list::{self, Query};
 use crate::provisioning::list_all::list_all;
-use crate::provisioning::{Call, Caller, groups, presumption, users};
+use crate::provisioning::{Call, Caller, groups, names, presumption, users};
 use crate::scim::lenient;
 use crate::scim::message::SEARCH_REQUEST;
 use crate::scim::project::Projection;
@@ -198,6 +199,7 @@ pub(super) async fn get(
             Ok((caller, shown, projection))
         })
         .await?;
+    request.note(Noted { kind: Some(kind), resource: Some(shown.resource.id), ..Noted::said("Read.".into()) });
     if request.if_none_match().is_some_and(|condition| shown.is_named_by(&condition)) {
         return Ok(HttpResponse::NotModified().insert_header(("ETag", shown.etag())).finish());
     }
@@ -210,7 +212,7 @@ pub(super) async fn list(
     call: Call,
     kind: Option<Kind>,
 ) -> Result<HttpResponse> {
-    answer(state, call, kind, Parameters::from_query(request.query())?).await
+    answer(request, state, call, kind, Parameters::from_query(request.query())?).await
 }
 
 pub(super) async fn search(
@@ -221,16 +223,18 @@ pub(super) async fn search(
 ) -> Result<HttpResponse> {
     request.authenticate(state, &call).await?;
     let body = request.json(state).await?;
-    answer(state, call, kind, Parameters::from_body(&body)?).await
+    answer(request, state, call, kind, Parameters::from_body(&body)?).await
 }
 
 async fn answer(
+    request: &Request<'_>,
     state: &web::Data<State>,
     call: Call,
     kind: Option<Kind>,
     parameters: Parameters,
 ) -> Result<HttpResponse> {
     let shared = state.clone();
+    let names = parameters.query.filter.as_deref().map(names::of_filter).unwrap_or_default();
     let work = move |connection: &mut crate::store::connection::Connection| {
         let caller = authenticate(connection, &shared.provisioning, &call)?;
         let kinds: Vec<Kind> = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
@@ -251,5 +255,6 @@ async fn answer(
         Ok((caller, page, projections))
     };
     let (caller, page, projections) = state.store.read(work).await?;
+    request.note(Noted::found(&page, names));
     respond::page(state, caller.organization, &caller.registry, &page, &projections)
 }

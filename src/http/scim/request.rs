@@ -1,6 +1,8 @@
 //! A SCIM request read: credential, request id, client address, body.
 
+use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -12,6 +14,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
+use super::log::Noted;
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::http::State;
@@ -20,11 +23,15 @@ use crate::http::operations::Operation;
 use crate::provisioning::authenticate::authenticate;
 use crate::provisioning::signature::Signed;
 use crate::provisioning::{Call, Caller};
+use crate::scim::redact::Redaction;
 use crate::scim::{json, lenient};
 use crate::secret::SecretHash;
 
 /// Of Descope's outbound connector.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-descope-webhook-s256");
+
+/// Bytes of a query string that the log keeps.
+const LONGEST_QUERY: usize = 1_000;
 
 pub(super) struct Request<'r> {
     pub(super) id: String,
@@ -34,7 +41,13 @@ pub(super) struct Request<'r> {
     read_to_the_end: bool,
     /// The body, where it was read before it was wanted.
     body: Option<Result<Bytes>>,
-    started: Timestamp,
+    pub(super) started: Timestamp,
+    /// What a bearer presented.
+    pub(super) credential: Cell<Option<SecretHash>>,
+    /// Whether the provisioning log has the request.
+    pub(super) logged: Arc<AtomicBool>,
+    /// What the log is to say of a read.
+    noted: Cell<Option<Noted>>,
 }
 
 impl<'r> Request<'r> {
@@ -48,6 +61,9 @@ impl<'r> Request<'r> {
             read_to_the_end: false,
             body: None,
             started: state.clock.now(),
+            credential: Cell::default(),
+            logged: Arc::default(),
+            noted: Cell::default(),
         }
     }
 
@@ -68,17 +84,52 @@ impl<'r> Request<'r> {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
             .ok_or_else(|| Error::new(Code::Unauthorized, NO_CREDENTIAL))?;
+        let credential = SecretHash::of(presented.as_bytes());
+        self.credential.set(Some(credential));
         Ok(Call {
-            credential: SecretHash::of(presented.as_bytes()),
+            credential,
             request_id: self.id.clone(),
-            client_address: client_address(self.http, state).map(|address| address.to_string()),
+            client_address: self.client_address(state),
             method: method_name(&self.method),
-            path: self.http.path().trim_start_matches("/scim").trim_start_matches("/v2").chars().take(300).collect(),
+            path: self.path(),
+            query: self.logged_query(state),
+            body: None,
+            logged: Arc::clone(&self.logged),
             started: self.started,
             base: Arc::clone(&state.scim_base),
             signed: None,
             ignored_parameters: Vec::new(),
         })
+    }
+
+    pub(super) fn client_address(&self, state: &State) -> Option<String> {
+        client_address(self.http, state).map(|address| address.to_string())
+    }
+
+    /// The path below the base, for the log.
+    pub(super) fn path(&self) -> String {
+        self.http.path().trim_start_matches("/scim").trim_start_matches("/v2").chars().take(300).collect()
+    }
+
+    /// The query string without secrets, for the log.
+    pub(super) fn logged_query(&self, state: &State) -> Option<String> {
+        let text = Some(self.query()).filter(|text| !text.is_empty())?;
+        let parameters = web::Query::<Vec<(String, String)>>::from_query(text).ok()?;
+        let registry = state.provisioning.registries.standard();
+        Some(Redaction::by(registry).query(&parameters, LONGEST_QUERY))
+    }
+
+    pub(super) fn method_name(&self) -> &'static str {
+        method_name(&self.method)
+    }
+
+    /// Notes what the log is to say of a read.
+    pub(super) fn note(&self, noted: Noted) {
+        self.noted.set(Some(noted));
+    }
+
+    pub(super) fn take_note(&self) -> Option<Noted> {
+        self.noted.take()
     }
 
     /// Finds the caller of a request that needs nothing else of the database.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
 use serde_json::Value;
 
@@ -47,6 +48,7 @@ pub(super) async fn create(
     let mut parameters = Parameters::of_write(request.query())?;
     call.ignored_parameters = std::mem::take(&mut parameters.ignored);
     let body = Arc::new(body(request, state, &call).await?);
+    call.body = Some(Arc::clone(&body));
     let done = perform(state, call, kind, Operation::Create(Arc::clone(&body)), Conditions::default()).await?;
     answer(201, state, &parameters, &body, kind, done).await
 }
@@ -69,6 +71,7 @@ pub(super) async fn change(
         "DELETE" => Arc::default(),
         _ => Arc::new(body(request, state, &call).await?),
     };
+    call.body = (request.method != Method::DELETE).then(|| Arc::clone(&body));
     let operation = match request.method.as_str() {
         "DELETE" => Operation::Delete(id),
         "PUT" => Operation::Replace(id, Arc::clone(&body)),

@@ -96,9 +96,10 @@ async fn close_circles(
         let members: Vec<_> =
             bulk_ids.iter().filter_map(|id| progress.ids.get(id)).map(|id| json!({"value": id.to_string()})).collect();
         let body = json!({"Operations": [{"op": "add", "path": "members", "value": members}]});
-        let patch = Operation::Patch(*group, body.into());
+        let body = Arc::new(body);
+        let patch = Operation::Patch(*group, Arc::clone(&body));
         let service = Arc::clone(service);
-        let call = Call { method: "PATCH", path: format!("/Groups/{group}"), ..call.clone() };
+        let call = Call { method: "PATCH", path: format!("/Groups/{group}"), body: Some(body), ..call.clone() };
         let closed = store.write(move |connection| {
             let caller = authenticate(connection, &service, &call)?;
             operation::plan(connection, &service, &call, &caller, Kind::Group, &patch, None)

@@ -217,7 +217,8 @@ impl Slice {
 
     /// The operation as a request of its own.
     fn call_of(&self, wanted: &BulkOperation, path: String) -> Call {
-        Call { method: wanted.method, path, started: self.service.clock.now(), ..self.call.clone() }
+        let body = (wanted.method != "DELETE").then(|| Arc::clone(&wanted.data));
+        Call { method: wanted.method, path, body, started: self.service.clock.now(), ..self.call.clone() }
     }
 
     fn refuse(

@@ -60,6 +60,8 @@ pub fn create(
         explanation: &explanation,
         before: None,
         after: Some(&text),
+        response: None,
+        names: &[],
     };
     record(&mut batch, service, call, caller, outcome);
     let resource = Resource { id, version: 1, created_at: now, updated_at: now, document: text, in_groups: false };
@@ -198,6 +200,8 @@ fn rewrite(
         explanation: &explanation,
         before: document_changed.then_some(resource.document.as_str()),
         after: Some(if document_changed { &text } else { &delta }),
+        response: None,
+        names: &[],
     };
     record(&mut batch, service, call, caller, outcome);
     let changed = document_changed || !members.is_empty();
@@ -237,6 +241,8 @@ pub fn delete(
         explanation: "Deleted.",
         before: Some(&resource.document),
         after: None,
+        response: None,
+        names: &[],
     };
     record(&mut batch, service, call, caller, outcome);
     Ok(Planned { batch, answer: () })

@@ -210,6 +210,8 @@ fn add(
         explanation: &accepted.notes.after(explanation),
         before: None,
         after: Some(text),
+        response: None,
+        names: &[],
     };
     record(batch, service, call, caller, outcome);
     let document = text.clone();

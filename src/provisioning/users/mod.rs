@@ -9,7 +9,7 @@ use serde_json::Value;
 use self::rewriting::{Rewrite, rewrite};
 use super::answer::{Members, Shown, matches_version};
 use super::record::{Outcome, record};
-use super::{Call, Caller, Planned, Service};
+use super::{Call, Caller, Planned, Service, names};
 use crate::error::{Code, Error, Result};
 use crate::id::ResourceId;
 use crate::membership::{self, Removal, Stored};
@@ -139,6 +139,8 @@ pub fn delete(
         explanation: "Deleted.",
         before: Some(&before),
         after: None,
+        response: None,
+        names: &names::of_former(&stored.derived, None),
     };
     record(&mut batch, service, call, caller, outcome);
     Ok(Planned { batch, answer: () })

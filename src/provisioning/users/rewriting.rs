@@ -7,7 +7,7 @@ use crate::membership::{self, Stored};
 use crate::organization::seats::{Change, Standing, Usage};
 use crate::provisioning::answer::Shown;
 use crate::provisioning::record::{Outcome, record};
-use crate::provisioning::{Call, Caller, Planned, Service};
+use crate::provisioning::{Call, Caller, Planned, Service, names};
 use crate::scim::document::Document;
 use crate::scim::index::Derived;
 use crate::scim::lenient::Notes;
@@ -100,6 +100,8 @@ pub(super) fn rewrite(
         explanation: &notes.after(if changed { explanation } else { "Nothing to change." }),
         before: changed.then_some(stored.resource.document.as_str()),
         after: changed.then_some(resource.document.as_str()),
+        response: None,
+        names: &if changed { names::of_former(&stored.derived, Some(&derived)) } else { Vec::new() },
     };
     record(&mut batch, service, call, caller, outcome);
     let answer = shown(connection, caller, resource, true)?;

@@ -6,3 +6,4 @@ mod founding;
 mod leaving;
 mod members;
 mod organizations;
+mod provisioning_log;

@@ -1,0 +1,127 @@
+//! `/api/v1/organizations/{organization}/provisioning-log`: what the identity provider asked and what came of it.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::audit::after;
+use super::call::Call;
+use super::export::{self, Format};
+use super::list::{self, Query};
+use super::openapi::Refused;
+use crate::administration::provisioning_log::{self, Wanted};
+use crate::error::Result;
+use crate::http::State;
+
+/// What of the log is wanted.
+const FILTERS: [&str; 6] = ["person", "token", "outcome", "method", "from", "to"];
+
+/// `GET /api/v1/organizations/{organization}/provisioning-log`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/provisioning-log", tag = "provisioning log",
+    summary = "What the identity provider asked and what came of it, newest first",
+    description = "Every write and every refusal; reads as far as there is room for them. A page that has looked through many \
+                   entries for what is wanted may have few or none, and a next one all the same.",
+    params(
+        ("organization" = String, Path, description = "Its id or slug"),
+        ("person" = Option<String>, Query, description = "A userName, an address, an external id or a member's id, as it is or was"),
+        ("token" = Option<String>, Query, description = "A token's id or name"),
+        ("outcome" = Option<String>, Query, description = "succeeded or refused"),
+        ("method" = Option<String>, Query, description = "Such as PATCH"),
+        ("from" = Option<String>, Query, description = "A time or a day: not before it"),
+        ("to" = Option<String>, Query, description = "A time or a day: before it"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
+        ("after" = Option<String>, Query, description = "The next of the page before")
+    ),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = listed(&call, &organization).await;
+    call.finish(outcome)
+}
+
+async fn listed(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
+    let query = Query::read(call, &FILTERS)?;
+    let (wanted, after, limit) = (wanted(&query), after(&query)?, query.limit);
+    let name = organization.to_owned();
+    let read =
+        move |connection: &mut _, _: &_, by: &_| provisioning_log::page(connection, by, &name, &wanted, after, limit);
+    let page = call.read(organization, read).await?;
+    Ok(HttpResponse::Ok().json(list::page(page.items, page.next.map(|id| id.to_string()).as_ref())?))
+}
+
+/// `GET /api/v1/organizations/{organization}/provisioning-log/{id}`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/provisioning-log/{id}", tag = "provisioning log",
+    summary = "An entry with what was asked and answered, without secrets, and what is another than before",
+    description = "The answer to a write that succeeded is shown as the resource was then, whole.",
+    params(
+        ("organization" = String, Path, description = "Its id or slug"),
+        ("id" = String, Path)
+    ),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn show(
+    http: HttpRequest,
+    path: web::Path<(String, String)>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let (organization, id) = path.into_inner();
+    let name = organization.clone();
+    let read = move |connection: &mut _, administration: &_, by: &_| {
+        provisioning_log::show(connection, administration, by, &name, &id)
+    };
+    let shown = call.read(&organization, read).await;
+    call.finish(shown.map(|shown| HttpResponse::Ok().json(shown)))
+}
+
+/// `GET /api/v1/organizations/{organization}/provisioning-log/export`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/provisioning-log/export", tag = "provisioning log",
+    summary = "The same list as a file: all that is wanted, newest first",
+    params(
+        ("organization" = String, Path, description = "Its id or slug"),
+        ("format" = Option<String>, Query, description = "csv, which a spreadsheet computes nothing in, or ndjson"),
+        ("person" = Option<String>, Query), ("token" = Option<String>, Query), ("outcome" = Option<String>, Query),
+        ("method" = Option<String>, Query), ("from" = Option<String>, Query), ("to" = Option<String>, Query)
+    ),
+    responses((status = 200, content((String = "text/csv"), (String = "application/x-ndjson"))), Refused)
+)]
+pub(super) async fn export(
+    http: HttpRequest,
+    organization: web::Path<String>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = exported(&call, &organization).await;
+    call.finish(outcome)
+}
+
+async fn exported(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
+    let query = Query::read_whole(call, &[["format"].as_slice(), &FILTERS].concat())?;
+    let (format, wanted) = (Format::read(&query)?, wanted(&query));
+    let name = organization.to_owned();
+    let page = move |connection: &mut _, by: &_, after| {
+        let page = provisioning_log::page(connection, by, &name, &wanted, after, export::PAGE)?;
+        Ok((page.items, page.next))
+    };
+    let file = export::File {
+        name: "provisioning-log",
+        format,
+        columns: &provisioning_log::COLUMNS,
+        cells: provisioning_log::cells,
+    };
+    export::answer(call, organization, file, page).await
+}
+
+fn wanted(query: &Query) -> Wanted {
+    let value = |name| query.value(name).map(str::to_owned);
+    Wanted {
+        person: value("person"),
+        token: value("token"),
+        outcome: value("outcome"),
+        method: value("method"),
+        from: value("from"),
+        to: value("to"),
+    }
+}

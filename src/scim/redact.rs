@@ -1,0 +1,279 @@
+//! What a request said, as people may read it afterwards (floor 1): without secrets, and not without end.
+//!
+//! Secret is what the schemas never return (RFC 7643 §7 `returned`), and what is called as secrets are, whoever
+//! sent it and wherever.
+
+use serde_json::Value;
+
+use super::registry::{Kind, Registry};
+use super::schema::{Attribute, Returned};
+
+/// In the place of what is secret.
+pub const MASK: &str = "***";
+
+/// What the names of secrets have in them.
+const SECRET: [&str; 9] =
+    ["password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "api_key", "privatekey"];
+
+/// The members of an object by which its `value` is named: a PATCH operation's `path`, and what else is sent.
+const NAMING: [&str; 4] = ["path", "name", "key", "attribute"];
+
+/// Values in values are read so deep.
+const DEEPEST: usize = 64;
+
+/// What is secret to an organization.
+#[derive(Debug)]
+pub struct Redaction<'r> {
+    /// The names of attributes that are never returned.
+    never: Vec<&'r str>,
+}
+
+impl<'r> Redaction<'r> {
+    /// By an organization's schemas.
+    #[must_use]
+    pub fn by(registry: &'r Registry) -> Self {
+        let mut never = Vec::new();
+        for kind in Kind::ALL {
+            let kind = registry.resource_type(kind);
+            let schemas = kind.extensions.iter().map(|extension| &extension.schema).chain([&kind.core]);
+            schemas.for_each(|schema| collect(&schema.attributes, &mut never));
+        }
+        Self { never }
+    }
+
+    /// A body as JSON text of so many bytes at most, and a note where it is cut.
+    #[must_use]
+    pub fn json(&self, body: &Value, limit: usize) -> String {
+        let mut out = Bounded { text: String::new(), limit, full: false };
+        self.write(&mut out, body, 0);
+        if out.full {
+            out.text.push_str(&format!("… [cut after {limit} bytes]"));
+        }
+        out.text
+    }
+
+    /// A document without what is secret.
+    #[must_use]
+    pub fn value(&self, body: &Value) -> Value {
+        serde_json::from_str(&self.json(body, usize::MAX)).unwrap_or_default()
+    }
+
+    /// A query string's parameters as text.
+    #[must_use]
+    pub fn query(&self, parameters: &[(String, String)], limit: usize) -> String {
+        let mut out = Bounded { text: String::new(), limit, full: false };
+        for (position, (name, value)) in parameters.iter().enumerate() {
+            out.push(if position > 0 { "&" } else { "" });
+            out.push(name);
+            out.push("=");
+            if self.is_secret(name) { out.push(MASK) } else { out.push(&self.text(value)) }
+        }
+        if out.full {
+            out.text.push_str(&format!("… [cut after {limit} bytes]"));
+        }
+        out.text
+    }
+
+    /// A text that may be a filter or a path: what it compares a secret with is left out.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        if !self.names_secret(text) || !text.contains('"') {
+            return text.to_owned();
+        }
+        let mut out = String::with_capacity(text.len());
+        for (position, piece) in text.replace("\\\"", "").split('"').enumerate() {
+            if position > 0 {
+                out.push('"');
+            }
+            out.push_str(if position % 2 == 1 { MASK } else { piece });
+        }
+        out
+    }
+
+    fn write(&self, out: &mut Bounded, value: &Value, depth: usize) {
+        if out.full {
+            return;
+        }
+        match value {
+            _ if depth > DEEPEST => out.push_json(MASK),
+            Value::Array(items) => {
+                out.push("[");
+                for (position, item) in items.iter().enumerate() {
+                    if out.full {
+                        return;
+                    }
+                    out.push(if position > 0 { "," } else { "" });
+                    self.write(out, item, depth + 1);
+                }
+                out.push("]");
+            }
+            Value::Object(members) => {
+                let named = |name: &str| NAMING.iter().any(|naming| naming.eq_ignore_ascii_case(name));
+                let is_named_secret = members
+                    .iter()
+                    .any(|(name, value)| named(name) && value.as_str().is_some_and(|text| self.names_secret(text)));
+                out.push("{");
+                for (position, (name, value)) in members.iter().enumerate() {
+                    out.push(if position > 0 { "," } else { "" });
+                    out.push_json(name);
+                    out.push(":");
+                    let is_value = is_named_secret && name.eq_ignore_ascii_case("value");
+                    if (is_value || self.is_secret(name)) && !value.is_null() {
+                        out.push_json(MASK);
+                    } else {
+                        self.write(out, value, depth + 1);
+                    }
+                }
+                out.push("}");
+            }
+            Value::String(text) => self.write_text(out, text, depth),
+            scalar => out.push(&scalar.to_string()),
+        }
+    }
+
+    /// A text; some clients send JSON in one.
+    fn write_text(&self, out: &mut Bounded, text: &str, depth: usize) {
+        if !self.names_secret(text) {
+            return out.push_json(text);
+        }
+        match serde_json::from_str::<Value>(text) {
+            Ok(inner @ (Value::Array(_) | Value::Object(_))) => {
+                let mut redacted = Bounded { text: String::new(), limit: out.limit, full: false };
+                self.write(&mut redacted, &inner, depth + 1);
+                out.push_json(&redacted.text);
+            }
+            _ if text.trim_start().starts_with(['{', '[']) => out.push_json(MASK),
+            _ => out.push_json(&self.text(text)),
+        }
+    }
+
+    /// Whether a name is one of a secret: `password`, and `urn:…:User:password` too.
+    fn is_secret(&self, name: &str) -> bool {
+        SECRET.iter().any(|word| contains(name, word)) || self.segments(name)
+    }
+
+    /// Whether a text names a secret somewhere.
+    fn names_secret(&self, text: &str) -> bool {
+        self.is_secret(text)
+    }
+
+    fn segments(&self, text: &str) -> bool {
+        !self.never.is_empty()
+            && text
+                .split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '$'))
+                .any(|segment| self.never.iter().any(|never| never.eq_ignore_ascii_case(segment)))
+    }
+}
+
+fn collect<'r>(attributes: &'r [Attribute], never: &mut Vec<&'r str>) {
+    for attribute in attributes {
+        if attribute.returned == Returned::Never {
+            never.push(&attribute.name);
+        } else {
+            collect(&attribute.sub_attributes, never);
+        }
+    }
+}
+
+fn contains(text: &str, word: &str) -> bool {
+    text.len() >= word.len()
+        && text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// A text that takes so much and no more.
+struct Bounded {
+    text: String,
+    limit: usize,
+    full: bool,
+}
+
+impl Bounded {
+    fn push(&mut self, piece: &str) {
+        if self.full {
+            return;
+        }
+        let room = self.limit - self.text.len();
+        if piece.len() <= room {
+            self.text.push_str(piece);
+            return;
+        }
+        self.full = true;
+        self.text.push_str(&piece[..piece.floor_char_boundary(room)]);
+    }
+
+    fn push_json(&mut self, text: &str) {
+        let plain = !text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'));
+        if plain {
+            self.push("\"");
+            self.push(text);
+            self.push("\"");
+        } else {
+            self.push(&Value::from(text).to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::schema::Schema;
+    use super::*;
+
+    fn registry() -> Registry {
+        let schema = json!({"id": "urn:acme:door", "name": "Door", "attributes": [
+            {"name": "pin", "type": "string", "returned": "never"},
+            {"name": "lock", "type": "complex", "subAttributes": [{"name": "code", "type": "string", "returned": "never"}]}]});
+        Registry::standard().unwrap().with_extension(Schema::from_json(schema).unwrap(), false).unwrap()
+    }
+
+    #[test]
+    fn nothing_secret_is_left_wherever_it_stands() {
+        let registry = registry();
+        let redaction = Redaction::by(&registry);
+        for body in [
+            json!({"userName": "ann", "password": "S3CRET"}),
+            json!({"PassWord": {"value": "S3CRET"}}),
+            json!({"urn:ietf:params:scim:schemas:core:2.0:User:password": "S3CRET"}),
+            json!({"urn:acme:door": {"pin": "S3CRET"}}),
+            json!({"urn:acme:door": {"lock": {"code": "S3CRET", "place": "x"}}}),
+            json!({"urn:acme:door:pin": "S3CRET"}),
+            json!({"Operations": [{"op": "replace", "path": "password", "value": "S3CRET"}]}),
+            json!({"Operations": [{"op": "replace", "PATH": "urn:acme:door:lock.code", "Value": ["S3CRET"]}]}),
+            json!({"Operations": [{"op": "replace", "value": {"password": "S3CRET"}}]}),
+            json!({"Operations": [{"op": "replace", "value": "{\"password\": \"S3CRET\"}"}]}),
+            json!({"Operations": [{"op": "replace", "value": "{\"password\": \"S3CRET\""}]}),
+            json!({"Operations": [{"op": "remove", "path": "lock[code eq \"S3CRET\"]"}]}),
+            json!({"attributes": [{"name": "password", "value": "S3CRET"}]}),
+            json!({"clientSecret": "S3CRET", "access_token": "S3CRET", "apiKey": ["S3CRET"]}),
+            json!({"filter": "password eq \"S3CRET\" or userName eq \"a\\\"S3CRET\""}),
+        ] {
+            let text = redaction.json(&body, 4_096);
+            assert!(text.contains(MASK) && !text.contains("S3CRET"), "{body}: {text}");
+            assert!(serde_json::from_str::<Value>(&text).is_ok(), "{text}");
+        }
+        let query = |name: &str, value: &str| redaction.query(&[(name.into(), value.into())], 1_000);
+        assert_eq!(query("filter", "password eq \"S3CRET\""), "filter=password eq \"***\"");
+        assert_eq!(query("access_token", "S3CRET"), "access_token=***");
+        assert_eq!(query("filter", "userName eq \"ann\""), "filter=userName eq \"ann\"");
+    }
+
+    #[test]
+    fn everything_else_is() {
+        let body = json!({"userName": "ann\u{1}\"ü", "emails": [{"value": "a@b.example", "primary": true}], "n": 1.5, "x": null,
+            "password": null});
+        let registry = registry();
+        assert_eq!(Redaction::by(&registry).value(&body), body);
+    }
+
+    #[test]
+    fn nothing_is_without_end() {
+        let registry = registry();
+        let redaction = Redaction::by(&registry);
+        let body = json!({"members": vec![json!({"value": "üüüü"}); 10_000]});
+        let text = redaction.json(&body, 100);
+        assert!(text.ends_with("… [cut after 100 bytes]") && text.len() < 140, "{text}");
+        let exact = json!(["a"]).to_string();
+        assert_eq!(redaction.json(&json!(["a"]), exact.len()), exact, "what fits is whole");
+    }
+}
