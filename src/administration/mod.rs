@@ -2,6 +2,7 @@
 //! one transaction, with its audit event in it. Who acts is a [`By`].
 
 pub mod actor;
+pub mod api_key;
 mod at_risk;
 pub mod audit;
 pub mod billing;

@@ -150,6 +150,7 @@ impl Assembly {
                 config.number("limits.sign_in"),
                 config.number("limits.recovery"),
                 config.number("limits.links_by_network"),
+                config.number("limits.api_keys"),
             ),
             is_local: is_local(config, public_url) && self.postman.smtp.is_none(),
             behind_proxy: config.boolean("http.behind_proxy"),

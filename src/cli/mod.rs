@@ -1,6 +1,7 @@
 //! The command line (floor 7). `--json` prints exactly one document on standard output; everything
 //! else goes to standard error; a failure exits with 1, wrong usage and wrong settings with 2.
 
+mod api_key;
 mod audit;
 mod billing;
 mod domain;
@@ -115,6 +116,9 @@ enum Question {
     /// What identity providers asked and what came of it
     #[command(subcommand)]
     ProvisioningLog(provisioning_log::Command),
+    /// Keys of an organization's own programs for the JSON API
+    #[command(subcommand)]
+    ApiKey(api_key::Command),
     /// Associated domains
     #[command(subcommand)]
     Domain(domain::Command),
@@ -207,6 +211,7 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
         }
         Question::ProvisioningClient(command) => provisioning_client::run(&Operator::open(config)?, command),
         Question::ProvisioningLog(command) => provisioning_log::run(&Operator::open(config)?, command),
+        Question::ApiKey(command) => api_key::run(&Operator::open(config)?, command),
         Question::Domain(command) => domain::run(&Operator::open(config)?, command),
         Question::Member(command) => member::run(&Operator::open(config)?, command),
         Question::Invitation(command) => {

@@ -23,20 +23,23 @@ pub struct Limits {
     sign_in: Limiter<IpAddr>,
     callback: Limiter<IpAddr>,
     links: Limiter<IpAddr>,
+    api_keys: Limiter<IpAddr>,
     /// By what is typed as the address.
     pub(super) recovery: Limiter<SecretHash>,
 }
 
 impl Limits {
     /// So many sign-ins a minute from one address, and as many answers to them, and so many wrong recovery codes
-    /// an hour for one account, and so many mailed links an hour to one network; 0 for any number.
+    /// an hour for one account, so many mailed links an hour to one network, and so many API keys a minute from it
+    /// that are none; 0 for any number.
     #[must_use]
-    pub fn new(sign_ins: u32, recovery_codes: u32, links: u32) -> Self {
+    pub fn new(sign_ins: u32, recovery_codes: u32, links: u32, api_keys: u32) -> Self {
         let a_minute = || Limiter::new(sign_ins, Duration::from_mins(1));
         Self {
             sign_in: a_minute(),
             callback: a_minute(),
             links: Limiter::new(links, Duration::from_hours(1)),
+            api_keys: Limiter::new(api_keys, Duration::from_mins(1)),
             recovery: Limiter::new(recovery_codes, Duration::from_hours(1)),
         }
     }
@@ -67,6 +70,12 @@ fn network_of(http: &HttpRequest, state: &State) -> IpAddr {
 /// Counts a link that is asked for: anybody may ask for one to any address, also to many that nobody has.
 pub(super) fn link(http: &HttpRequest, state: &State) -> error::Result<()> {
     state.limits.links.take(network_of(http, state), state.clock.now(), "links asked for from your network")
+}
+
+/// Counts an API key that is none; a right one always works.
+pub(super) fn failed_key(http: &HttpRequest, state: &State) -> error::Result<()> {
+    let what = "API keys from your network that are none of this service";
+    state.limits.api_keys.take(network_of(http, state), state.clock.now(), what)
 }
 
 /// Counts a sign-in, before anything of it is read.

@@ -14,6 +14,7 @@ mod values;
 mod writer;
 
 pub mod acquaintances;
+pub mod api_keys;
 pub mod associated_domains;
 pub mod audit_events;
 pub mod billing_events;

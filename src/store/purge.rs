@@ -22,6 +22,7 @@ pub const TABLES: &[Table] = &[
     ("provisioning_tokens", "id"),
     ("provisioning_clients", "id"),
     ("client_assertions", "client_id, hash"),
+    ("api_keys", "id"),
     ("associated_domains", "domain"),
     ("group_members", "group_id, member_id"),
     ("attribute_values", "attribute, value_key, resource_id, ordinal"),

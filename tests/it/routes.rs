@@ -7,6 +7,7 @@ use headcount::stand_in::person::Person;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::api::api_keys::key_of;
 use crate::sign_in::browser::Browser;
 use crate::sign_in::clocked::Clocked;
 use crate::support::{Database, in_process_on_each_database, user};
@@ -14,7 +15,7 @@ use crate::support::{Database, in_process_on_each_database, user};
 in_process_on_each_database!(people, identity_providers, head_is_get_without_its_body);
 
 /// One route: its method and address as `src/http/mod.rs` has them, what is asked, and the status for nobody,
-/// for each role of the organization, and for a person of another one.
+/// for each role of the organization, and for a person of another one; for API keys see [`keys`].
 struct Row(&'static str, &'static str, &'static str, Statuses);
 
 /// Nobody, `read`, `write`, `admin`, `owner`, a person of another organization.
@@ -120,6 +121,20 @@ const MATRIX: &[Row] = &[
         "/api/v1/organizations/{organization}/invitations/{id}/link",
         "/api/v1/organizations/acme/invitations/hci/link",
         NOTHING_THERE,
+    ),
+    Row("get", "/api/v1/organizations/{organization}/api-keys", "/api/v1/organizations/acme/api-keys", SETTERS),
+    // An empty body.
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/api-keys",
+        "/api/v1/organizations/acme/api-keys",
+        [401, 403, 403, 400, 400, 404],
+    ),
+    Row(
+        "delete",
+        "/api/v1/organizations/{organization}/api-keys/{id}",
+        "/api/v1/organizations/acme/api-keys/00000000-0000-7000-8000-000000000000",
+        [401, 403, 403, 404, 404, 404],
     ),
     Row("get", "/api/openapi.json", "/api/openapi.json", all(200)),
     Row("get", "/api/v1/organizations", "/api/v1/organizations", SIGNED_IN),
@@ -254,6 +269,20 @@ const PROVISIONING: &[(&str, &str, u16, u16)] = &[
     ("POST", "/Groups/.search", 200, 200),
 ];
 
+/// Below an organization, where keys are answered otherwise than [`keys`] says.
+const KEYS_ONLY: &[(&str, &str, [u16; 4])] =
+    &[("post", "/api/v1/organizations/{organization}/restore", [401, 401, 401, 401])];
+
+/// The statuses for keys of the roles `read`, `write` and `admin`, and of another organization: below an organization
+/// those of members and of who is none, and nobody's everywhere else.
+fn keys(method: &str, route: &str, statuses: Statuses) -> [u16; 4] {
+    if !route.starts_with("/api/v1/organizations/{organization}") {
+        return [statuses[0]; 4];
+    }
+    let otherwise = KEYS_ONLY.iter().find(|(known, place, _)| *known == method && *place == route);
+    otherwise.map_or([statuses[1], statuses[2], statuses[3], statuses[5]], |(.., statuses)| *statuses)
+}
+
 /// The methods and addresses of the routes there are, read from where they are put on the application.
 fn routes() -> BTreeSet<(String, String)> {
     let pages = include_str!("../../src/http/mod.rs");
@@ -316,9 +345,27 @@ async fn people(database: Database) {
     let (_, me) = browsers[4].me().await;
     let member = me["memberships"][0]["member_id"].as_str().unwrap();
     let mut wrong = Vec::new();
-    for Row(method, _, path, statuses) in MATRIX {
+    let programs = [("acme", "read"), ("acme", "write"), ("acme", "admin"), ("bolt", "admin")]
+        .map(|(organization, role)| key_of(&place, organization, role, &[]));
+    for Row(method, route, path, statuses) in MATRIX {
         let path = path.replace("SESSION", session).replace("MEMBER", member);
+        let expected = keys(method, route, *statuses);
         let method: Method = if *method == "route" { Method::GET } else { method.to_uppercase().parse().unwrap() };
+        for (program, expected) in programs.iter().zip(expected) {
+            let in_api = path.starts_with("/api/");
+            let shape = |request: reqwest::RequestBuilder| {
+                let request = request.bearer_auth(program);
+                match method {
+                    Method::GET | Method::DELETE => request,
+                    _ if in_api => request.header("content-type", "application/json").body("{}"),
+                    _ => request.form(&[("", ""); 0]),
+                }
+            };
+            let status = place.browser().send(method.clone(), &path, shape).await.status;
+            if status != expected {
+                wrong.push(format!("{method} {path} for a key: {status}, not {expected}"));
+            }
+        }
         // The owner last: the session that is ended is theirs.
         for position in [0, 1, 2, 3, 5, 4] {
             let browser = &browsers[position];

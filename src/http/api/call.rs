@@ -2,33 +2,28 @@
 //!
 //! A browser is known by its session cookie. What changes something needs the header `X-CSRF-Token` as
 //! well: the token of the forms, which every answer to a session has in its header of that name. Another
-//! site can make a browser send its cookies, and neither read that header nor set one.
+//! site can make a browser send its cookies, and neither read that header nor set one. A program is known by
+//! its API key, which no browser sends by itself.
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::super::browser::Browser;
-use super::super::{REQUEST_ID, State, sign_in};
-use crate::administration::actor::{Member, Person};
+use super::super::{REQUEST_ID, State, limits, sign_in};
+use super::caller::{Caller, Presented, bearer, presented, takes_a_session};
 use crate::administration::idempotency::{self, Answer, Key};
-use crate::administration::{Actor, Administration, By, no_organization};
-use crate::clock::Timestamp;
+use crate::administration::{Administration, By};
 use crate::error::{Code, Error, Result};
-use crate::organization::PENDING_CHECKOUT;
-use crate::organization::role::Role;
-use crate::organization::seats::Standing;
 use crate::secret::SecretHash;
-use crate::sign_in::session::{self, Visitor};
-use crate::sign_in::{Circumstances, Service};
 use crate::store::Planned;
 use crate::store::connection::Connection;
-use crate::store::members;
-use crate::store::memberships::Membership;
 
 /// The token by which a request is known to be made by a page of ours.
 const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -53,13 +48,19 @@ impl<'r> Call<'r> {
         Self { http, state, browser, request_id, body: Cell::new(SecretHash::of(b"")) }
     }
 
-    /// The session that is presented.
+    /// The session that is presented, for what is somebody's own. An API key is nobody.
     pub(super) fn session(&self) -> Result<SecretHash> {
-        self.state.door.cookies.session(self.http).ok_or_else(session::not_signed_in)
+        match presented(self.http, self.state)? {
+            Presented::Session(secret) => Ok(secret),
+            Presented::Key(_) => Err(takes_a_session()),
+        }
     }
 
-    /// Refuses what another site may have made the browser send.
+    /// Refuses what another site may have made the browser send; an API key it cannot.
     pub(super) fn check_token(&self) -> Result<()> {
+        if bearer(self.http).is_some() {
+            return Ok(());
+        }
         let presented = self.http.headers().get(CSRF_TOKEN).and_then(|value| value.to_str().ok());
         if presented.is_some_and(|token| self.state.door.cookies.is_form_token(&self.browser, token)) {
             return Ok(());
@@ -70,15 +71,15 @@ impl<'r> Call<'r> {
         ))
     }
 
-    /// Refuses, before a body is read, who is not signed in or was made to send it by another site.
+    /// Refuses, before a body is read, who presents nothing or was made to send it by another site.
     pub(super) fn known(&self) -> Result<()> {
-        self.session()?;
+        presented(self.http, self.state)?;
         self.check_token()
     }
 
     fn caller(&self) -> Result<Caller> {
         Ok(Caller {
-            secret: self.session()?,
+            presented: presented(self.http, self.state)?,
             service: Arc::clone(&self.state.door.service),
             circumstances: sign_in::circumstances(self.http, self.state, &self.request_id),
         })
@@ -86,11 +87,10 @@ impl<'r> Call<'r> {
 
     /// Who calls, in the organization that the path names by its id or slug; for a use case that is run in
     /// several steps. What changes something checks the token first: [`Call::check_token`].
-    #[allow(dead_code, reason = "routes that look at the outside world come next")]
     pub(super) async fn by(&self, organization: &str) -> Result<By> {
         let (caller, organization) = (self.caller()?, organization.to_owned());
         let known = self.state.store.read(move |connection| caller.member(connection, &organization)).await?;
-        Ok(self.noted(known))
+        Ok(known.noted(self.state))
     }
 
     /// Runs a use case that only looks, as the caller in the organization of the path, whose role is read
@@ -104,10 +104,10 @@ impl<'r> Call<'r> {
         let administration = self.state.administration.clone();
         let work = move |connection: &mut Connection| {
             let known = caller.member(connection, &organization)?;
-            Ok((use_case(connection, &administration, &known.0)?, known))
+            Ok((use_case(connection, &administration, &known.by)?, known))
         };
         let (answer, known) = self.state.store.read(work).await?;
-        self.noted(known);
+        known.noted(self.state);
         Ok(answer)
     }
 
@@ -128,14 +128,12 @@ impl<'r> Call<'r> {
         let administration = self.state.administration.clone();
         let plan = move |connection: &mut Connection| {
             let known = caller.member(connection, &organization)?;
-            let Planned { mut batch, answer } = use_case(connection, &administration, &known.0)?;
-            if let (false, Actor::Member(member)) = (batch.is_empty(), &known.0.actor) {
-                members::expect_role(&mut batch, member.organization, member.id, member.role.name());
-            }
+            let Planned { mut batch, answer } = use_case(connection, &administration, &known.by)?;
+            known.expect(&mut batch);
             Ok(Planned { batch, answer: (answer, known) })
         };
         let (answer, known) = self.state.store.write(plan).await?;
-        self.noted(known);
+        known.noted(self.state);
         Ok(answer)
     }
 
@@ -191,23 +189,18 @@ impl<'r> Call<'r> {
         let administration = self.state.administration.clone();
         let plan = move |connection: &mut Connection| {
             let known = caller.person(connection)?;
-            let Planned { batch, answer } = use_case(connection, &administration, &known.0)?;
+            let Planned { batch, answer } = use_case(connection, &administration, &known.by)?;
             Ok(Planned { batch, answer: (answer, known) })
         };
         let (answer, known) = self.state.store.write(plan).await?;
-        self.noted(known);
+        known.noted(self.state);
         Ok(answer)
-    }
-
-    /// Who calls; the use of their session is written down behind the answer.
-    fn noted(&self, (by, visitor, secret): Known) -> By {
-        sign_in::note_if_due(self.state, &visitor, secret);
-        by
     }
 
     /// The answer as it leaves, whether it is one or an error.
     pub(super) fn finish(&self, outcome: Result<HttpResponse>) -> HttpResponse {
-        let mut response = outcome.unwrap_or_else(|error| problem(&error, &self.request_id));
+        let outcome = outcome.map_err(|error| self.counted(error));
+        let mut response = outcome.unwrap_or_else(|error| self.problem(&error));
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Ok(id) = self.request_id.parse() {
@@ -222,6 +215,38 @@ impl<'r> Call<'r> {
             }
         }
         response
+    }
+
+    /// Counts a key that is none, for the network it comes from.
+    fn counted(&self, error: Error) -> Error {
+        if error.code != Code::Unauthorized || bearer(self.http).is_none() {
+            return error;
+        }
+        limits::failed_key(self.http, self.state).err().unwrap_or(error)
+    }
+
+    /// The problem+json face of an error.
+    fn problem(&self, error: &Error) -> HttpResponse {
+        let (row, status) = (error.code.row(), error.code.status_for_people());
+        if status >= 500 {
+            tracing::error!(code = row.code, error = ?error, request_id = self.request_id, "a request failed");
+        }
+        let mut response =
+            HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        if error.code == Code::Unauthorized {
+            // A key that was sent and is not good is told apart from none (RFC 6750 §3).
+            let invalid = if bearer(self.http).is_some() { ", error=\"invalid_token\"" } else { "" };
+            response.insert_header((WWW_AUTHENTICATE, format!("Bearer realm=\"api\"{invalid}")));
+        }
+        if let Some(seconds) = error.retry_after {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        let body = json!({
+            "title": row.title, "status": status, "detail": error.detail, "code": row.code,
+            "request_id": self.request_id
+        });
+        response.body(body.to_string())
     }
 }
 
@@ -252,84 +277,9 @@ impl Reader {
         let Self { caller, organization, state } = self.clone();
         let administration = state.administration.clone();
         let work = move |connection: &mut Connection| {
-            let (by, ..) = caller.member(connection, &organization)?;
-            use_case(connection, &administration, &by)
+            let known = caller.member(connection, &organization)?;
+            use_case(connection, &administration, &known.by)
         };
         state.store.scan(work).await
     }
-}
-
-/// Who calls, with the session they have.
-type Known = (By, Visitor, SecretHash);
-
-/// What tells who calls.
-#[derive(Clone)]
-struct Caller {
-    secret: SecretHash,
-    service: Arc<Service>,
-    circumstances: Circumstances,
-}
-
-impl Caller {
-    /// The member in an organization. Whoever is none there learns nothing of it.
-    fn member(&self, connection: &mut Connection, organization: &str) -> Result<Known> {
-        let (visitor, membership) = session::member(connection, &self.service, self.secret, organization)?;
-        let membership = membership.ok_or_else(|| no_organization(organization))?;
-        check_open(&visitor, &membership)?;
-        let member = Member {
-            organization: membership.organization,
-            id: membership.member,
-            role: membership.role.parse().unwrap_or(Role::Read),
-            identity: visitor.identity.id,
-            signed_in_at: Timestamp(visitor.session.created_at),
-            recovers: false,
-            before_checkout: membership.state == PENDING_CHECKOUT,
-        };
-        Ok((self.by(Actor::Member(member)), visitor, self.secret))
-    }
-
-    /// Whoever is signed in.
-    fn person(&self, connection: &mut Connection) -> Result<Known> {
-        let visitor = session::visitor(connection, &self.service, self.secret)?;
-        let identity = &visitor.identity;
-        let person = Person { identity: identity.id, email: identity.address.clone(), name: identity.name.clone() };
-        Ok((self.by(Actor::Person(person)), visitor, self.secret))
-    }
-
-    fn by(&self, actor: Actor) -> By {
-        By {
-            actor,
-            request_id: Some(self.circumstances.request_id.clone()),
-            address: self.circumstances.client_address.clone(),
-        }
-    }
-}
-
-/// Refuses a member who may not come in now.
-fn check_open(visitor: &Visitor, membership: &Membership) -> Result<()> {
-    let why = match Standing::from_name(&membership.status) {
-        _ if membership.suspended => "An admin has suspended you in this organization. Ask an admin.",
-        Standing::Active if visitor.may_open(membership) => return Ok(()),
-        Standing::Active => "This organization is entered through its own single sign-on only. Sign in there.",
-        Standing::Deactivated => "You are switched off in this organization. Ask an admin.",
-        Standing::Waiting => "You wait for a seat in this organization. Ask an admin.",
-    };
-    Err(Error::new(Code::Forbidden, why))
-}
-
-/// The problem+json face of an error.
-fn problem(error: &Error, request_id: &str) -> HttpResponse {
-    let (row, status) = (error.code.row(), error.code.status_for_people());
-    if status >= 500 {
-        tracing::error!(code = row.code, error = ?error, request_id, "a request failed");
-    }
-    let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-    response.insert_header((CONTENT_TYPE, "application/problem+json"));
-    if let Some(seconds) = error.retry_after {
-        response.insert_header((RETRY_AFTER, seconds));
-    }
-    let body = json!({
-        "title": row.title, "status": status, "detail": error.detail, "code": row.code, "request_id": request_id
-    });
-    response.body(body.to_string())
 }

@@ -40,6 +40,8 @@ pub(super) async fn found(http: HttpRequest, payload: web::Payload, state: web::
 }
 
 async fn founded(call: &Call<'_>, payload: web::Payload) -> Result<HttpResponse> {
+    // No key founds an organization.
+    call.session()?;
     call.known()?;
     let New { name, slug, seats, plan } = body::json(call, payload).await?;
     let plan = plan.parse().map_err(|why: String| Error::new(Code::InvalidValue, format!("plan: {why}.")))?;

@@ -17,7 +17,10 @@ use crate::store::memberships::Membership;
 )]
 pub(super) async fn show(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
     let call = Call::new(&http, &state);
-    let known = sign_in::who(&http, &state).await;
+    let known = match call.session() {
+        Ok(_) => sign_in::who(&http, &state).await,
+        Err(error) => Err(error),
+    };
     call.finish(known.map(|(visitor, memberships)| HttpResponse::Ok().json(describe(&visitor, &memberships))))
 }
 

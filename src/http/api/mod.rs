@@ -1,9 +1,11 @@
 //! The JSON API (product.md §10): one file per noun; errors are problem+json (RFC 9457) with a stable code.
 
+mod api_keys;
 mod audit;
 mod billing;
 mod body;
 mod call;
+mod caller;
 mod export;
 mod founding;
 mod invitations;

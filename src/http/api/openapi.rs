@@ -2,9 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
+use super::api_keys;
 use super::call::Call;
 use super::invitations;
 use super::{audit, billing, founding, me, members, organizations, provisioning_log, sessions};
@@ -29,7 +30,7 @@ pub(super) enum Refused {
     /// Something of the request cannot be used
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(Problem),
-    /// Nobody is signed in
+    /// Nobody is signed in, and there is no API key that is good
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthorized(Problem),
     /// Not allowed
@@ -67,6 +68,9 @@ pub(super) enum Refused {
     paths(
         audit::export,
         audit::list,
+        api_keys::create,
+        api_keys::list,
+        api_keys::revoke,
         billing::check_out,
         billing::invoices,
         billing::portal,
@@ -104,7 +108,7 @@ pub(super) enum Refused {
     ),
     components(schemas(Problem)),
     modifiers(&Security),
-    security(("session" = []))
+    security(("session" = []), ("api_key" = []))
 )]
 struct Api;
 
@@ -113,7 +117,10 @@ struct Security;
 impl Modify for Security {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let session = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("headcount_session")));
-        openapi.components.get_or_insert_default().add_security_scheme("session", session);
+        let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("session", session);
+        components.add_security_scheme("api_key", key);
     }
 }
 

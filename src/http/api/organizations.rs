@@ -32,6 +32,7 @@ pub(super) async fn list(http: HttpRequest, state: web::Data<State>) -> HttpResp
 
 async fn listed(call: &Call<'_>) -> Result<HttpResponse> {
     Query::read(call, &[])?;
+    call.session()?;
     let (_, memberships) = sign_in::who(call.http, call.state).await?;
     Ok(HttpResponse::Ok().json(whole(memberships.iter().map(describe).collect())))
 }

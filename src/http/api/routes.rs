@@ -5,12 +5,14 @@ use std::future::ready;
 use actix_web::Resource;
 
 use super::super::web;
+use super::api_keys;
 use super::invitations;
 use super::{audit, billing, founding, me, members, openapi, organizations, provisioning_log, sessions, stripe};
 
 /// Puts the API on an application.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
+        .configure(key_routes)
         .service(resource("/api/openapi.json", "GET").route(web::get().to(openapi::show)))
         .service(resource("/api/v1/me", "GET").route(web::get().to(me::show)))
         .service(resource("/api/v1/me/sessions", "GET").route(web::get().to(sessions::list)))
@@ -108,6 +110,19 @@ pub fn routes(config: &mut web::ServiceConfig) {
         )
         .service(resource("/api/v1/organizations/{organization}/seats", "GET").route(web::get().to(members::seats)))
         .service(web::resource("/api/{path:.*}").route(web::route().to(super::nothing_here)));
+}
+
+fn key_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            resource("/api/v1/organizations/{organization}/api-keys", "GET, POST")
+                .route(web::get().to(api_keys::list))
+                .route(web::post().to(api_keys::create)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/api-keys/{id}", "DELETE")
+                .route(web::delete().to(api_keys::revoke)),
+        );
 }
 
 /// An address with these methods; any other one is answered 405.

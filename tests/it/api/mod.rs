@@ -1,5 +1,6 @@
 //! The JSON API: what pages and programs of an organization ask for.
 
+pub mod api_keys;
 mod audit;
 pub mod client;
 mod founding;

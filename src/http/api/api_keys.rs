@@ -1,0 +1,130 @@
+//! `/api/v1/organizations/{organization}/api-keys`: keys of the organization's own programs.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::body;
+use super::call::Call;
+use super::list::{Query, page};
+use super::openapi::Refused;
+use super::organizations::parsed;
+use crate::administration::api_key::{self, New, PREFIX};
+use crate::administration::idempotency::Answer;
+use crate::error::{Code, Error, Result};
+use crate::http::State;
+use crate::id::ApiKeyId;
+use crate::organization::permission::Action;
+use crate::organization::role::Role;
+use crate::secret::SecretToken;
+use crate::store::Planned;
+use crate::text::duration;
+
+/// A new key.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// By which people know it.
+    name: String,
+    /// `read`, `write` or `admin`; it is never more than its creator's.
+    role: String,
+    /// How long it works, such as `365d` or `24h`; for ever without it.
+    expires_in: Option<String>,
+}
+
+/// `GET /api/v1/organizations/{organization}/api-keys`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/api-keys", tag = "api keys", summary = "The API keys, newest first",
+    params(
+        ("organization" = String, Path, description = "Its id or slug"),
+        ("limit" = Option<u32>, Query, description = "How many, at most 100"),
+        ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
+    ),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = listed(&call, &organization).await;
+    call.finish(outcome)
+}
+
+async fn listed(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
+    let query = Query::read(call, &[])?;
+    let after: Option<String> = query.after()?;
+    let after = after.and_then(|id| id.parse::<ApiKeyId>().ok());
+    let (name, limit) = (organization.to_owned(), query.limit as usize);
+    let look = move |connection: &mut _, _: &_, by: &_| {
+        api_key::list(connection, by, &name, after, i64::try_from(limit + 1).unwrap_or(i64::MAX))
+    };
+    let mut keys = call.read(organization, look).await?;
+    let goes_on = keys.len() > limit;
+    keys.truncate(limit);
+    let next = keys.last().filter(|_| goes_on).map(|last| last.id.to_string());
+    let items = keys.iter().map(api_key::describe).collect();
+    Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
+}
+
+/// `POST /api/v1/organizations/{organization}/api-keys`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/api-keys", tag = "api keys",
+    summary = "Make an API key; only this answer shows it, as `key`",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    request_body(content = Wanted, content_type = "application/json"),
+    responses((status = 201, body = Object), Refused)
+)]
+pub(super) async fn create(
+    http: HttpRequest,
+    organization: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = created(&call, &organization, payload).await;
+    call.finish(outcome)
+}
+
+async fn created(call: &Call<'_>, organization: &str, payload: web::Payload) -> Result<HttpResponse> {
+    call.known()?;
+    call.by(organization).await?.check(Action::ManageApiKeys)?;
+    let wanted: Wanted = body::json(call, payload).await?;
+    let role: Role = parsed("role", Some(wanted.role))?.unwrap_or(Role::Read);
+    let invalid = |why: String| Error::new(Code::InvalidValue, format!("expires_in: {why}."));
+    let lifetime = wanted.expires_in.map(|text| duration(&text).map_err(invalid)).transpose()?;
+    let key = SecretToken::generate(PREFIX, call.state.random.as_ref());
+    let (slug, name) = (organization.to_owned(), wanted.name);
+    let create = move |connection: &mut _, administration: &_, by: &_| {
+        let new = New { name: &name, role, lifetime, key: &key };
+        let Planned { batch, answer } = api_key::create(connection, administration, by, &slug, new)?;
+        let place = format!("/api/v1/organizations/{slug}/api-keys/{}", answer["id"].as_str().unwrap_or_default());
+        Ok(Planned { batch, answer: Answer::created(place, answer) })
+    };
+    call.make(organization, create).await
+}
+
+/// `DELETE /api/v1/organizations/{organization}/api-keys/{id}`.
+#[utoipa::path(
+    delete, path = "/api/v1/organizations/{organization}/api-keys/{id}", tag = "api keys", summary = "Revoke an API key",
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
+    responses((status = 204), Refused)
+)]
+pub(super) async fn revoke(
+    http: HttpRequest,
+    path: web::Path<(String, String)>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let (organization, id) = path.into_inner();
+    let outcome = revoked(&call, &organization, id).await;
+    call.finish(outcome)
+}
+
+async fn revoked(call: &Call<'_>, organization: &str, id: String) -> Result<HttpResponse> {
+    // An address names one thing, and a name may be several keys'.
+    id.parse::<ApiKeyId>().map_err(|_| api_key::no_key(&id))?;
+    let slug = organization.to_owned();
+    let revoke = move |connection: &mut _, administration: &_, by: &_| {
+        api_key::revoke(connection, administration, by, &slug, &id)
+    };
+    call.write(organization, revoke).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
