@@ -1,4 +1,4 @@
-//! Members: listed, given a role, suspended, removed, brought back.
+//! Members: listed, given a role, suspended, removed, brought back, parted from the account they signed in with.
 
 use std::str::FromStr;
 
@@ -28,6 +28,9 @@ const PAGE: i64 = 1_000;
 pub enum Change {
     Role(Role),
     Status(Status),
+    /// Nobody signs in as the member any more, until somebody proves the address anew: a person's account at the
+    /// provider is another one now.
+    Unlink,
 }
 
 /// A status that people decide about.
@@ -101,6 +104,7 @@ pub fn set(
             Change::Status(Status::Active) => work.let_in(&stored, line)?,
             Change::Status(Status::Suspended) => work.suspend(&stored, line)?,
             Change::Status(Status::Removed) => work.remove(connection, &stored, line)?,
+            Change::Unlink => work.unlink(&stored, line)?,
         }
     } else {
         let removed = removed_members::find(connection, organization, id)?.ok_or_else(absent)?;
@@ -108,7 +112,7 @@ pub fn set(
         match change {
             Change::Status(Status::Removed) => line,
             Change::Status(Status::Active) => work.bring_back(connection, &removed, line)?,
-            Change::Role(_) | Change::Status(Status::Suspended) => {
+            Change::Role(_) | Change::Status(Status::Suspended) | Change::Unlink => {
                 return Err(Error::new(
                     Code::Conflict,
                     "This member was removed. Bring the member back first, with the status active.",
@@ -215,6 +219,16 @@ impl Work<'_> {
         self.audit("member.brought_back", removed.id, &json!({}));
         let identity = line.identity.filter(|_| linked);
         Ok(Listed { status: Some(Standing::Active.name().to_owned()), identity, ..line })
+    }
+
+    fn unlink(&mut self, stored: &Stored, line: Listed) -> Result<Listed> {
+        let (id, member) = (stored.resource.id, &stored.member);
+        let Some(identity) = member.identity else { return Ok(line) };
+        self.touch(stored.role(), id)?;
+        members::unlink(&mut self.batch, self.organization, (id, member));
+        membership::end_sessions(&mut self.batch, self.organization, (id, member));
+        self.audit("member.unlinked", id, &json!({"identity": identity.to_string()}));
+        Ok(Listed { identity: None, ..line })
     }
 
     /// Refuses who may not touch a member of this role: an owner's place is an owner's to change.

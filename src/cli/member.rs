@@ -30,6 +30,14 @@ pub(super) enum Command {
         #[arg(long, group = "change")]
         status: Option<Status>,
     },
+    /// Part a member from the account they sign in with: whoever proves the address next is linked
+    Unlink {
+        #[arg(long)]
+        organization: String,
+        /// The member's id
+        #[arg(long)]
+        member: String,
+    },
 }
 
 pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
@@ -40,9 +48,14 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         Command::Set { organization: slug, member, role, status } => {
             let change = role.map(Change::Role).or(status.map(Change::Status));
             let change = change.ok_or("say what to change: --role or --status")?;
-            operator.write(move |connection, administration| {
-                member::set(connection, administration, &By::OPERATOR, &slug, &member, change)
-            })
+            set(operator, slug, member, change)
         }
+        Command::Unlink { organization: slug, member } => set(operator, slug, member, Change::Unlink),
     }
+}
+
+fn set(operator: &Operator, slug: String, member: String, change: Change) -> Result<Value, String> {
+    operator.write(move |connection, administration| {
+        member::set(connection, administration, &By::OPERATOR, &slug, &member, change)
+    })
 }

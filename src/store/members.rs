@@ -338,6 +338,13 @@ pub fn accept(
     batch.run_once(sql);
 }
 
+/// Parts a member from whoever signs in as it; that counts too, for those who have seen another identity there.
+pub fn unlink(batch: &mut Batch, organization: OrganizationId, (id, was): (ResourceId, &Member)) {
+    let mut sql = Sql::new("UPDATE members SET entered = entered + 1, identity_id = NULL");
+    as_it_was(&mut sql, organization, id, was);
+    batch.run_once(sql);
+}
+
 /// Deletes the member row of a User that is deleted.
 pub fn delete(batch: &mut Batch, organization: OrganizationId, (id, was): (ResourceId, &Member)) {
     let mut sql = Sql::new("DELETE FROM members");

@@ -236,6 +236,12 @@ const MATRIX: &[Row] = &[
         "/api/v1/organizations/acme/members/00000000-0000-7000-8000-000000000000/sign-out",
         [401, 403, 403, 404, 404, 404],
     ),
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/members/{id}/unlink",
+        "/api/v1/organizations/acme/members/00000000-0000-7000-8000-000000000000/unlink",
+        [401, 403, 403, 404, 404, 404],
+    ),
     Row("get", "/api/v1/organizations/{organization}/seats", "/api/v1/organizations/acme/seats", MEMBERS),
     Row("route", "/api/{path:.*}", "/api/v2", all(404)),
     Row("post", "/oauth/token", "/oauth/token", all(400)),

@@ -225,6 +225,26 @@ pub(super) async fn sign_out(
     call.finish(outcome)
 }
 
+/// `POST …/members/{id}/unlink`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/members/{id}/unlink", tag = "members",
+    summary = "Part a member from the account they sign in with",
+    description = "For somebody who has another account at the identity provider now. Ends their sessions; whoever \
+                   proves the member's address next is linked to it.",
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn unlink(
+    http: HttpRequest,
+    path: web::Path<(String, String)>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let (slug, id) = path.into_inner();
+    let unlinked = apply(&call, &slug, &id, Change::Unlink).await;
+    call.finish(unlinked.map(|member| HttpResponse::Ok().json(member)))
+}
+
 /// `GET …/seats`.
 #[utoipa::path(
     get, path = "/api/v1/organizations/{organization}/seats", tag = "members",

@@ -96,6 +96,7 @@ pub(super) enum Refused {
         members::set,
         members::show,
         members::sign_out,
+        members::unlink,
         organizations::list,
         organizations::set,
         organizations::show,

@@ -108,6 +108,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
             resource("/api/v1/organizations/{organization}/members/{id}/sign-out", "POST")
                 .route(web::post().to(members::sign_out)),
         )
+        .service(
+            resource("/api/v1/organizations/{organization}/members/{id}/unlink", "POST")
+                .route(web::post().to(members::unlink)),
+        )
         .service(resource("/api/v1/organizations/{organization}/seats", "GET").route(web::get().to(members::seats)))
         .service(web::resource("/api/{path:.*}").route(web::route().to(super::nothing_here)));
 }

@@ -57,6 +57,9 @@ async fn pages(database: Database) {
     team.admin.ask("/api/v1/organizations/bolt/audit/export").await.problem(404, "not_found");
 }
 
+/// Whether an event is one of those that were asked for.
+type Test<'t> = &'t dyn Fn(&Value) -> bool;
+
 async fn filters(database: Database) {
     let team = Team::open(database).await;
     let reader = team.reader.member_id().await;
@@ -65,7 +68,6 @@ async fn filters(database: Database) {
     let whole = all(&team.admin, "", 100).await;
     let admin = team.admin.member_id().await;
     let day = whole[0]["at"].as_str().unwrap()[..10].to_owned();
-    type Test<'t> = &'t dyn Fn(&Value) -> bool;
     let rows: [(&str, Test<'_>); 11] = [
         ("actor=operator", &|event| event["actor"] == "operator"),
         (&format!("actor={admin}"), &|event| event["actor"] == format!("member:{admin}")),

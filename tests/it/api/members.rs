@@ -8,7 +8,7 @@ use headcount::clock::{Clock as _, ManualClock, SystemClock};
 use headcount::error::{Code, Result};
 use headcount::organization::role::Role;
 use headcount::store::sql::{Sql, SqlId};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::client::{Team, joined_as};
@@ -16,7 +16,7 @@ use crate::sign_in::browser::Browser;
 use crate::support::in_process::House;
 use crate::support::{Database, in_process_on_each_database, user};
 
-in_process_on_each_database!(pages, narrowed, roles, statuses, seats, signed_out, two_owners_at_once);
+in_process_on_each_database!(pages, narrowed, roles, statuses, seats, signed_out, unlinked, two_owners_at_once);
 
 const MEMBERS: &str = "/api/v1/organizations/acme/members";
 
@@ -208,6 +208,25 @@ async fn signed_out(database: Database) {
 }
 
 /// Two owners demote each other at the same instant: one is left, each time.
+async fn unlinked(database: Database) {
+    let team = Team::open(database).await;
+    let (reader, owner) = (team.reader.member_id().await, team.owner.member_id().await);
+    let unlink =
+        async |browser: &Browser, member: &str| browser.make(&format!("{MEMBERS}/{member}/unlink"), &Value::Null).await;
+    unlink(&team.writer, &reader).await.problem(403, "forbidden");
+    unlink(&team.admin, &owner).await.problem(403, "forbidden");
+    assert_eq!((team.reader.me().await.0, team.owner.me().await.0), (StatusCode::OK, StatusCode::OK));
+    for _ in 0..2 {
+        let parted = unlink(&team.admin, &reader).await.is(200);
+        assert_eq!((&parted["identity"], &parted["status"]), (&Value::Null, &json!("active")), "safe to repeat");
+    }
+    assert_eq!(team.reader.me().await.0, 401);
+    team.reader.sign_in("read@acme.example").await;
+    assert_eq!(team.reader.member_id().await, reader, "whoever proves the address is the member again");
+    team.admin.end(&format!("{MEMBERS}/{reader}")).await.is(204);
+    unlink(&team.admin, &reader).await.problem(409, "conflict");
+}
+
 async fn two_owners_at_once(database: Database) {
     let clock = ManualClock::at(SystemClock.now());
     let house = House::new(database, 10, clock.clone());

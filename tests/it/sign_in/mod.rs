@@ -38,6 +38,7 @@ in_each_office!(
     deactivation_ends_sessions: 10,
     removed_people_stay_out: 10,
     a_second_subject_is_refused: 10,
+    an_admin_unlinks_the_first: 10,
     without_the_tenant_nobody_joins: 10,
     one_free_seat: 2,
     an_answer_counts_once: 10,
@@ -138,6 +139,35 @@ async fn a_second_subject_is_refused(office: Office) {
     assert!(refused.body.contains("unlink"), "{}", refused.body);
     assert_eq!(browser.me().await.0, 401, "and has no session");
     assert_eq!(first.me().await.0, 200);
+}
+
+/// What the page tells the second to ask an admin for.
+async fn an_admin_unlinks_the_first(office: Office) {
+    let member = office.server.user("ann").await;
+    let (first, _) = office.sign_in(&ann()).await;
+    let unlink =
+        || office.server.command(&["member", "unlink", "--organization", "acme", "--member", &member, "--json"]);
+    let unlinked = unlink();
+    assert_eq!(
+        (&unlinked["id"], &unlinked["identity"], &unlinked["status"]),
+        (&json!(member), &json!(null), &json!("active"))
+    );
+    assert_eq!(first.me().await.0, 401, "what the old account opened has ended");
+    assert_eq!(unlink()["identity"], json!(null), "once is enough");
+    let trail = office.server.command(&["audit", "list", "--organization", "acme", "--json"]);
+    let told: Vec<_> = trail.as_array().unwrap().iter().filter(|event| event["action"] == "member.unlinked").collect();
+    assert!(told.len() == 1 && told[0]["detail"]["identity"].is_string(), "{trail}");
+    // Who proves nothing of the address is not linked by it.
+    let unverified = Person { email_verified: Some(false.into()), ..Person::new("U2eve", "ann@acme.example", TENANT) };
+    let browser = office.browser();
+    office.provider.set_person(unverified);
+    assert_eq!(browser.sign_in("ann@acme.example").await.status, 403);
+    office.provider.set_person(Person::new("U2new", "ann@acme.example", TENANT));
+    let second = office.browser();
+    assert_eq!(second.sign_in("ann@acme.example").await.status, 303);
+    assert_eq!(second.me().await.1["memberships"][0]["member_id"], json!(member));
+    office.provider.set_person(ann());
+    assert_eq!(office.browser().sign_in("ann@acme.example").await.status, 403, "now the first is the other one");
 }
 
 async fn without_the_tenant_nobody_joins(office: Office) {
