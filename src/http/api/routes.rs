@@ -97,6 +97,13 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::get().to(provisioning_log::show)),
         )
         .service(resource("/billing/stripe/webhook", "POST").route(web::post().to(stripe::webhook)))
+        .configure(member_routes)
+        .service(resource("/api/v1/organizations/{organization}/seats", "GET").route(web::get().to(members::seats)))
+        .service(web::resource("/api/{path:.*}").route(web::route().to(super::nothing_here)));
+}
+
+fn member_routes(config: &mut web::ServiceConfig) {
+    config
         .service(resource("/api/v1/organizations/{organization}/members", "GET").route(web::get().to(members::list)))
         .service(
             resource("/api/v1/organizations/{organization}/members/{id}", "GET, PATCH, DELETE")
@@ -111,9 +118,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(
             resource("/api/v1/organizations/{organization}/members/{id}/unlink", "POST")
                 .route(web::post().to(members::unlink)),
-        )
-        .service(resource("/api/v1/organizations/{organization}/seats", "GET").route(web::get().to(members::seats)))
-        .service(web::resource("/api/{path:.*}").route(web::route().to(super::nothing_here)));
+        );
 }
 
 fn key_routes(config: &mut web::ServiceConfig) {
