@@ -115,6 +115,19 @@ pub fn customer(connection: &mut Connection, organization: OrganizationId) -> Re
     Ok(one(connection, organization, condition)?.and_then(|checkout| checkout.customer))
 }
 
+/// How many checkouts an organization has begun since.
+///
+/// # Errors
+/// The database's.
+pub fn begun_since(connection: &mut Connection, organization: OrganizationId, since: i64) -> Result<i64> {
+    let count = Sql::new("SELECT COUNT(*) FROM checkouts WHERE organization_id = ? AND created_at > ?")
+        .bind(organization)
+        .bind(since)
+        .first::<BigInt, i64>(connection)
+        .map_err(database_error)?;
+    Ok(count.unwrap_or_default())
+}
+
 /// Inserts a checkout. One that is open for the same purpose has to be ended before it in the batch.
 pub fn insert(batch: &mut Batch, organization: OrganizationId, checkout: &Checkout) {
     let sql = Sql::new(

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::hold_role;
 use super::operations::{self, Kind};
-use crate::administration::{Actor, Administration, By, named};
+use crate::administration::{Administration, By, named};
 use crate::billing::Provider;
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -21,7 +21,10 @@ use crate::store::subscriptions;
 use crate::store::{Planned, Store};
 
 /// How long a checkout waits for its payment, in seconds; Stripe's sessions say it themselves.
-const LIFE: i64 = 24 * 3_600;
+const LIFE: i64 = 24 * HOUR;
+/// An hour in seconds, and how many checkouts an organization begins within it at most.
+const HOUR: i64 = 3_600;
+const AN_HOUR: i64 = 30;
 
 /// What is bought; `None`: as the organization was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,10 +105,12 @@ pub fn plan(
         }
         replace(administration, &mut batch, organization.id, open, now);
     }
+    check_often(connection, administration, organization.id)?;
     let checkout = new_checkout(connection, administration, &organization, order, public_url)?;
     checkouts::insert(&mut batch, organization.id, &checkout);
     if administration.billing.provider.stripe().is_some() {
-        let payload = json!({"checkout": checkout.id.to_string(), "base": public_url, "email": email(by)});
+        let payload =
+            json!({"checkout": checkout.id.to_string(), "base": public_url, "email": organization.contact_email});
         operations::insert(&mut batch, administration, organization.id, Kind::Checkout, &payload);
     }
     let detail = json!({"checkout": checkout.id.to_string(), "seats": order.seats, "plan": order.plan.name(), "provider": provider});
@@ -114,12 +119,21 @@ pub fn plan(
     Ok(Planned { batch, answer: (organization.id, checkout.id) })
 }
 
-/// Who is to read the provider's receipts, where that is known.
-fn email(by: &By) -> Option<&str> {
-    match &by.actor {
-        Actor::Person(person) => person.email.as_deref(),
-        _ => None,
+/// Refuses one checkout more than anybody needs: each may cost calls to the provider.
+///
+/// # Errors
+/// `too_many_requests`.
+pub(super) fn check_often(
+    connection: &mut Connection,
+    administration: &Administration,
+    organization: OrganizationId,
+) -> Result<()> {
+    let since = administration.clock.now().plus_seconds(-HOUR).0;
+    if checkouts::begun_since(connection, organization, since)? < AN_HOUR {
+        return Ok(());
     }
+    let why = format!("{AN_HOUR} checkouts were begun within an hour. Go on with the last one, or wait.");
+    Err(Error { retry_after: u32::try_from(HOUR).ok(), ..Error::new(Code::TooManyRequests, why) })
 }
 
 /// Another checkout is begun in the place of this one: nobody is to pay both.

@@ -1,6 +1,7 @@
 //! Where somebody sees to the card and to what is owed: Stripe's portal, or a page of our own.
 
 use super::change::not_configured;
+use super::checkout::check_often;
 use super::hold_role;
 use crate::administration::{Administration, By, named};
 use crate::billing::Provider;
@@ -71,6 +72,7 @@ fn plan(
     if row.provider != "local" {
         return Ok(Planned { batch, answer: Begun::AtProvider(Box::new(row)) });
     }
+    check_often(connection, administration, organization.id)?;
     let now = administration.clock.now();
     let before = checkouts::open(connection, organization.id, purpose::CARD)?;
     if let Some(open) = before {

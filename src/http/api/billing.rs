@@ -15,7 +15,7 @@ use super::organizations::parsed;
 use crate::administration::billing::change::{self, Change};
 use crate::administration::billing::checkout::{self, Wanted};
 use crate::administration::billing::{self, portal};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::id::InvoiceId;
 use crate::organization::permission::Action;
@@ -170,7 +170,8 @@ pub(super) async fn invoices(
 async fn listed(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
     let query = Query::read(call, &[])?;
     let after: Option<String> = query.after()?;
-    let after = after.and_then(|id| id.parse::<InvoiceId>().ok());
+    let foreign = |_| Error::new(Code::InvalidCursor, "after is not the cursor of a page of this list.");
+    let after = after.map(|id| id.parse::<InvoiceId>().map_err(foreign)).transpose()?;
     let (name, limit) = (organization.to_owned(), query.limit as usize);
     let look = move |connection: &mut _, _: &_, by: &_| {
         billing::invoices(connection, by, &name, after, i64::try_from(limit + 1).unwrap_or(i64::MAX))

@@ -21,6 +21,7 @@ in_process_on_each_database!(
     a_checkout_is_paid_once,
     a_declined_card_buys_nothing,
     what_is_over_is_not_paid,
+    nobody_begins_checkouts_without_end,
     seats_change_at_once_and_by_their_price,
     periods_are_renewed_by_the_clock,
     a_declined_renewal_is_past_due_until_it_is_paid,
@@ -148,6 +149,18 @@ async fn what_is_over_is_not_paid(database: Database) {
     // Fewer than are used is no checkout.
     let till = Till::open(Database::Sqlite, 10);
     assert_eq!(till.begin(0).await.unwrap_err().code, Code::InvalidValue);
+}
+
+async fn nobody_begins_checkouts_without_end(database: Database) {
+    let till = Till::open(database, 10);
+    for seats in 0..30 {
+        till.begin(20 + seats).await.unwrap();
+    }
+    let refused = till.begin(99).await.unwrap_err();
+    assert_eq!((refused.code, refused.retry_after), (Code::TooManyRequests, Some(3_600)));
+    till.begin(49).await.unwrap();
+    till.clock.advance_seconds(3_601);
+    till.begin(99).await.unwrap();
 }
 
 async fn seats_change_at_once_and_by_their_price(database: Database) {

@@ -7,7 +7,7 @@ use crate::api::client::Team;
 use crate::sign_in::browser::{Answer, hidden};
 use crate::support::{Database, in_process_on_each_database};
 
-in_process_on_each_database!(a_card_is_typed, another_card, nobody_else_sees_it, the_api);
+in_process_on_each_database!(a_card_is_typed, another_card, nobody_else_sees_it, the_api, from_founding_to_the_end);
 
 const BILLING: &str = "/api/v1/organizations/acme/billing";
 const CHECKOUT: &str = "/api/v1/organizations/acme/checkout";
@@ -134,4 +134,40 @@ async fn the_api(database: Database) {
     let event = events.as_array().unwrap().iter().find(|event| event["action"] == "billing.changed").unwrap();
     assert_eq!(event["detail"]["seats"], json!({"before": 25, "after": 26}));
     assert!(event["actor"].as_str().unwrap().starts_with("member:") && event["request_id"].is_string(), "{event}");
+}
+
+async fn from_founding_to_the_end(database: Database) {
+    let team = Team::open(database).await;
+    let new = json!({"name": "Bolt", "seats": 3, "plan": "enterprise_seat_monthly"});
+    let made = team.reader.make("/api/v1/organizations", &new).await.is(201);
+    assert_eq!(made["state"], "pending_checkout");
+    let (bolt, founder) = (format!("/api/v1/organizations/{}", made["slug"].as_str().unwrap()), &team.reader);
+    let billing = format!("{bolt}/billing");
+    let shown = founder.ask(&billing).await.is(200);
+    assert_eq!((&shown["state"], &shown["organization_state"]), (&json!("none"), &json!("pending_checkout")));
+    // As it was made, unless something else is wanted.
+    let pay = async || {
+        let begun = founder.make(&format!("{bolt}/checkout"), &json!({})).await;
+        assert_eq!(begun.status, 201, "{}", begun.body);
+        let page = begun.header("location").to_owned();
+        let form = founder.get(&page).await;
+        assert!(form.body.contains("3 seats for Bolt") && form.body.contains("Pay $68.97"), "{}", form.body);
+        let csrf = hidden(&form.body, "csrf");
+        let paid = founder.post(&page, &[("csrf", &csrf), ("card", "4242 4242 4242 4242")]).await;
+        assert_eq!(paid.status, 303, "{}", paid.body);
+        founder.ask(&billing).await.is(200)
+    };
+    let shown = pay().await;
+    assert_eq!(
+        (&shown["state"], &shown["organization_state"], &shown["seats"]),
+        (&json!("active"), &json!("active"), &json!(3))
+    );
+    let gone = founder.call(Method::DELETE, &bolt, Some(&json!({"name": "Bolt"}))).await;
+    assert_eq!(gone.status, 204, "{}", gone.body);
+    // Deleting signs everybody out of it.
+    founder.sign_in("read@acme.example").await;
+    founder.make(&format!("{bolt}/restore"), &Value::Null).await.is(200);
+    let shown = founder.ask(&billing).await.is(200);
+    assert_eq!((&shown["state"], &shown["organization_state"]), (&json!("canceled"), &json!("past_due")));
+    assert_eq!(pay().await["organization_state"], "active", "a new checkout begins anew");
 }

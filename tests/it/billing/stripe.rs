@@ -26,6 +26,7 @@ in_process_on_each_database!(
     more_seats_admit_who_waits,
     the_plan_changes_by_its_price,
     invoices_and_the_portal,
+    a_deleted_organization_pays_no_more,
 );
 
 async fn a_checkout_gives_what_is_paid(database: Database) {
@@ -295,4 +296,23 @@ async fn invoices_and_the_portal(database: Database) {
     let away = portal::open(store, administration, &By::OPERATOR, "acme", HOME).await.unwrap_err();
     assert_eq!(away.code, Code::Unavailable);
     assert_eq!(shop.stripe.account().unauthorized, 0);
+}
+
+async fn a_deleted_organization_pays_no_more(database: Database) {
+    let shop = Shop::subscribed(database, 10).await;
+    let (id, _) = shop.stripe.subscription();
+    shop.stripe.fault(Method::DELETE, "/v1/subscriptions", Fault::FailsAfterEffect);
+    shop.house.command(&["organization", "delete", "--organization", "acme", "--name", "Acme", "--json"]);
+    assert_eq!(shop.stripe.account().subscriptions[&id]["status"], "active", "the command has asked nobody yet");
+    shop.drive().await;
+    shop.drive_later().await;
+    assert_eq!(shop.stripe.account().subscriptions[&id]["status"], "canceled");
+    assert_eq!(shop.stripe.effects("DELETE /v1/subscriptions"), 1);
+    // What comes late brings nothing back to life.
+    shop.stripe.account().subscriptions.get_mut(&id).unwrap()["status"] = "active".into();
+    shop.hear("customer.subscription.updated", &id).await;
+    shop.drive().await;
+    assert_eq!(shop.stripe.account().subscriptions[&id]["status"], "canceled");
+    let shown = shop.house.command(&["organization", "show", "--organization", "acme", "--json"]);
+    assert_eq!(shown["state"], "deleted");
 }

@@ -21,6 +21,8 @@ in_process_on_each_database!(
     a_late_answer_does_not_overwrite_a_newer_one,
     a_payment_fails_and_is_made_up_for,
     a_subscription_ends,
+    a_checkout_that_nobody_paid,
+    what_the_api_says_while_stripe_is_away,
     strangers_events_are_ignored,
     the_webhook_comes_before_the_customer,
     the_customer_comes_before_the_webhook,
@@ -195,6 +197,44 @@ async fn a_subscription_ends(database: Database) {
     // The old one's last event comes late.
     shop.hear("customer.subscription.deleted", &id).await;
     assert_eq!(shop.show().await["state"], "active");
+}
+
+async fn a_checkout_that_nobody_paid(database: Database) {
+    let shop = Shop::open(database, 10);
+    let begun = shop.begin(Some(25)).await.unwrap();
+    let session = shop.stripe.open_session();
+    shop.stripe.account().sessions.get_mut(&session).unwrap()["status"] = "expired".into();
+    shop.hear("checkout.session.expired", &session).await;
+    let shown = shop.show().await;
+    assert_eq!((&shown["state"], &shown["checkout"]), (&json!("none"), &Value::Null));
+    assert!(shop.trail().contains(&"checkout.expired".to_owned()));
+    assert_ne!(shop.begin(Some(25)).await.unwrap()["id"], begun["id"]);
+}
+
+async fn what_the_api_says_while_stripe_is_away(database: Database) {
+    const BILLING: &str = "/api/v1/organizations/acme/billing";
+    let (place, stripe, owner) = open(database).await;
+    let fault = |method: actix_web::http::Method, path, fault| stripe.fault(method, path, fault);
+    fault(actix_web::http::Method::POST, "/v1/checkout/sessions", Fault::Down);
+    let order = json!({"seats": 25, "plan": "enterprise_seat_monthly"});
+    let away = owner.make("/api/v1/organizations/acme/checkout", &order).await;
+    assert!(away.problem(503, "unavailable").contains("The checkout is kept"));
+    assert_eq!(away.header("retry-after"), "2");
+    place.clock.advance_seconds(60);
+    let (session, _) = buy(&stripe, &owner).await;
+    let (body, signature) = stripe.event("checkout.session.completed", &session);
+    assert_eq!(post(&place, &body, Some(&signature)).await.status, 200);
+    until(&owner, |shown| shown["state"] == "active").await;
+    fault(actix_web::http::Method::POST, "/v1/subscriptions", Fault::Declined);
+    let declined = owner.change(BILLING, &json!({"seats": 30})).await;
+    assert!(declined.problem(402, "payment_declined").contains("nothing was changed"));
+    fault(actix_web::http::Method::POST, "/v1/subscriptions", Fault::Down);
+    let decided = owner.change(BILLING, &json!({"seats": 30})).await.is(202);
+    assert_eq!((&decided["seats"], &decided["pending_change"]["seats"]), (&json!(25), &json!(30)));
+    fault(actix_web::http::Method::POST, "/v1/billing_portal", Fault::Down);
+    owner.make(&format!("{BILLING}/portal"), &json!({})).await.problem(503, "unavailable");
+    let opened = owner.make(&format!("{BILLING}/portal"), &json!({})).await.is(200);
+    assert!(opened["url"].as_str().unwrap().starts_with("https://portal.example/"), "{opened}");
 }
 
 async fn strangers_events_are_ignored(database: Database) {
