@@ -90,9 +90,11 @@ impl Asking<'_> {
             return self.finish().await;
         }
         let own = organization.to_string();
-        let customer = match &checkout.customer {
-            Some(customer) => customer.clone(),
-            None => self.client.create_customer(&own, &named.name, payload["email"].as_str()).await?,
+        let (who, key) = ((named.name.as_str(), payload["email"].as_str()), self.operation.id.to_string());
+        let customer = if let Some(customer) = &checkout.customer {
+            customer.clone()
+        } else {
+            self.client.create_customer(&own, who, &key).await?
         };
         let base = payload["base"].as_str().unwrap_or_default();
         let (checkout_id, done) = (id.to_string(), format!("{base}/checkout/{id}/done"));
@@ -105,7 +107,7 @@ impl Asking<'_> {
             success_url: &done,
             cancel_url: &format!("{base}/checkout/{id}"),
         };
-        let session = self.client.create_checkout(&wanted, &self.operation.id.to_string()).await?;
+        let session = self.client.create_checkout(&wanted, &key).await?;
         let (administration, operation) = (self.administration.clone(), self.operation.clone());
         let keep = move |connection: &mut Connection| {
             plan_session(connection, &administration, &operation, id, &customer, &session)

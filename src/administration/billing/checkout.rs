@@ -52,6 +52,12 @@ pub async fn begin(
     operations::drive(store, administration, Some(organization)).await?;
     let read = move |connection: &mut Connection| checkouts::find(connection, organization, id);
     let checkout = store.read(read).await?;
+    if checkout.as_ref().is_some_and(|checkout| checkout.state == state::EXPIRED) {
+        return Err(Error::new(
+            Code::Conflict,
+            "The payment provider refuses this checkout. The audit trail says why (billing.operation_failed).",
+        ));
+    }
     if checkout.as_ref().is_some_and(|checkout| checkout.state != state::OPEN) {
         return Err(Error::new(
             Code::Conflict,

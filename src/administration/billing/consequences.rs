@@ -63,6 +63,11 @@ impl Found {
         let status = self.theirs.as_ref().map_or("canceled", |theirs| theirs.status.as_str());
         // What has not been paid yet may come to nothing.
         let Some(found) = State::from_provider(status) else { return Ok(Report::default()) };
+        // What is told to be another organization's gives this one nothing.
+        let told = self.theirs.as_ref().and_then(|theirs| theirs.organization.as_deref());
+        if told.is_some_and(|told| told != organization.id.to_string()) {
+            return Ok(Report::default());
+        }
         let lives = row.as_ref().filter(|row| row.state != State::Canceled.name());
         let is_other = |row: &Subscription| row.subscription.as_deref() != Some(&self.subscription);
         if found != State::Canceled && (organization.state == "deleted" || lives.is_some_and(is_other)) {

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::billing_operations::{self, Operation};
+use crate::store::checkouts::{self, purpose, state};
 use crate::store::connection::Connection;
 use crate::store::subscriptions::{self, Subscription};
 
@@ -45,6 +46,9 @@ pub(super) fn plan(
     billing_operations::update_finished(&mut batch, organization, operation.id, now.0, Some(&failure.why));
     let detail = json!({"operation": operation.id.to_string(), "kind": operation.kind, "why": failure.why});
     administration.audit(&mut batch, &By::SYSTEM, organization, "billing.operation_failed", &detail);
+    if operation.kind == Kind::Checkout.name() {
+        give_up_checkout(connection, &mut batch, operation)?;
+    }
     if operation.kind == Kind::Order.name() {
         give_up_order(connection, administration, &mut batch, operation, now)?;
     }
@@ -69,5 +73,15 @@ fn give_up_order(
     subscriptions::write(batch, operation.organization, Some(&row), &after);
     let payload = json!({"subscription": row.subscription});
     insert(batch, administration, operation.organization, Kind::Refresh, &payload);
+    Ok(())
+}
+
+/// A checkout that nobody can pay is over: the next one is begun anew.
+fn give_up_checkout(connection: &mut Connection, batch: &mut Batch, operation: &Operation) -> Result<()> {
+    let payload: Value = serde_json::from_str(&operation.payload).unwrap_or_default();
+    let open = checkouts::open(connection, operation.organization, purpose::SUBSCRIPTION)?;
+    if let Some(open) = open.filter(|open| payload["checkout"] == open.id.to_string()) {
+        checkouts::update_state(batch, operation.organization, open.id, (state::OPEN, state::EXPIRED), None);
+    }
     Ok(())
 }

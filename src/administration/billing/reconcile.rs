@@ -17,8 +17,11 @@ use crate::store::connection::Connection;
 use crate::store::subscriptions::{self, Subscription};
 use crate::store::{Planned, Store, organizations};
 
-/// Organizations that are compared at once, and for how long a comparison holds.
-const PAGE: i64 = 50;
+/// Organizations that are compared in one round at most, and failures one after another that end it: a provider that is
+/// away leaves the rest for the next round.
+const ROUND: i64 = 10_000;
+const FAILURES: usize = 25;
+/// For how long a comparison holds.
 const INTERVAL: Duration = Duration::from_hours(24);
 
 /// How one organization stands.
@@ -68,28 +71,28 @@ pub async fn one(store: &Store, administration: &Administration, by: &By, name: 
 /// # Errors
 /// The database's.
 pub async fn due(store: &Store, administration: &Administration) -> Result<Vec<Compared>> {
-    let mut told = Vec::new();
-    loop {
-        let since = administration.clock.now().minus(INTERVAL).0;
-        let page = store.read(move |connection| subscriptions::unreconciled(connection, since, PAGE)).await?;
-        let mut compared = 0;
-        for organization in page {
-            match compare(store, administration, &By::SYSTEM, organization).await {
-                Ok(Some(found)) => {
-                    compared += usize::from(found.failure.is_none());
-                    if found.report.drifted() || found.failure.is_some() {
-                        told.push(found);
-                    }
+    let since = administration.clock.now().minus(INTERVAL).0;
+    let due = store.scan(move |connection| subscriptions::unreconciled(connection, since, ROUND)).await?;
+    let (mut told, mut failures) = (Vec::new(), 0);
+    for organization in due {
+        match compare(store, administration, &By::SYSTEM, organization).await {
+            Ok(Some(found)) => {
+                failures = if found.failure.is_some() { failures + 1 } else { 0 };
+                if found.report.drifted() || found.failure.is_some() {
+                    told.push(found);
                 }
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%organization, ?error, "billing could not be compared"),
+            }
+            Ok(None) => {}
+            Err(error) => {
+                failures += 1;
+                tracing::warn!(%organization, ?error, "billing could not be compared");
             }
         }
-        // A provider that is away leaves the rest for the next round.
-        if compared == 0 {
-            return Ok(told);
+        if failures >= FAILURES {
+            break;
         }
     }
+    Ok(told)
 }
 
 async fn compare(

@@ -28,10 +28,15 @@ impl Client {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn create_customer(&self, organization: &str, name: &str, email: Option<&str>) -> Result<String> {
+    pub async fn create_customer(
+        &self,
+        organization: &str,
+        (name, email): (&str, Option<&str>),
+        operation: &str,
+    ) -> Result<String> {
         let mut form: Form<'_> = vec![("name", name.to_owned()), ("metadata[organization]", organization.to_owned())];
         form.extend(email.map(|email| ("email", email.to_owned())));
-        let made = self.fetch.post("/v1/customers", &form, &format!("customer-{organization}")).await?;
+        let made = self.fetch.post("/v1/customers", &form, &format!("{operation}-customer")).await?;
         made["id"].as_str().map(str::to_owned).ok_or_else(|| Failure::new(Kind::Away, "a customer has no id"))
     }
 

@@ -16,6 +16,7 @@ in_process_on_each_database!(
     a_checkout_gives_what_is_paid,
     a_checkout_that_was_decided_is_asked_for_once,
     a_provider_that_is_away_loses_no_checkout,
+    a_refused_checkout_is_over,
     another_checkout_closes_the_one_before,
     two_paid_checkouts_are_one_subscription,
     seats_come_when_they_are_paid_and_go_when_it_is_decided,
@@ -101,6 +102,15 @@ async fn a_provider_that_is_away_loses_no_checkout(database: Database) {
     assert_eq!(shop.begin(Some(25)).await.unwrap_err().code, Code::Unavailable);
 }
 
+async fn a_refused_checkout_is_over(database: Database) {
+    let shop = Shop::open(database, 10);
+    shop.stripe.fault(Method::POST, "/v1/checkout/sessions", Fault::Refused);
+    let refused = shop.begin(Some(25)).await.unwrap_err();
+    assert!(refused.code == Code::Conflict && refused.detail.contains("refuses this checkout"), "{}", refused.detail);
+    assert!(shop.trail().contains(&"billing.operation_failed".to_owned()));
+    assert!(shop.begin(Some(25)).await.unwrap()["url"].is_string(), "the next one is begun anew");
+}
+
 async fn another_checkout_closes_the_one_before(database: Database) {
     let shop = Shop::open(database, 10);
     shop.begin(Some(25)).await.unwrap();
@@ -127,6 +137,14 @@ async fn two_paid_checkouts_are_one_subscription(database: Database) {
     assert_eq!(shop.show().await["seats"], 25, "what is paid counts");
     let open = shop.stripe.account().sessions.values().filter(|session| session["status"] == "open").count();
     assert_eq!(open, 0, "and nobody pays the other one");
+    // What is told to be another organization's gives this one nothing.
+    let shop = Shop::open(another(&database), 10);
+    shop.begin(Some(25)).await.unwrap();
+    let session = shop.stripe.open_session();
+    shop.stripe.pay(&session);
+    shop.stripe.change(|subscription| subscription["metadata"]["organization"] = "somebody-else".into());
+    shop.hear("checkout.session.completed", &session).await;
+    assert_eq!(shop.show().await["state"], "none");
     // Whoever manages to is paid back by the end of it.
     let shop = Shop::subscribed(database, 10).await;
     let (first, subscription) = shop.stripe.subscription();
