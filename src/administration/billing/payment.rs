@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::checkout::look;
+use super::checkout::{look, no_such_checkout};
 use super::{give_seats, hold_role, letters, number};
 use crate::administration::{Administration, By};
 use crate::billing::LOCAL;
@@ -32,7 +32,10 @@ pub fn pay(
     name: &str,
     (id, card): (CheckoutId, &str),
 ) -> Result<Planned<Checkout>> {
-    let (organization, checkout) = look(connection, by, name, id)?;
+    let (organization, _) = look(connection, by, name, id)?;
+    // The subscription first: whoever sees that of the same payment sent at the same time sees its checkout paid, too.
+    let row = subscriptions::find(connection, organization.id)?;
+    let checkout = checkouts::find(connection, organization.id, id)?.ok_or_else(no_such_checkout)?;
     let mut batch = Batch::default();
     if checkout.state == state::COMPLETED {
         return Ok(Planned { batch, answer: checkout });
@@ -54,9 +57,9 @@ pub fn pay(
     }
     checkouts::update_state(&mut batch, organization.id, id, (state::OPEN, state::COMPLETED), Some(now.0));
     if checkout.purpose == purpose::CARD {
-        new_card(connection, administration, by, &mut batch, &organization, card)?;
+        new_card(connection, administration, by, &mut batch, (&organization, row), card)?;
     } else {
-        subscribe(connection, administration, by, &mut batch, (&organization, &checkout), card)?;
+        subscribe(connection, administration, by, &mut batch, (&organization, &checkout, row), card)?;
     }
     hold_role(&mut batch, by);
     let answer = Checkout { state: state::COMPLETED.into(), completed_at: Some(now.0), ..checkout };
@@ -68,13 +71,12 @@ fn subscribe(
     administration: &Administration,
     by: &By,
     batch: &mut Batch,
-    (organization, checkout): (&Organization, &Checkout),
+    (organization, checkout, before): (&Organization, &Checkout, Option<Subscription>),
     card: Card,
 ) -> Result<()> {
     let now = administration.clock.now();
     let usage = organizations::usage(connection, organization.id)?;
     check_seats(&usage, checkout.seats)?;
-    let before = subscriptions::find(connection, organization.id)?;
     if before.as_ref().is_some_and(|row| row.state != State::Canceled.name()) {
         return Err(Error::new(Code::Conflict, "This organization has a subscription already. Nothing was paid."));
     }
@@ -133,11 +135,11 @@ fn new_card(
     administration: &Administration,
     by: &By,
     batch: &mut Batch,
-    organization: &Organization,
+    (organization, row): (&Organization, Option<Subscription>),
     card: Card,
 ) -> Result<()> {
     let now = administration.clock.now().0;
-    let row = subscriptions::find(connection, organization.id)?.filter(|row| row.state != State::Canceled.name());
+    let row = row.filter(|row| row.state != State::Canceled.name());
     let row = row.ok_or_else(|| Error::new(Code::Conflict, "The subscription has ended. Begin a checkout."))?;
     let after = Subscription {
         card: Some(card.name().into()),
