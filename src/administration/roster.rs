@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{By, named};
+use super::{Administration, By, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::ResourceId;
+use crate::membership;
 use crate::organization::permission::Action;
 use crate::organization::role::Role;
 use crate::organization::seats::{Standing, Usage};
@@ -46,10 +47,16 @@ pub struct Page {
 ///
 /// # Errors
 /// `not_found`, `forbidden`.
-pub fn page(connection: &mut Connection, by: &By, slug: &str, wanted: Wanted) -> Result<Page> {
+pub fn page(
+    connection: &mut Connection,
+    administration: &Administration,
+    by: &By,
+    slug: &str,
+    wanted: Wanted,
+) -> Result<Page> {
     by.check(Action::ViewMembers)?;
     let organization = named(connection, by, slug)?.id;
-    let usage = organizations::usage(connection, organization)?;
+    let usage = membership::usage_at(connection, organization, administration.clock.now().0)?;
     let limit = i64::from(wanted.limit);
     let mut lines = if wanted.status.as_deref() == Some("removed") {
         let after = wanted.after.map(|(_, id)| id);
@@ -93,10 +100,10 @@ pub fn show(connection: &mut Connection, by: &By, slug: &str, member: &str) -> R
 ///
 /// # Errors
 /// `not_found`, `forbidden`.
-pub fn seats(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+pub fn seats(connection: &mut Connection, administration: &Administration, by: &By, slug: &str) -> Result<Value> {
     by.check(Action::ViewMembers)?;
     let organization = named(connection, by, slug)?.id;
-    let usage = organizations::usage(connection, organization)?;
+    let usage = membership::usage_at(connection, organization, administration.clock.now().0)?;
     let mut seats = totals(&usage);
     let waiting = if usage.waiting == 0 { Vec::new() } else { roster::waiting(connection, organization, WAITING)? };
     let place = |line: &Listed| {

@@ -12,6 +12,7 @@ use crate::billing::Provider;
 use crate::billing::local::Card;
 use crate::error::{Code, Error, Result};
 use crate::id::{BillingOperationId, OrganizationId};
+use crate::membership;
 use crate::organization::permission::Action;
 use crate::organization::plan::Plan;
 use crate::organization::price::{self, Order, Proration};
@@ -51,7 +52,7 @@ pub fn preview(
     let organization = named(connection, by, name)?;
     let row = changeable(subscriptions::find(connection, organization.id)?)?;
     let wanted = change.of(decided(&row));
-    check_seats(&organizations::usage(connection, organization.id)?, wanted.seats)?;
+    check_seats(&membership::usage_at(connection, organization.id, administration.clock.now().0)?, wanted.seats)?;
     let proration = prorate(administration, &row, wanted);
     let amount = |amount| money(administration, amount);
     Ok(json!({

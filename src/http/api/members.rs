@@ -77,7 +77,10 @@ async fn listed(call: &Call<'_>, slug: &str) -> Result<HttpResponse> {
     let order = query.value("sort").unwrap_or("joined").to_owned();
     let wanted = wanted(&query, &order)?;
     let name = slug.to_owned();
-    let found = call.read(slug, move |connection, _, by| roster::page(connection, by, &name, wanted)).await?;
+    let look = move |connection: &mut _, administration: &_, by: &_| {
+        roster::page(connection, administration, by, &name, wanted)
+    };
+    let found = call.read(slug, look).await?;
     let next = found.next.map(|next| Cursor::of(&order, &next));
     let mut answer = page(found.items, next.as_ref())?;
     answer["totals"] = found.totals;
@@ -255,6 +258,8 @@ pub(super) async fn unlink(
 pub(super) async fn seats(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     let call = Call::new(&http, &state);
     let name = slug.clone();
-    let seats = call.read(&slug, move |connection, _, by| roster::seats(connection, by, &name)).await;
+    let look =
+        move |connection: &mut _, administration: &_, by: &_| roster::seats(connection, administration, by, &name);
+    let seats = call.read(&slug, look).await;
     call.finish(seats.map(|seats| HttpResponse::Ok().json(seats)))
 }

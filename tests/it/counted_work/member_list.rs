@@ -23,7 +23,8 @@ pub async fn measure(organization: &Organization, observer: &mut dyn Observer) -
             for _ in 0..2 {
                 let wanted = Wanted { sort, descending, after: after.take(), limit: 3, ..Wanted::default() };
                 observer.take();
-                let read = move |connection: &mut _| page(connection, &By::OPERATOR, "acme", wanted);
+                let administration = organization.house.assembly.administration.clone();
+                let read = move |connection: &mut _| page(connection, &administration, &By::OPERATOR, "acme", wanted);
                 let found = organization.house.assembly.store.read(read).await.unwrap();
                 assert_eq!(found.items.len(), 3, "{request}");
                 after = found.next;

@@ -80,6 +80,12 @@ async fn what_is_over_holds_none(database: Database) {
     assert_eq!((desk.seats().await, &waits["active"]), ((2, 2, 1), &json!(false)));
     desk.place.clock.advance_seconds(WEEK);
     assert_eq!(desk.seats().await, (2, 0, 1), "as people see it, before anything has looked");
+    let admin = joined(&desk.place, "admin").await;
+    for at in ["seats", "members"] {
+        let shown = admin.ask(&format!("/api/v1/organizations/acme/{at}")).await.is(200);
+        let totals = if at == "members" { &shown["totals"] } else { &shown };
+        assert_eq!((&totals["pending"], &totals["used"]), (&json!(0), &json!(2)), "{shown}");
+    }
     assert_eq!(desk.settle().await, 2);
     assert_eq!(desk.seats().await, (3, 0, 0));
     assert_eq!(desk.scim("GET", &format!("/Users/{}", id(&waits)), None).await.1["active"], true);
