@@ -139,7 +139,7 @@ pub fn create(
         return Err(Error::new(Code::InvalidValue, "role: an API key has the role read, write or admin."));
     }
     let organization = named(connection, by, slug)?;
-    if api_keys::list_live(connection, organization.id, MOST as i64)?.len() >= MOST {
+    if api_keys::list_live(connection, organization.id, i64::try_from(MOST).unwrap_or(i64::MAX))?.len() >= MOST {
         return Err(Error::new(
             Code::Conflict,
             format!("The organization has {MOST} API keys that are not revoked. Revoke one that nobody uses."),

@@ -18,6 +18,7 @@ pub mod provisioning_log;
 pub mod provisioning_token;
 pub mod recovery_codes;
 pub mod reindex;
+pub mod role_mapping;
 pub mod roster;
 pub mod schema;
 pub mod session;

@@ -17,6 +17,7 @@ mod provisioning_client;
 mod provisioning_log;
 mod provisioning_token;
 mod recovery_codes;
+mod role_mapping;
 mod schema;
 mod serve;
 mod session;
@@ -128,6 +129,9 @@ enum Question {
     /// Invitations: sent, listed, sent again, revoked
     #[command(subcommand)]
     Invitation(invitation::Command),
+    /// Roles that members get by their groups
+    #[command(subcommand)]
+    RoleMapping(role_mapping::Command),
     /// People who ask to be let in
     #[command(subcommand)]
     JoinRequest(join_request::Command),
@@ -218,6 +222,7 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
             let open = if command.seals() { Operator::open_to_seal } else { Operator::open };
             invitation::run(&open(config)?, config, command)
         }
+        Question::RoleMapping(command) => role_mapping::run(&Operator::open(config)?, command),
         Question::JoinRequest(command) => join_request::run(&Operator::open(config)?, command),
         Question::Session(command) => session::run(&Operator::open(config)?, command),
         Question::Audit(command) => audit::run(&Operator::open(config)?, command),

@@ -112,9 +112,13 @@ pub fn restore(
     let written = Written { id: removed.id, kind: Kind::User, now, document: &text, derived: &derived };
     resources::insert_at(batch, organization, written, removed.created_at, removed.version + 1);
     unique_values::change(batch, organization, removed.id, &[], &unique);
+    // In no group now, so by no group's role.
+    let by_group = removed.role_source == "mapping";
+    let (role, role_source) =
+        if by_group { ("read", "default") } else { (removed.role.as_str(), removed.role_source.as_str()) };
     let member = NewMember {
-        role: &removed.role,
-        role_source: &removed.role_source,
+        role,
+        role_source,
         status: Standing::Active.name(),
         source: &removed.source,
         provisioned: removed.provisioned,

@@ -114,6 +114,7 @@ pub(super) fn admit(
         seat_policy: credential.seat_policy.parse().unwrap_or(SeatPolicy::Reject),
         // What cannot be read lets nobody do more; no provider makes admins.
         scim_role: credential.scim_role.parse().unwrap_or(Role::Read).min(Role::Write),
+        maps_roles: credential.role_mappings > 0,
         registry,
         base: Arc::clone(&call.base),
     })

@@ -152,6 +152,7 @@ mod tests {
             scim_role: "read".into(),
             seat_policy: "reject".into(),
             extensions_version: 0,
+            role_mappings: 0,
             signing_secret: None,
         }
     }

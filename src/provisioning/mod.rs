@@ -113,6 +113,8 @@ pub struct Caller {
     pub seat_policy: SeatPolicy,
     /// The role of whom provisioning makes a member.
     pub scim_role: Role,
+    /// Whether groups may give roles.
+    pub maps_roles: bool,
     pub registry: Arc<Registry>,
     /// Where resources are, for `meta.location` and `$ref`.
     pub base: Arc<str>,

@@ -47,7 +47,7 @@ impl<'r> Redaction<'r> {
         let mut out = Bounded { text: String::new(), limit, full: false };
         self.write(&mut out, body, 0);
         if out.full {
-            out.text.push_str(&format!("… [cut after {limit} bytes]"));
+            out.text.extend(["… [cut after ", &limit.to_string(), " bytes]"]);
         }
         out.text
     }
@@ -69,7 +69,7 @@ impl<'r> Redaction<'r> {
             if self.is_secret(name) { out.push(MASK) } else { out.push(&self.text(value)) }
         }
         if out.full {
-            out.text.push_str(&format!("… [cut after {limit} bytes]"));
+            out.text.extend(["… [cut after ", &limit.to_string(), " bytes]"]);
         }
         out.text
     }

@@ -63,6 +63,7 @@ enum Step {
 #[derive(Default)]
 pub struct Batch {
     steps: Vec<Step>,
+    after: Vec<Sql>,
 }
 
 impl Batch {
@@ -91,6 +92,12 @@ impl Batch {
         self.steps.insert(0, Step::Holds(rows, sql));
     }
 
+    /// A statement that runs when all others have, in the same transaction, and sees what they did and what
+    /// anybody else has committed by then. On PostgreSQL it takes a round trip of its own.
+    pub fn then(&mut self, sql: Sql) {
+        self.after.push(sql);
+    }
+
     /// Rows for one table; those for the same table travel together.
     pub fn insert(&mut self, rows: Rows) {
         if rows.rows.is_empty() {
@@ -109,7 +116,7 @@ impl Batch {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.after.is_empty()
     }
 
     /// Whether it touches a few rows whose number is known.
@@ -120,7 +127,7 @@ impl Batch {
             Step::Holds(..) => 1,
             Step::Rows(rows) => rows.rows.len(),
         };
-        self.steps.iter().map(rows).fold(0, usize::saturating_add) <= SHORT
+        self.after.is_empty() && self.steps.iter().map(rows).fold(0, usize::saturating_add) <= SHORT
     }
 
     /// Applies all of it or nothing. On SQLite the caller's transaction makes it atomic.
@@ -128,6 +135,20 @@ impl Batch {
     /// # Errors
     /// See [`Failure`].
     pub fn apply(self, connection: &mut Connection) -> Result<(), Failure> {
+        let Self { steps, after } = self;
+        if after.is_empty() {
+            return Self { steps, after }.apply_steps(connection);
+        }
+        connection.transaction(|connection| {
+            Self { steps, after: Vec::new() }.apply_steps(connection)?;
+            for sql in after {
+                sql.execute(connection)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn apply_steps(self, connection: &mut Connection) -> Result<(), Failure> {
         if self.steps.is_empty() {
             return Ok(());
         }
@@ -192,6 +213,6 @@ impl Batch {
 
 impl std::fmt::Debug for Batch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Batch").field("steps", &self.steps.len()).finish()
+        f.debug_struct("Batch").field("steps", &self.steps.len()).field("after", &self.after.len()).finish()
     }
 }

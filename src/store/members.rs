@@ -227,7 +227,7 @@ pub struct NewMember<'a> {
 /// Inserts the member row of a new User.
 pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: ResourceId, member: NewMember<'_>) {
     batch.insert(Rows {
-        insert: "INSERT INTO members (organization_id, id, role, role_source, status, suspended, source, provisioned, address_key, waiting_since, identity_id, name_sort)",
+        insert: "INSERT INTO members (organization_id, id, role, role_source, status, suspended, source, provisioned, address_key, waiting_since, identity_id, name_sort, default_role)",
         types: &[
             Type::Id,
             Type::Id,
@@ -240,6 +240,7 @@ pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: Resour
             Type::Text,
             Type::Integer,
             Type::Id,
+            Type::Text,
             Type::Text,
         ],
         conflict: "",
@@ -256,6 +257,7 @@ pub fn insert_member(batch: &mut Batch, organization: OrganizationId, id: Resour
             member.waiting_since.into(),
             member.identity.into(),
             member.name_key.into(),
+            if member.role_source == "default" { member.role } else { "read" }.into(),
         ]],
     });
 }

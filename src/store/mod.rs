@@ -44,6 +44,7 @@ pub mod recovery_codes;
 pub mod removed_members;
 pub mod resources;
 pub mod retention;
+pub mod role_mappings;
 pub mod roster;
 pub mod session_check;
 pub mod sessions;

@@ -24,6 +24,8 @@ pub struct Credential {
     /// The role of whom provisioning makes a member.
     pub scim_role: String,
     pub extensions_version: i64,
+    /// How often the organization's role mappings have changed; 0: there never was one.
+    pub role_mappings: i64,
     /// Sealed; requests must be signed by it.
     pub signing_secret: Option<Vec<u8>>,
 }
@@ -36,24 +38,29 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Cred
     type Columns = (
         (SqlId, SqlId, Text),
         (Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>),
-        (Text, Text, Text, BigInt),
+        (Text, Text, Text, BigInt, BigInt),
         Nullable<Binary>,
     );
     type Row = (
         (OrganizationId, TokenId, String),
         (Option<i64>, Option<i64>, Option<i64>),
-        (String, String, String, i64),
+        (String, String, String, i64, i64),
         Option<Vec<u8>>,
     );
     let row = Sql::new(
-        "SELECT t.organization_id, t.id, t.name, t.expires_at, t.revoked_at, t.last_used_at, o.state, o.seat_policy, o.scim_role, o.extensions_version, t.signing_secret \
+        "SELECT t.organization_id, t.id, t.name, t.expires_at, t.revoked_at, t.last_used_at, o.state, o.seat_policy, o.scim_role, o.extensions_version, o.role_mappings, t.signing_secret \
          FROM provisioning_tokens t JOIN organizations o ON o.id = t.organization_id WHERE t.hash = ?",
     )
     .bind(hash)
     .first::<Columns, Row>(connection)
     .map_err(database_error)?;
     Ok(row.map(
-        |((organization, token, name), times, (state, seat_policy, scim_role, extensions_version), signing_secret)| {
+        |(
+            (organization, token, name),
+            times,
+            (state, seat_policy, scim_role, extensions_version, role_mappings),
+            signing_secret,
+        )| {
             let (expires_at, revoked_at, last_used_at) = times;
             Credential {
                 organization,
@@ -66,6 +73,7 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Cred
                 seat_policy,
                 scim_role,
                 extensions_version,
+                role_mappings,
                 signing_secret,
             }
         },

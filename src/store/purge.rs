@@ -24,6 +24,7 @@ pub const TABLES: &[Table] = &[
     ("client_assertions", "client_id, hash"),
     ("api_keys", "id"),
     ("associated_domains", "domain"),
+    ("role_mappings", "group_id"),
     ("group_members", "group_id, member_id"),
     ("attribute_values", "attribute, value_key, resource_id, ordinal"),
     ("unique_values", "attribute, value_key"),

@@ -243,6 +243,31 @@ const MATRIX: &[Row] = &[
         [401, 403, 403, 404, 404, 404],
     ),
     Row("get", "/api/v1/organizations/{organization}/seats", "/api/v1/organizations/acme/seats", MEMBERS),
+    Row(
+        "get",
+        "/api/v1/organizations/{organization}/role-mappings",
+        "/api/v1/organizations/acme/role-mappings",
+        SETTERS,
+    ),
+    // Without what it takes.
+    Row(
+        "post",
+        "/api/v1/organizations/{organization}/role-mappings/preview",
+        "/api/v1/organizations/acme/role-mappings/preview",
+        [401, 400, 400, 400, 400, 400],
+    ),
+    Row(
+        "put",
+        "/api/v1/organizations/{organization}/role-mappings/{group}",
+        "/api/v1/organizations/acme/role-mappings/00000000-0000-7000-8000-000000000000",
+        [401, 400, 400, 400, 400, 400],
+    ),
+    Row(
+        "delete",
+        "/api/v1/organizations/{organization}/role-mappings/{group}",
+        "/api/v1/organizations/acme/role-mappings/00000000-0000-7000-8000-000000000000",
+        [401, 403, 403, 404, 404, 404],
+    ),
     Row("route", "/api/{path:.*}", "/api/v2", all(404)),
     Row("post", "/oauth/token", "/oauth/token", all(400)),
     Row("get", "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server", all(200)),

@@ -179,6 +179,24 @@ impl<'r> Call<'r> {
         Ok(Some(Key { hash: SecretHash::of(text), request: SecretHash::of(&request) }))
     }
 
+    /// [`Call::write`] for a use case of several steps, which is run in one transaction.
+    pub(super) async fn transact<T: Send + 'static>(
+        &self,
+        organization: &str,
+        use_case: impl Fn(&mut Connection, &Administration, &By) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<T> {
+        let (caller, organization) = (self.caller()?, organization.to_owned());
+        self.check_token()?;
+        let administration = self.state.administration.clone();
+        let work = move |connection: &mut Connection| {
+            let known = caller.member(connection, &organization)?;
+            Ok((use_case(connection, &administration, &known.by)?, known))
+        };
+        let (answer, known) = self.state.store.transaction(work).await?;
+        known.noted(self.state);
+        Ok(answer)
+    }
+
     /// Runs a use case that changes something as whoever is signed in, in no organization.
     pub(super) async fn write_as_person<T: Send + 'static>(
         &self,

@@ -15,6 +15,7 @@ mod members;
 pub mod openapi;
 mod organizations;
 mod provisioning_log;
+mod role_mappings;
 mod routes;
 mod sessions;
 mod stripe;

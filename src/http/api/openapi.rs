@@ -7,8 +7,9 @@ use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::api_keys;
 use super::call::Call;
-use super::invitations;
-use super::{audit, billing, founding, me, members, organizations, provisioning_log, sessions};
+use super::{
+    audit, billing, founding, invitations, me, members, organizations, provisioning_log, role_mappings, sessions,
+};
 use crate::http::State;
 
 /// An error (RFC 9457).
@@ -103,6 +104,10 @@ pub(super) enum Refused {
         provisioning_log::export,
         provisioning_log::list,
         provisioning_log::show,
+        role_mappings::list,
+        role_mappings::preview,
+        role_mappings::remove,
+        role_mappings::set,
         sessions::list,
         sessions::revoke,
         show

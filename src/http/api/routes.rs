@@ -5,9 +5,10 @@ use std::future::ready;
 use actix_web::Resource;
 
 use super::super::web;
-use super::api_keys;
-use super::invitations;
-use super::{audit, billing, founding, me, members, openapi, organizations, provisioning_log, sessions, stripe};
+use super::{
+    api_keys, audit, billing, founding, invitations, me, members, openapi, organizations, provisioning_log,
+    role_mappings, sessions, stripe,
+};
 
 /// Puts the API on an application.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -97,12 +98,12 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(web::get().to(provisioning_log::show)),
         )
         .service(resource("/billing/stripe/webhook", "POST").route(web::post().to(stripe::webhook)))
-        .configure(member_routes)
-        .service(resource("/api/v1/organizations/{organization}/seats", "GET").route(web::get().to(members::seats)))
+        .configure(people)
         .service(web::resource("/api/{path:.*}").route(web::route().to(super::nothing_here)));
 }
 
-fn member_routes(config: &mut web::ServiceConfig) {
+/// Members, their seats and their roles.
+fn people(config: &mut web::ServiceConfig) {
     config
         .service(resource("/api/v1/organizations/{organization}/members", "GET").route(web::get().to(members::list)))
         .service(
@@ -118,6 +119,20 @@ fn member_routes(config: &mut web::ServiceConfig) {
         .service(
             resource("/api/v1/organizations/{organization}/members/{id}/unlink", "POST")
                 .route(web::post().to(members::unlink)),
+        )
+        .service(resource("/api/v1/organizations/{organization}/seats", "GET").route(web::get().to(members::seats)))
+        .service(
+            resource("/api/v1/organizations/{organization}/role-mappings", "GET")
+                .route(web::get().to(role_mappings::list)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/role-mappings/preview", "POST")
+                .route(web::post().to(role_mappings::preview)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/role-mappings/{group}", "PUT, DELETE")
+                .route(web::put().to(role_mappings::set))
+                .route(web::delete().to(role_mappings::remove)),
         );
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::id::{OrganizationId, ResourceId};
+use crate::provisioning::Caller;
 use crate::provisioning::answer::{Members, Relations, member_value};
 use crate::scim::lenient::Notes;
 use crate::scim::patch::MemberChange;
@@ -11,6 +12,7 @@ use crate::scim::registry::Kind;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::group_members::{self, Member};
+use crate::store::role_mappings;
 
 /// Members that are read with the group; longer lists are streamed.
 pub const FIRST_MEMBERS: i64 = 500;
@@ -42,6 +44,8 @@ pub fn first_members(
 pub(super) struct MemberPlan {
     add: Vec<(ResourceId, Kind)>,
     remove: Vec<ResourceId>,
+    /// What those are who are removed, where that matters.
+    removed: Vec<(ResourceId, Kind)>,
     /// Ids that are no resource of the organization: skipped, and named in the log.
     unknown: Vec<String>,
 }
@@ -52,10 +56,19 @@ impl MemberPlan {
         self.add.is_empty() && self.remove.is_empty()
     }
 
-    /// Writes the rows.
-    pub(super) fn apply(&self, batch: &mut Batch, organization: OrganizationId, group: ResourceId) {
+    /// Writes the rows, and what follows from them for roles.
+    pub(super) fn apply(&self, batch: &mut Batch, connection: &Connection, caller: &Caller, group: ResourceId) {
+        let organization = caller.organization;
         group_members::insert(batch, organization, group, &self.add);
         group_members::delete(batch, organization, group, &self.remove);
+        if self.is_empty() {
+            return;
+        }
+        if caller.maps_roles {
+            role_mappings::follow(batch, connection, organization, &[self.add.as_slice(), &self.removed].concat());
+        } else {
+            role_mappings::expect_none(batch, organization);
+        }
     }
 
     /// What the log says: what was done, how many members came and went, who is unknown.
@@ -90,11 +103,12 @@ impl MemberPlan {
 /// The database's.
 pub(super) fn plan_members(
     connection: &mut Connection,
-    organization: OrganizationId,
+    caller: &Caller,
     group: ResourceId,
     changes: &[MemberChange],
     base: &str,
 ) -> Result<MemberPlan> {
+    let Caller { organization, maps_roles, .. } = *caller;
     let mut composed = Composed::default();
     for change in changes {
         composed.then(connection, organization, group, change, base)?;
@@ -104,11 +118,10 @@ pub(super) fn plan_members(
     let ids: Vec<ResourceId> = add.iter().map(|(id, _)| *id).chain(remove.iter().copied()).collect();
     let present: BTreeSet<ResourceId> =
         group_members::among(connection, organization, group, &ids)?.into_iter().collect();
-    Ok(MemberPlan {
-        add: add.into_iter().filter(|(id, _)| !present.contains(id)).collect(),
-        remove: remove.into_iter().filter(|id| present.contains(id)).collect(),
-        unknown,
-    })
+    let remove: Vec<ResourceId> = remove.into_iter().filter(|id| present.contains(id)).collect();
+    let removed = if maps_roles { group_members::existing(connection, organization, &remove)? } else { Vec::new() };
+    let add = add.into_iter().filter(|(id, _)| !present.contains(id)).collect();
+    Ok(MemberPlan { add, remove, removed, unknown })
 }
 
 /// What operations so far come to, whoever is in the group already.

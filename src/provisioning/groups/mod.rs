@@ -21,6 +21,7 @@ use crate::scim::registry::{Kind, ResourceType};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::resources::{self, Resource, Written};
+use crate::store::role_mappings::{self, Whose};
 use crate::store::{group_members, organizations};
 
 pub use self::membership::{FIRST_MEMBERS, first_members};
@@ -48,7 +49,7 @@ pub fn create(
         caller.organization,
         Written { id, kind: Kind::Group, now, document: &text, derived: &derived },
     );
-    members.apply(&mut batch, caller.organization, id);
+    members.apply(&mut batch, connection, caller, id);
     organizations::change_usage(&mut batch, caller.organization, &Change { groups: 1, ..Change::default() });
     let warning = warning(connection, caller, &derived, None)?;
     let explanation = members.explain("Created.", warning, &accepted.notes);
@@ -168,7 +169,7 @@ fn rewrite(
     change: Rewrite<'_>,
 ) -> Result<Planned<Shown>> {
     let organization = caller.organization;
-    let members = plan_members(connection, organization, resource.id, change.changes, &call.base)?;
+    let members = plan_members(connection, caller, resource.id, change.changes, &call.base)?;
     let text = change.document.to_text();
     let now = service.clock.now().to_millisecond().0;
     let stored = Document::from_stored(&resource.document)?;
@@ -189,7 +190,7 @@ fn rewrite(
         // Memberships of different clients do not conflict, so the version read is not insisted on.
         resources::touch(&mut batch, organization, Kind::Group, resource.id, now);
     }
-    members.apply(&mut batch, organization, resource.id);
+    members.apply(&mut batch, connection, caller, resource.id);
     let explanation = members.explain("Changed.", warning, &change.notes);
     let delta = members.delta();
     let outcome = Outcome {
@@ -231,6 +232,14 @@ pub fn delete(
     let mut batch = Batch::default();
     resources::delete(&mut batch, caller.organization, Kind::Group, id, resource.version, &derived);
     let now = service.clock.now().to_millisecond().0;
+    // Before the memberships go: SQLite runs one statement after the other.
+    if caller.maps_roles {
+        role_mappings::mark_below(&mut batch, caller.organization, id);
+        role_mappings::put(&mut batch, caller.organization, id, None, now);
+        role_mappings::lookup(&mut batch, connection, caller.organization, Whose::Marked);
+    } else {
+        role_mappings::expect_none(&mut batch, caller.organization);
+    }
     group_members::delete_of(&mut batch, caller.organization, id, Kind::Group, now);
     organizations::change_usage(&mut batch, caller.organization, &Change { groups: -1, ..Change::default() });
     let outcome = Outcome {

@@ -8,3 +8,4 @@ mod leaving;
 mod members;
 mod organizations;
 mod provisioning_log;
+mod role_mappings;

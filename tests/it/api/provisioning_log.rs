@@ -131,7 +131,7 @@ async fn writes_and_refusals(database: Database) {
     );
     let token = all[0]["token"]["id"].as_str().unwrap();
     assert_eq!(entries(&team.admin, &format!("token={token}")).await, all);
-    assert_eq!(entries(&team.admin, "to=2020-01-01").await, [json!(0); 0]);
+    assert_eq!(entries(&team.admin, "to=2020-01-01").await, Vec::<Value>::new());
     for query in ["outcome=maybe", "from=x", "person=a&who=b", "after=x"] {
         assert_eq!(team.admin.ask(&format!("{LOG}?{query}")).await.status, 400, "{query}");
     }

@@ -1,0 +1,140 @@
+//! `/api/v1/organizations/{organization}/role-mappings`: roles that members get by their groups.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::body;
+use super::call::Call;
+use super::list::{Query, whole};
+use super::openapi::Refused;
+use super::organizations::parsed;
+use crate::administration::role_mapping;
+use crate::error::{Code, Error, Result};
+use crate::http::State;
+use crate::organization::role::Role;
+
+/// `GET …/role-mappings`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/role-mappings", tag = "role mappings",
+    summary = "Groups that give roles",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = listed(&call, &slug).await;
+    call.finish(outcome)
+}
+
+async fn listed(call: &Call<'_>, slug: &str) -> Result<HttpResponse> {
+    Query::read(call, &[])?;
+    let name = slug.to_owned();
+    let mappings = call.read(slug, move |connection, _, by| role_mapping::list(connection, by, &name)).await?;
+    Ok(HttpResponse::Ok().json(whole(mappings)))
+}
+
+/// What a group gives.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mapping {
+    /// `read`, `write` or `admin`.
+    role: String,
+}
+
+/// `PUT …/role-mappings/{group}`.
+#[utoipa::path(
+    put, path = "/api/v1/organizations/{organization}/role-mappings/{group}", tag = "role mappings",
+    summary = "Map a group to a role",
+    params(
+        ("organization" = String, Path, description = "Its id or slug"),
+        ("group" = String, Path, description = "The group's SCIM id")
+    ),
+    request_body = Mapping,
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn set(
+    http: HttpRequest,
+    path: web::Path<(String, String)>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = mapped(&call, &path, payload).await;
+    call.finish(outcome)
+}
+
+async fn mapped(call: &Call<'_>, (slug, group): &(String, String), payload: web::Payload) -> Result<HttpResponse> {
+    call.known()?;
+    let Mapping { role } = body::json(call, payload).await?;
+    let answer = apply(call, slug, group, parsed("role", Some(role))?).await?;
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+async fn apply(call: &Call<'_>, slug: &str, group: &str, role: Option<Role>) -> Result<serde_json::Value> {
+    let (name, group) = (slug.to_owned(), group.to_owned());
+    let set = move |connection: &mut _, administration: &_, by: &_| {
+        role_mapping::set(connection, administration, by, &name, (&group, role))
+    };
+    call.transact(slug, set).await
+}
+
+/// `DELETE …/role-mappings/{group}`.
+#[utoipa::path(
+    delete, path = "/api/v1/organizations/{organization}/role-mappings/{group}", tag = "role mappings",
+    summary = "Map a group to no role any more",
+    params(
+        ("organization" = String, Path, description = "Its id or slug"),
+        ("group" = String, Path, description = "The group's SCIM id")
+    ),
+    responses((status = 204), Refused)
+)]
+pub(super) async fn remove(
+    http: HttpRequest,
+    path: web::Path<(String, String)>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let removed = apply(&call, &path.0, &path.1, None).await;
+    call.finish(removed.map(|_| HttpResponse::NoContent().finish()))
+}
+
+/// What is looked at before.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Preview {
+    /// The group's SCIM id.
+    group: String,
+    /// `read`, `write` or `admin`; `null` for no role any more.
+    role: Option<String>,
+}
+
+/// `POST …/role-mappings/preview`.
+#[utoipa::path(
+    post, path = "/api/v1/organizations/{organization}/role-mappings/preview", tag = "role mappings",
+    summary = "Who would go from which role to which",
+    params(("organization" = String, Path, description = "Its id or slug")),
+    request_body = Preview,
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn preview(
+    http: HttpRequest,
+    slug: web::Path<String>,
+    payload: web::Payload,
+    state: web::Data<State>,
+) -> HttpResponse {
+    let call = Call::new(&http, &state);
+    let outcome = previewed(&call, &slug, payload).await;
+    call.finish(outcome)
+}
+
+async fn previewed(call: &Call<'_>, slug: &str, payload: web::Payload) -> Result<HttpResponse> {
+    call.known()?;
+    let Preview { group, role } = body::json(call, payload).await?;
+    if group.len() > 100 {
+        return Err(Error::new(Code::InvalidValue, "group is the SCIM id of a group."));
+    }
+    let (name, role) = (slug.to_owned(), parsed("role", role)?);
+    let look = move |connection: &mut _, _: &_, by: &_| role_mapping::preview(connection, by, &name, (&group, role));
+    Ok(HttpResponse::Ok().json(call.read(slug, look).await?))
+}
