@@ -301,8 +301,11 @@ const PROVISIONING: &[(&str, &str, u16, u16)] = &[
 ];
 
 /// Below an organization, where keys are answered otherwise than [`keys`] says.
-const KEYS_ONLY: &[(&str, &str, [u16; 4])] =
-    &[("post", "/api/v1/organizations/{organization}/restore", [401, 401, 401, 401])];
+const KEYS_ONLY: &[(&str, &str, [u16; 4])] = &[
+    ("post", "/api/v1/organizations/{organization}/restore", [401, 401, 401, 401]),
+    // Who has the link of an invitation can press its button: a person's to copy.
+    ("post", "/api/v1/organizations/{organization}/invitations/{id}/link", [403, 403, 403, 404]),
+];
 
 /// The statuses for keys of the roles `read`, `write` and `admin`, and of another organization: below an organization
 /// those of members and of who is none, and nobody's everywhere else.
