@@ -57,6 +57,12 @@ pub mod of {
     /// An API key of an organization.
     #[derive(Debug)]
     pub enum ApiKey {}
+    /// An endpoint of an organization's webhooks.
+    #[derive(Debug)]
+    pub enum Webhook {}
+    /// Something that an endpoint is told.
+    #[derive(Debug)]
+    pub enum Delivery {}
     /// An invitation.
     #[derive(Debug)]
     pub enum Invitation {}
@@ -86,6 +92,10 @@ pub type BillingOperationId = Id<of::BillingOperation>;
 pub type InvoiceId = Id<of::Invoice>;
 /// The id of an API key, within its organization.
 pub type ApiKeyId = Id<of::ApiKey>;
+/// The id of a webhook, within its organization.
+pub type WebhookId = Id<of::Webhook>;
+/// The id of a delivery: what the endpoint knows it by, however often it is sent.
+pub type DeliveryId = Id<of::Delivery>;
 /// The id of an invitation, by which it is listed and revoked; its secret is another thing.
 pub type InvitationId = Id<of::Invitation>;
 

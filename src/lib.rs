@@ -41,3 +41,4 @@ pub mod stand_in;
 pub mod store;
 pub mod telemetry;
 pub mod text;
+pub mod webhooks;

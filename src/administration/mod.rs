@@ -24,6 +24,7 @@ pub mod schema;
 pub mod session;
 pub mod setup_link;
 pub mod single_sign_on;
+pub mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,7 @@ use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::organizations::{self, Organization};
 use crate::store::provisioning_log::{Event, SERVICE, insert_event};
+use crate::webhooks::Sender;
 
 /// What the operator's use cases share.
 #[derive(Clone)]
@@ -52,6 +54,8 @@ pub struct Administration {
     pub provisioning: Arc<Service>,
     /// What is sold and who is paid.
     pub billing: Arc<Billing>,
+    /// Tells endpoints of organizations what happens.
+    pub webhooks: Sender,
     /// Who is asked for the proofs of domains.
     pub dns: Arc<dyn TxtRecords>,
     /// How long people still join by a domain whose proof has gone.

@@ -31,6 +31,7 @@ use crate::secret::{Random, SystemRandom};
 use crate::sign_in;
 use crate::store::connection::Connection;
 use crate::store::{Options, Planned, Store};
+use crate::webhooks::Sender;
 
 /// The parts that the server and the operator's commands share.
 #[derive(Debug)]
@@ -104,6 +105,7 @@ impl Assembly {
             ids,
             provisioning: Arc::clone(&provisioning),
             billing: Arc::new(config.billing()?),
+            webhooks: Sender::new(config.duration("webhooks.timeout")?, config.boolean("webhooks.allow_private"))?,
             dns: Arc::new(dns::Resolver::new(config.dns_servers()?)),
             grace: config.duration("domains.grace")?,
             session_idle: sign_in.options.idle_micros(),

@@ -62,6 +62,7 @@ impl Prepared {
         let jobs = [
             actix_web::rt::spawn(jobs::billing::run(store.clone(), administration.clone(), drifted)),
             actix_web::rt::spawn(jobs::refusals::run(store.clone(), Arc::clone(&clock))),
+            actix_web::rt::spawn(jobs::webhooks::run(store.clone(), administration.clone())),
             actix_web::rt::spawn(jobs::cleaning::run(store.clone(), administration.clone())),
             actix_web::rt::spawn(jobs::retention::run(store.clone(), clock, kept)),
             actix_web::rt::spawn(jobs::invitations::run(store.clone(), administration.clone())),

@@ -22,6 +22,7 @@ mod schema;
 mod serve;
 mod session;
 mod setup_link;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -120,6 +121,9 @@ enum Question {
     /// Keys of an organization's own programs for the JSON API
     #[command(subcommand)]
     ApiKey(api_key::Command),
+    /// Webhooks: endpoints that are told what happens in an organization
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Associated domains
     #[command(subcommand)]
     Domain(domain::Command),
@@ -215,6 +219,10 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
         }
         Question::ProvisioningClient(command) => provisioning_client::run(&Operator::open(config)?, command),
         Question::ProvisioningLog(command) => provisioning_log::run(&Operator::open(config)?, command),
+        Question::Webhook(command) => {
+            let open = if command.seals() { Operator::open_to_seal } else { Operator::open };
+            webhook::run(&open(config)?, command)
+        }
         Question::ApiKey(command) => api_key::run(&Operator::open(config)?, command),
         Question::Domain(command) => domain::run(&Operator::open(config)?, command),
         Question::Member(command) => member::run(&Operator::open(config)?, command),

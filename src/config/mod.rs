@@ -94,6 +94,7 @@ impl Config {
             "invitations.lifetime",
             "sessions.idle",
             "sessions.absolute",
+            "webhooks.timeout",
             "billing.stripe.timeout",
         ] {
             self.duration(key)?;

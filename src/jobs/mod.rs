@@ -9,3 +9,4 @@ pub mod outbox;
 pub mod provisioning_log;
 pub mod refusals;
 pub mod retention;
+pub mod webhooks;

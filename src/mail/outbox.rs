@@ -34,6 +34,8 @@ pub enum Kind {
     DomainAtRisk,
     /// Seats were paid for, or a payment was declined; for owners and admins.
     Billing,
+    /// A webhook takes nothing for days and is told nothing more; for owners and admins.
+    WebhookDisabled,
     /// Somebody is invited.
     Invitation,
 }
@@ -46,6 +48,7 @@ impl Kind {
             Self::SignInLink => "sign_in_link",
             Self::DomainAtRisk => "domain_at_risk",
             Self::Billing => "billing",
+            Self::WebhookDisabled => "webhook_disabled",
             Self::Invitation => "invitation",
         }
     }
@@ -55,7 +58,7 @@ impl Kind {
     pub const fn window(self) -> Duration {
         match self {
             Self::SignInLink => Duration::from_hours(1),
-            Self::DomainAtRisk | Self::Billing | Self::Invitation => DAY,
+            Self::DomainAtRisk | Self::Billing | Self::Invitation | Self::WebhookDisabled => DAY,
         }
     }
 }

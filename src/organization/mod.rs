@@ -14,6 +14,7 @@ pub mod refusal;
 pub mod role;
 pub mod seats;
 pub mod subscription;
+pub mod webhook;
 
 use crate::id::OrganizationId;
 

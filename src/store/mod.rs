@@ -51,6 +51,8 @@ pub mod sessions;
 pub mod sign_ins;
 pub mod subscriptions;
 pub mod unique_values;
+pub mod webhook_deliveries;
+pub mod webhook_endpoints;
 
 use std::cell::RefCell;
 use std::os::unix::fs::DirBuilderExt as _;

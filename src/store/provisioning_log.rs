@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use super::sql::{Rows, Sql, Type};
 use crate::id::{EventId, OrganizationId, ResourceId, TokenId};
+use crate::organization::webhook;
 
 /// One operation an identity provider asked for and what came of it. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Debug)]
@@ -116,10 +117,10 @@ pub fn forget_refusals(batch: &mut Batch, before: i64) {
     batch.run(sql.bind(before));
 }
 
-/// Appends an audit event.
+/// Appends an audit event, and marks it for whoever tells webhooks of it.
 pub fn insert_event(batch: &mut Batch, organization: OrganizationId, event: &Event<'_>) {
     batch.insert(Rows {
-        insert: "INSERT INTO audit_events (organization_id, id, at, actor, action, target_kind, target_id, request_id, address, detail)",
+        insert: "INSERT INTO audit_events (organization_id, id, at, actor, action, target_kind, target_id, request_id, address, detail, untold)",
         types: &[
             Type::Id,
             Type::Id,
@@ -131,6 +132,7 @@ pub fn insert_event(batch: &mut Batch, organization: OrganizationId, event: &Eve
             Type::Text,
             Type::Text,
             Type::Text,
+            Type::Found("SELECT 1 FROM webhook_endpoints w WHERE w.organization_id = ?"),
         ],
         conflict: "",
         rows: vec![vec![
@@ -144,6 +146,7 @@ pub fn insert_event(batch: &mut Batch, organization: OrganizationId, event: &Eve
             event.request_id.into(),
             event.address.into(),
             event.detail.into(),
+            webhook::is_told(event.action).then_some(organization).into(),
         ]],
     });
 }

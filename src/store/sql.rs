@@ -181,7 +181,9 @@ impl Sql {
                     Some(Value::Integer(integer)) => out.push_bind_param::<BigInt, _>(integer)?,
                     Some(Value::Boolean(boolean)) => out.push_bind_param::<Bool, _>(boolean)?,
                     Some(Value::Bytes(bytes)) => out.push_bind_param::<Binary, _>(bytes)?,
-                    Some(Value::Null(Type::Id)) => out.push_bind_param::<Nullable<SqlId>, _>(&None::<IdBytes>)?,
+                    Some(Value::Null(Type::Id | Type::Found(_))) => {
+                        out.push_bind_param::<Nullable<SqlId>, _>(&None::<IdBytes>)?;
+                    }
                     Some(Value::Null(Type::Text)) => out.push_bind_param::<Nullable<Text>, _>(&None::<String>)?,
                     Some(Value::Null(Type::Integer)) => out.push_bind_param::<Nullable<BigInt>, _>(&None::<i64>)?,
                     Some(Value::Null(Type::Boolean)) => out.push_bind_param::<Nullable<Bool>, _>(&None::<bool>)?,
@@ -244,7 +246,11 @@ impl Rows {
 
     /// The statement for so many rows.
     fn values(&self, count: usize) -> String {
-        let row = format!("({})", vec!["?"; self.types.len()].join(", "));
+        let value = |kind: &Type| match kind {
+            Type::Found(query) => format!("EXISTS ({query})"),
+            _ => "?".to_owned(),
+        };
+        let row = format!("({})", self.types.iter().map(value).collect::<Vec<_>>().join(", "));
         format!("{} VALUES {} {}", self.insert, vec![row; count].join(", "), self.conflict)
     }
 
@@ -253,14 +259,17 @@ impl Rows {
         let mut sql = Sql::new(self.insert);
         sql.push(" SELECT ");
         for (position, kind) in self.types.iter().enumerate() {
-            sql.push(if position > 0 { ", " } else { "" }).push(&format!("c{position}"));
-            sql.push(match kind {
-                Type::Id => "::uuid",
-                Type::Text => "",
-                Type::Bytes => "::bytea",
-                Type::Integer => "::bigint",
-                Type::Boolean => "::boolean",
-            });
+            sql.push(if position > 0 { ", " } else { "" });
+            match kind {
+                Type::Id => sql.push(&format!("c{position}::uuid")),
+                Type::Text => sql.push(&format!("c{position}")),
+                Type::Bytes => sql.push(&format!("c{position}::bytea")),
+                Type::Integer => sql.push(&format!("c{position}::bigint")),
+                Type::Boolean => sql.push(&format!("c{position}::boolean")),
+                Type::Found(query) => {
+                    sql.push(&format!("EXISTS ({})", query.replace('?', &format!("c{position}::uuid"))))
+                }
+            };
         }
         sql.push(" FROM unnest(");
         for position in 0..self.types.len() {

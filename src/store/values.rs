@@ -86,6 +86,8 @@ pub enum Type {
     Integer,
     Boolean,
     Bytes,
+    /// A boolean column: whether this query, with one `?`, finds something for an id.
+    Found(&'static str),
 }
 
 impl<T> From<Id<T>> for Value {

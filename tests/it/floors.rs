@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("dns", 3),
     ("mail", 3),
     ("billing", 3),
+    ("webhooks", 3),
     ("membership", 4),
     ("provisioning", 5),
     ("sign_in", 5),

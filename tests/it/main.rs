@@ -39,3 +39,4 @@ mod tolerance;
 mod transcripts;
 mod users;
 mod walks;
+mod webhooks;

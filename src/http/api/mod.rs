@@ -20,6 +20,7 @@ mod routes;
 mod sessions;
 mod stripe;
 mod version;
+mod webhooks;
 
 use actix_web::http::header::ALLOW;
 use actix_web::{HttpRequest, HttpResponse, web};

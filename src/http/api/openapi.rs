@@ -5,8 +5,8 @@ use serde::Serialize;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
-use super::api_keys;
 use super::call::Call;
+use super::{api_keys, webhooks};
 use super::{
     audit, billing, founding, invitations, me, members, organizations, provisioning_log, role_mappings, sessions,
 };
@@ -110,7 +110,16 @@ pub(super) enum Refused {
         role_mappings::set,
         sessions::list,
         sessions::revoke,
-        show
+        show,
+        webhooks::create,
+        webhooks::list,
+        webhooks::log,
+        webhooks::remove,
+        webhooks::replay,
+        webhooks::rotate,
+        webhooks::set,
+        webhooks::show,
+        webhooks::test
     ),
     components(schemas(Problem)),
     modifiers(&Security),

@@ -5,6 +5,7 @@ use std::future::ready;
 use actix_web::Resource;
 
 use super::super::web;
+use super::webhooks;
 use super::{
     api_keys, audit, billing, founding, invitations, me, members, openapi, organizations, provisioning_log,
     role_mappings, sessions, stripe,
@@ -14,6 +15,7 @@ use super::{
 pub fn routes(config: &mut web::ServiceConfig) {
     config
         .configure(key_routes)
+        .configure(webhook_routes)
         .service(resource("/api/openapi.json", "GET").route(web::get().to(openapi::show)))
         .service(resource("/api/v1/me", "GET").route(web::get().to(me::show)))
         .service(resource("/api/v1/me/sessions", "GET").route(web::get().to(sessions::list)))
@@ -146,6 +148,37 @@ fn key_routes(config: &mut web::ServiceConfig) {
         .service(
             resource("/api/v1/organizations/{organization}/api-keys/{id}", "DELETE")
                 .route(web::delete().to(api_keys::revoke)),
+        );
+}
+
+fn webhook_routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            resource("/api/v1/organizations/{organization}/webhooks", "GET, POST")
+                .route(web::get().to(webhooks::list))
+                .route(web::post().to(webhooks::create)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/webhooks/{id}", "GET, PATCH, DELETE")
+                .route(web::get().to(webhooks::show))
+                .route(web::patch().to(webhooks::set))
+                .route(web::delete().to(webhooks::remove)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/webhooks/{id}/test", "POST")
+                .route(web::post().to(webhooks::test)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/webhooks/{id}/rotate-secret", "POST")
+                .route(web::post().to(webhooks::rotate)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/webhooks/{id}/deliveries", "GET")
+                .route(web::get().to(webhooks::log)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/webhooks/{id}/deliveries/{delivery}/replay", "POST")
+                .route(web::post().to(webhooks::replay)),
         );
 }
 

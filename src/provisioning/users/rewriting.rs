@@ -16,6 +16,7 @@ use crate::scim::unique::{UniqueValue, unique_values};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::members::{self, User};
+use crate::store::provisioning_log::{self, Event};
 use crate::store::resources::{self, Resource, Written};
 use crate::store::{organizations, unique_values};
 
@@ -94,7 +95,7 @@ pub(super) fn rewrite(
     organizations::change_usage(&mut batch, caller.organization, &ledger);
     let outcome = Outcome {
         status,
-        action,
+        action: what(action, stored.standing(), standing),
         kind: Some(Kind::User),
         resource: Some(resource.id),
         explanation: &notes.after(if changed { explanation } else { "Nothing to change." }),
@@ -106,6 +107,15 @@ pub(super) fn rewrite(
     record(&mut batch, service, call, caller, outcome);
     let answer = shown(connection, caller, resource, true)?;
     Ok(Planned { batch, answer })
+}
+
+/// What the trail calls it: whether somebody has access says more than by which verb that changed.
+const fn what(action: &'static str, before: Standing, after: Standing) -> &'static str {
+    match (before, after) {
+        (Standing::Active, Standing::Deactivated) => "user.deactivated",
+        (Standing::Deactivated | Standing::Waiting, Standing::Active) => "user.reactivated",
+        _ => action,
+    }
 }
 
 /// Writes another document in the stored one's place; the resource as it will be.
@@ -187,6 +197,18 @@ pub fn admit(
         None,
     );
     ledger.moves(stored.counted_role(), Some(Standing::Waiting), Some(Standing::Active));
+    let event = Event {
+        id: service.ids.next(),
+        at: service.clock.now().0,
+        actor: "system",
+        action: "member.admitted",
+        target_kind: Kind::User.name(),
+        target_id: Some(stored.resource.id),
+        request_id: None,
+        address: None,
+        detail: "{}",
+    };
+    provisioning_log::insert_event(batch, organization, &event);
     Ok(())
 }
 

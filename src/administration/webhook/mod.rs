@@ -1,0 +1,265 @@
+//! Webhooks (product.md §10): endpoints of an organization, and what they are told.
+
+pub mod attempt;
+pub mod deliveries;
+mod disabling;
+pub mod telling;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Administration, By, named};
+use crate::clock::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::id::{OrganizationId, WebhookId};
+use crate::organization::permission::Action;
+use crate::organization::webhook::types;
+use crate::store::Planned;
+use crate::store::batch::Batch;
+use crate::store::connection::Connection;
+use crate::store::webhook_deliveries;
+use crate::store::webhook_endpoints::{self, DISABLED, ENABLED, Endpoint};
+use crate::webhooks::{check_url, signature};
+
+/// An organization has so many endpoints at most: each is told of everything it asks for.
+const MOST: usize = 20;
+/// The longest description.
+const LONGEST: usize = 200;
+/// How long the secret before signs too.
+const OVERLAP: Duration = Duration::from_hours(24);
+
+/// What is set of an endpoint; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub url: Option<String>,
+    pub description: Option<String>,
+    /// None at all: every event.
+    pub events: Option<Vec<String>>,
+    pub enabled: Option<bool>,
+    /// The version that was seen.
+    pub expected_version: Option<i64>,
+}
+
+/// What a secret is sealed for.
+fn place(organization: OrganizationId, endpoint: WebhookId) -> Vec<u8> {
+    [b"webhook ", organization.as_bytes().as_slice(), endpoint.as_bytes()].concat()
+}
+
+/// Makes an endpoint; the answer is the only one that shows its secret.
+///
+/// # Errors
+/// `forbidden`, `not_found`, `invalid_value`; `conflict` when there are enough.
+pub fn create(
+    connection: &mut Connection,
+    administration: &Administration,
+    by: &By,
+    slug: &str,
+    settings: &Settings,
+) -> Result<Planned<Value>> {
+    by.check(Action::ManageWebhooks)?;
+    let organization = named(connection, by, slug)?;
+    if webhook_endpoints::list(connection, organization.id)?.len() >= MOST {
+        return Err(Error::new(Code::Conflict, format!("The organization has {MOST} webhooks. Remove one first.")));
+    }
+    let (now, id) = (administration.clock.now().0, administration.ids.next());
+    let secret = signature::generate(administration.random.as_ref());
+    let mut endpoint = Endpoint {
+        id,
+        url: String::new(),
+        description: String::new(),
+        events: String::new(),
+        secret: seal(administration, organization.id, id, &secret),
+        old_secret: None,
+        old_secret_until: None,
+        state: ENABLED.to_owned(),
+        reason: None,
+        failing_since: None,
+        created_by: by.name().into_owned(),
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    };
+    // Without an address there is nothing to tell.
+    let url = settings.url.clone().unwrap_or_default();
+    apply(administration, &mut endpoint, &Settings { url: Some(url), ..settings.clone() })?;
+    let mut batch = Batch::default();
+    webhook_endpoints::insert(&mut batch, organization.id, &endpoint);
+    administration.audit(&mut batch, by, organization.id, "webhook.created", &audited(&endpoint));
+    let mut answer = describe(&endpoint);
+    answer["secret"] = signature::shown(&secret).into();
+    Ok(Planned { batch, answer })
+}
+
+fn seal(administration: &Administration, organization: OrganizationId, id: WebhookId, secret: &[u8]) -> Vec<u8> {
+    let sealing = &administration.provisioning.sealing;
+    sealing.seal(secret, &place(organization, id), administration.random.as_ref())
+}
+
+/// Sets what can be set.
+fn apply(administration: &Administration, endpoint: &mut Endpoint, settings: &Settings) -> Result<()> {
+    let invalid = |why: String| Error::new(Code::InvalidValue, why);
+    if let Some(url) = &settings.url {
+        let url =
+            check_url(url, administration.webhooks.allow_private).map_err(|why| invalid(format!("url: {why}")))?;
+        endpoint.url = url.into();
+    }
+    if let Some(description) = &settings.description {
+        if description.chars().count() > LONGEST || description.chars().any(char::is_control) {
+            let why = format!("description: it has more than {LONGEST} characters or control characters.");
+            return Err(invalid(why));
+        }
+        endpoint.description.clone_from(description);
+    }
+    if let Some(events) = &settings.events {
+        let known = types();
+        if let Some(unknown) = events.iter().find(|event| !known.contains(&event.as_str())) {
+            return Err(invalid(format!("events: there is no event \"{unknown}\". There are: {}.", known.join(", "))));
+        }
+        let asked: Vec<&str> = known.into_iter().filter(|kind| events.iter().any(|event| event == kind)).collect();
+        endpoint.events = asked.join(" ");
+    }
+    match settings.enabled {
+        Some(true) if endpoint.state == DISABLED => {
+            ENABLED.clone_into(&mut endpoint.state);
+            (endpoint.reason, endpoint.failing_since) = (None, None);
+        }
+        Some(false) => DISABLED.clone_into(&mut endpoint.state),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The organization's endpoints, oldest first.
+///
+/// # Errors
+/// `forbidden`, `not_found`.
+pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Vec<Endpoint>> {
+    by.check(Action::ManageWebhooks)?;
+    let organization = named(connection, by, slug)?;
+    webhook_endpoints::list(connection, organization.id)
+}
+
+/// One endpoint.
+///
+/// # Errors
+/// `forbidden`, `not_found`.
+pub fn show(connection: &mut Connection, by: &By, slug: &str, id: &str) -> Result<Value> {
+    by.check(Action::ManageWebhooks)?;
+    let organization = named(connection, by, slug)?;
+    let endpoint = find(connection, organization.id, id)?;
+    let mut shown = describe(&endpoint);
+    shown["version"] = endpoint.version.into();
+    Ok(shown)
+}
+
+fn find(connection: &mut Connection, organization: OrganizationId, id: &str) -> Result<Endpoint> {
+    let known = id.parse().ok().map(|id| webhook_endpoints::one(connection, organization, id)).transpose()?;
+    known.flatten().ok_or_else(|| {
+        Error::new(Code::NotFound, format!("There is no webhook with the id \"{id}\". List them first."))
+    })
+}
+
+/// Changes an endpoint.
+///
+/// # Errors
+/// `forbidden`, `not_found`, `invalid_value`, `precondition_failed`.
+pub fn set(
+    connection: &mut Connection,
+    administration: &Administration,
+    by: &By,
+    (slug, id): (&str, &str),
+    settings: &Settings,
+) -> Result<Planned<Value>> {
+    by.check(Action::ManageWebhooks)?;
+    let organization = named(connection, by, slug)?;
+    let before = find(connection, organization.id, id)?;
+    if settings.expected_version.is_some_and(|version| version != before.version) {
+        return Err(Error::new(Code::PreconditionFailed, "The webhook has changed since you read it. Read it again."));
+    }
+    let mut after = before.clone();
+    apply(administration, &mut after, settings)?;
+    let mut batch = Batch::default();
+    if after != before {
+        after.updated_at = administration.clock.now().0;
+        webhook_endpoints::update(&mut batch, organization.id, &after);
+        let detail = json!({"before": audited(&before), "after": audited(&after)});
+        administration.audit(&mut batch, by, organization.id, "webhook.changed", &detail);
+        after.version += 1;
+    }
+    let mut answer = describe(&after);
+    answer["version"] = after.version.into();
+    Ok(Planned { batch, answer })
+}
+
+/// Removes an endpoint with the log of its deliveries.
+///
+/// # Errors
+/// `forbidden`, `not_found`.
+pub fn remove(
+    connection: &mut Connection,
+    administration: &Administration,
+    by: &By,
+    slug: &str,
+    id: &str,
+) -> Result<Planned<Value>> {
+    by.check(Action::ManageWebhooks)?;
+    let organization = named(connection, by, slug)?;
+    let endpoint = find(connection, organization.id, id)?;
+    let mut batch = Batch::default();
+    webhook_endpoints::delete(&mut batch, organization.id, endpoint.id);
+    webhook_deliveries::delete_of(&mut batch, organization.id, endpoint.id);
+    administration.audit(&mut batch, by, organization.id, "webhook.removed", &audited(&endpoint));
+    Ok(Planned { batch, answer: json!({"id": endpoint.id.to_string(), "removed": true}) })
+}
+
+/// Gives an endpoint another secret, which only this answer shows; the one before signs too for a day.
+///
+/// # Errors
+/// `forbidden`, `not_found`.
+pub fn rotate(
+    connection: &mut Connection,
+    administration: &Administration,
+    by: &By,
+    slug: &str,
+    id: &str,
+) -> Result<Planned<Value>> {
+    by.check(Action::ManageWebhooks)?;
+    let organization = named(connection, by, slug)?;
+    let mut endpoint = find(connection, organization.id, id)?;
+    let now = administration.clock.now();
+    let secret = signature::generate(administration.random.as_ref());
+    let sealed = seal(administration, organization.id, endpoint.id, &secret);
+    endpoint.old_secret = Some(std::mem::replace(&mut endpoint.secret, sealed));
+    endpoint.old_secret_until = Some(now.plus(OVERLAP).0);
+    endpoint.updated_at = now.0;
+    let mut batch = Batch::default();
+    webhook_endpoints::update(&mut batch, organization.id, &endpoint);
+    administration.audit(&mut batch, by, organization.id, "webhook.secret_rotated", &audited(&endpoint));
+    let mut answer = describe(&endpoint);
+    answer["secret"] = signature::shown(&secret).into();
+    Ok(Planned { batch, answer })
+}
+
+fn audited(endpoint: &Endpoint) -> Value {
+    json!({
+        "id": endpoint.id.to_string(), "url": endpoint.url, "events": events(endpoint), "state": endpoint.state
+    })
+}
+
+fn events(endpoint: &Endpoint) -> Vec<&str> {
+    endpoint.events.split(' ').filter(|event| !event.is_empty()).collect()
+}
+
+/// An endpoint as it is shown, without its secret.
+#[must_use]
+pub fn describe(endpoint: &Endpoint) -> Value {
+    let time = |at: Option<i64>| at.map(|at| Timestamp(at).to_string());
+    json!({
+        "id": endpoint.id.to_string(), "url": endpoint.url, "description": endpoint.description,
+        "events": events(endpoint), "state": endpoint.state, "reason": endpoint.reason,
+        "failing_since": time(endpoint.failing_since), "old_secret_until": time(endpoint.old_secret_until),
+        "created_by": endpoint.created_by, "created_at": Timestamp(endpoint.created_at).to_string(),
+        "updated_at": Timestamp(endpoint.updated_at).to_string()
+    })
+}
