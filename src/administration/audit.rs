@@ -169,7 +169,7 @@ pub(super) fn time(name: &str, text: Option<&str>) -> Result<Option<i64>> {
 fn source(actor: &str) -> &'static str {
     match actor.split(':').next().unwrap_or_default() {
         "operator" => "command",
-        "system" => "system",
+        "system" | "provider" => "system",
         "provisioning" | "provisioning_client" => "scim",
         "api_key" => "api",
         _ => "page",
@@ -182,8 +182,10 @@ fn describe(event: StoredEvent) -> Value {
         Ok(object @ Value::Object(_)) => object,
         _ => Value::String(event.detail),
     };
+    // An event of provisioning has the id of its entry in the provisioning log.
+    let log = (event.actor == "provisioning").then(|| event.id.to_string());
     json!({
-        "id": event.id.to_string(), "at": Timestamp(event.at).to_string(), "source": source(&event.actor),
+        "id": event.id.to_string(), "provisioning_log_id": log, "at": Timestamp(event.at).to_string(), "source": source(&event.actor),
         "actor": event.actor, "action": event.action,
         "target": {"kind": event.target_kind, "id": event.target_id.map(|id| id.to_string())},
         "request_id": event.request_id, "address": event.address, "detail": detail

@@ -181,7 +181,7 @@ pub fn set(
     let organization = named(connection, by, slug)?;
     let mut domain = entry(connection, &organization, name)?;
     check_role(settings.role)?;
-    let before = domain.state.clone();
+    let (before, was) = (domain.state.clone(), audited(&domain));
     if settings.vouched {
         refuse_taken(connection, organization.id, &domain.domain)?;
         domain.vouched = true;
@@ -196,7 +196,8 @@ pub fn set(
     }
     let mut batch = Batch::default();
     associated_domains::update_settings(&mut batch, organization.id, &domain, &before);
-    administration.audit(&mut batch, by, organization.id, "domain.changed", &audited(&domain));
+    let detail = json!({"domain": domain.domain, "before": was, "after": audited(&domain)});
+    administration.audit(&mut batch, by, organization.id, "domain.changed", &detail);
     Ok(Planned { batch, answer: describe(&domain) })
 }
 

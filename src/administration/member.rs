@@ -159,7 +159,7 @@ impl Work<'_> {
         self.recount(stored, Role::Read)?;
         members::update_suspended(&mut self.batch, self.organization, (id, member), true);
         membership::end_sessions(&mut self.batch, self.organization, (id, member));
-        self.audit("member.suspended", id, &json!({}));
+        self.audit("member.suspended", id, &json!({"before": "active", "after": "suspended"}));
         Ok(Listed { suspended: true, ..line })
     }
 
@@ -181,7 +181,7 @@ impl Work<'_> {
         self.touch(stored.role(), id)?;
         self.recount(stored, stored.role())?;
         members::update_suspended(&mut self.batch, self.organization, (id, member), false);
-        self.audit("member.suspension_lifted", id, &json!({}));
+        self.audit("member.suspension_lifted", id, &json!({"before": "suspended", "after": "active"}));
         Ok(Listed { suspended: false, ..line })
     }
 
@@ -199,7 +199,8 @@ impl Work<'_> {
         }
         organizations::change_usage(&mut self.batch, organization, &ledger);
         let groups: Vec<String> = groups.iter().map(ToString::to_string).collect();
-        self.audit("member.removed", id, &json!({"groups": groups}));
+        let before = stored.standing().shown(stored.member.suspended);
+        self.audit("member.removed", id, &json!({"before": before, "after": "removed", "groups": groups}));
         Ok(Listed { status: None, suspended: false, ..line })
     }
 
@@ -216,7 +217,7 @@ impl Work<'_> {
             membership::restore(connection, &mut self.batch, &removal, storage, &usage, removed)?;
         ledger.pending += room.pending;
         organizations::change_usage(&mut self.batch, self.organization, &ledger);
-        self.audit("member.brought_back", removed.id, &json!({}));
+        self.audit("member.brought_back", removed.id, &json!({"before": "removed", "after": "active"}));
         let identity = line.identity.filter(|_| linked);
         Ok(Listed { status: Some(Standing::Active.name().to_owned()), identity, ..line })
     }

@@ -4,6 +4,7 @@
 //! A line is a row whatever is in it: a quotation mark that nobody closed spoils its own row only.
 
 use super::invitation::Wanted;
+use crate::spreadsheet::{MARK, write_row};
 
 /// Bytes of a file at most.
 pub const LARGEST: usize = 256 * 1024;
@@ -138,35 +139,12 @@ fn row(line: usize, cells: &[String], (address, role): (usize, Option<usize>)) -
     Wanted { line, email: cells.get(address).cloned().unwrap_or_default(), role: role.cloned() }
 }
 
-/// Writes rows as a file that spreadsheets open (RFC 4180, in UTF-8 with its mark). What a spreadsheet would
-/// compute has an apostrophe before it (OWASP, CSV Injection).
+/// Writes rows as a file that spreadsheets open and compute nothing in.
 #[must_use]
 pub fn print<'r>(rows: impl IntoIterator<Item = &'r [String]>) -> String {
-    let mut file = String::from('\u{feff}');
-    for row in rows {
-        for (at, cell) in row.iter().enumerate() {
-            if at > 0 {
-                file.push(',');
-            }
-            print_cell(&mut file, cell);
-        }
-        file.push_str("\r\n");
-    }
+    let mut file = MARK.to_owned();
+    rows.into_iter().for_each(|row| write_row(&mut file, row.iter().map(String::as_str)));
     file
-}
-
-fn print_cell(file: &mut String, cell: &str) {
-    // A spreadsheet looks past spaces too; and a full-width sign is a sign in some.
-    let first = cell.chars().find(|c| *c != ' ');
-    let computes = matches!(first, Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'));
-    let safe: String = if computes { format!("'{cell}") } else { cell.to_owned() };
-    if safe.contains(['"', ',', ';', '\t', '\r', '\n']) || safe.starts_with(' ') || safe.ends_with(' ') {
-        file.push('"');
-        file.push_str(&safe.replace('"', "\"\""));
-        file.push('"');
-    } else {
-        file.push_str(&safe);
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Circumstances, Options, Service, recovery};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::id::{OrganizationId, ResourceId, SessionId};
+use crate::id::{IdentityId, OrganizationId, ResourceId, SessionId};
 use crate::organization::DELETED;
 use crate::organization::joining::Sso;
 use crate::secret::SecretHash;
@@ -250,19 +250,33 @@ pub fn revoke(
         }
     };
     if let Some(organization) = visitor.session.organization {
-        let detail = json!({"identity": visitor.identity.id.to_string(), "sessions": ended}).to_string();
-        let event = Event {
-            id: service.ids.next(),
-            at: service.clock.now().0,
-            actor: "person",
-            action: "session.ended",
-            target_kind: "Organization",
-            target_id: None,
-            request_id: Some(&circumstances.request_id),
-            address: circumstances.client_address.as_deref(),
-            detail: &detail,
-        };
-        provisioning_log::insert_event(&mut batch, organization, &event);
+        let person = format!("person:{}", visitor.identity.id);
+        note_ended(&mut batch, service, circumstances, (organization, visitor.identity.id), &person, ended);
     }
     Ok(Planned { batch, answer: () })
+}
+
+/// Adds the event of sessions that have ended: whose they were, in the organization they were opened for, and who
+/// has ended them.
+pub(super) fn note_ended(
+    batch: &mut Batch,
+    service: &Service,
+    circumstances: &Circumstances,
+    (organization, identity): (OrganizationId, IdentityId),
+    actor: &str,
+    sessions: usize,
+) {
+    let detail = json!({"identity": identity.to_string(), "sessions": sessions}).to_string();
+    let event = Event {
+        id: service.ids.next(),
+        at: service.clock.now().0,
+        actor,
+        action: "session.ended",
+        target_kind: "Organization",
+        target_id: None,
+        request_id: Some(&circumstances.request_id),
+        address: circumstances.client_address.as_deref(),
+        detail: &detail,
+    };
+    provisioning_log::insert_event(batch, organization, &event);
 }

@@ -215,7 +215,28 @@ pub fn end_recovering(batch: &mut Batch, organization: OrganizationId, member: R
 
 /// Ends what the provider says is over: one of its sessions, or all of a subject's.
 pub fn end_at_provider(batch: &mut Batch, issuer: &str, subject: Option<&str>, provider_sid: Option<&str>) {
-    let mut sql = Sql::new("DELETE FROM sessions WHERE identity_id IN (SELECT id FROM identities WHERE issuer = ");
+    let mut sql = Sql::new("DELETE FROM sessions WHERE ");
+    sql.append(opened_at_provider(issuer, subject, provider_sid));
+    batch.run(sql);
+}
+
+/// The organizations that such sessions were opened for, and whose they are: a line for each of them.
+///
+/// # Errors
+/// The database's.
+pub fn at_provider(
+    connection: &mut Connection,
+    issuer: &str,
+    subject: Option<&str>,
+    provider_sid: Option<&str>,
+) -> Result<Vec<(OrganizationId, IdentityId)>> {
+    let mut sql = Sql::new("SELECT organization_id, identity_id FROM sessions WHERE organization_id IS NOT NULL AND ");
+    sql.append(opened_at_provider(issuer, subject, provider_sid));
+    sql.load::<(SqlId, SqlId), (OrganizationId, IdentityId)>(connection).map_err(database_error)
+}
+
+fn opened_at_provider(issuer: &str, subject: Option<&str>, provider_sid: Option<&str>) -> Sql {
+    let mut sql = Sql::new("identity_id IN (SELECT id FROM identities WHERE issuer = ");
     sql.push_bind(issuer);
     if let Some(subject) = subject {
         sql.push(" AND subject = ").push_bind(subject);
@@ -224,7 +245,7 @@ pub fn end_at_provider(batch: &mut Batch, issuer: &str, subject: Option<&str>, p
     if let Some(sid) = provider_sid {
         sql.push(" AND provider_sid = ").push_bind(sid);
     }
-    batch.run(sql);
+    sql
 }
 
 /// The sessions behind `after` of members, one's or anybody's, in the order of members: of whoever signs in

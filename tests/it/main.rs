@@ -4,6 +4,7 @@
 
 mod adoption_and_seats;
 mod api;
+mod audited;
 mod bad_input;
 mod bearers;
 mod billing;

@@ -2,6 +2,7 @@
 
 mod invitations;
 mod large;
+mod records;
 mod sign_in;
 mod small;
 
@@ -92,6 +93,7 @@ pub fn sqlite(settings: &Settings, directory: &Directory) {
     let bed = Bed { settings, server: Server::start(&url, 32), floor: Floor::Sqlite { server, table } };
     small::rows(&bed);
     invitations::rows(&bed);
+    records::rows(&bed);
     let provider = sign_in::provider();
     let url = format!("sqlite:{}", directory.file("sign_in.db").display());
     let bed = Bed { server: Server::start_with(&url, 2, &sign_in::settings(&provider)), ..bed };

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::super::{REQUEST_ID, State, request_id};
 use super::{Failed, Sent, Visit, circumstances, note, read, see_other, set_cookie};
 use crate::error::Result;
+use crate::sign_in::Circumstances;
 use crate::sign_in::departure::{self, Notice};
 use crate::sign_in::refusals::Reason;
 use crate::sign_in::session::{self, Revoked};
@@ -38,8 +39,9 @@ async fn leave(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpRes
     let door = &visit.state.door;
     let id_token = match door.cookies.session(visit.http) {
         Some(secret) => {
-            let service = Arc::clone(&door.service);
-            visit.state.store.write(move |connection| departure::sign_out(connection, &service, secret)).await?
+            let (service, circumstances) = (Arc::clone(&door.service), visit.circumstances());
+            let end = move |connection: &mut _| departure::sign_out(connection, &service, &circumstances, secret);
+            visit.state.store.write(end).await?
         }
         None => None,
     };
@@ -106,10 +108,11 @@ pub async fn backchannel_logout(
     state: web::Data<State>,
 ) -> HttpResponse {
     let request_id = request_id(http.headers(), &state.ids);
-    let status = match end(form, &state, &request_id).await {
+    let circumstances = circumstances(&http, &state, &request_id);
+    let status = match end(form, &state, &circumstances).await {
         Ok(status) => status,
         Err(reason) => {
-            note(&state, &circumstances(&http, &state, &request_id), &reason.into()).await;
+            note(&state, &circumstances, &reason.into()).await;
             StatusCode::BAD_REQUEST
         }
     };
@@ -119,7 +122,12 @@ pub async fn backchannel_logout(
         .finish()
 }
 
-async fn end(form: Sent<web::Form<Logout>>, state: &State, request_id: &str) -> Result<StatusCode, Reason> {
+async fn end(
+    form: Sent<web::Form<Logout>>,
+    state: &State,
+    circumstances: &Circumstances,
+) -> Result<StatusCode, Reason> {
+    let request_id = circumstances.request_id.as_str();
     let Some(provider) = &state.door.provider else { return Ok(StatusCode::BAD_REQUEST) };
     let token = form.ok().and_then(|form| form.into_inner().logout_token).ok_or(Reason::LogoutTokenMissing)?;
     let over = match provider.logged_out(&token).await {
@@ -136,8 +144,8 @@ async fn end(form: Sent<web::Form<Logout>>, state: &State, request_id: &str) -> 
         token: over.id,
         expires_at: over.refused_from.0,
     };
-    let service = Arc::clone(&state.door.service);
-    let end = move |connection: &mut _| departure::end_at_provider(connection, &service, &notice);
+    let (service, noted) = (Arc::clone(&state.door.service), circumstances.clone());
+    let end = move |connection: &mut _| departure::end_at_provider(connection, &service, &noted, &notice);
     Ok(match state.store.write(end).await {
         Ok(()) => StatusCode::OK,
         Err(error) => {

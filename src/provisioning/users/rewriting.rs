@@ -206,7 +206,7 @@ pub fn admit(
         target_id: Some(stored.resource.id),
         request_id: None,
         address: None,
-        detail: "{}",
+        detail: r#"{"before":"waiting","after":"active"}"#,
     };
     provisioning_log::insert_event(batch, organization, &event);
     Ok(())

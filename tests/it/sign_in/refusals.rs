@@ -131,7 +131,8 @@ async fn of_the_service(office: Office) {
     let csrf = hidden(&ann.get("/").await.body, "csrf");
     ann.post("/sign-out/others", &[("csrf", &csrf)]).await;
     let ended = &office.trail(Some("acme"))[0];
-    assert_eq!((&ended["action"], &ended["actor"]), (&json!("session.ended"), &json!("person")));
+    assert_eq!(ended["action"], "session.ended");
+    assert!(ended["actor"].as_str().unwrap().starts_with("person:"), "{ended}");
     let lines = serde_json::to_string(&[office.trail(None), office.trail(Some("acme"))]).unwrap();
     assert!(!lines.contains(&csrf) && !lines.contains("hcs_"), "{lines}");
 }

@@ -1,0 +1,130 @@
+//! What the provisioning log and the audit trail add to a POST of a User.
+//!
+//! No switch of the product turns them off, so the floor's writer does it: it inserts the rows of one POST, as
+//! the server under measurement has just written them, into a copy of its database, once with and once without
+//! the two, as many POSTs in a transaction as come together there. The difference is what the two rows cost, and
+//! it is taken from the time of a real POST.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::time::Instant;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use diesel::sql_types::{Binary, Text};
+
+use super::super::print;
+use super::super::server;
+use super::{Bed, FOR_A_SLICE, SLICE, fresh_user};
+
+/// The tables of a POST, the two that are in question last.
+const TABLES: [&str; 5] = ["resources", "attribute_values", "members", "provisioning_log", "audit_events"];
+const WITHOUT: usize = 3;
+/// Columns that name the User or the row itself, and columns that have to differ from one User to the next.
+const IDS: [&str; 3] = ["id", "resource_id", "target_id"];
+const KEYS: [&str; 4] = ["user_name_key", "external_id", "value_key", "address_key"];
+
+pub fn rows(bed: &Bed<'_>) {
+    for (connections, together) in [(1, 1), (32, 16)] {
+        let name = bed.name(&format!("POST User, {connections} connections: time with log and trail over without"));
+        if !bed.is_sqlite() || !bed.settings.wants(&name) {
+            continue;
+        }
+        let made = Cell::new(12_000_000);
+        let added = Cell::new(0.0);
+        let once = |_| {
+            let first = made.get();
+            let request = |n: usize| bed.server.request(0, "POST", "/Users", Some(&fresh_user(first + n)));
+            let run = bed.server.load(connections, FOR_A_SLICE, request);
+            made.set(first + run.requests + connections);
+            let whole = 1.0 / run.rate();
+            let mut copy = Copy::of(&bed.server);
+            let two = copy.seconds(TABLES.len(), together) - copy.seconds(WITHOUT, together);
+            added.set(two * 1e6);
+            whole / (whole - two.max(0.0))
+        };
+        let ratios = (0..bed.settings.rounds).map(once).collect();
+        let note = format!("the rows cost the floor's writer {:.1} µs at {together} POSTs a transaction", added.get());
+        print(&name, "≤ 1.15", ratios, &note);
+    }
+}
+
+/// A copy of the server's database, with the rows of its latest POST at hand.
+struct Copy {
+    connection: SqliteConnection,
+    inserts: Vec<String>,
+    next: u64,
+}
+
+#[derive(QueryableByName)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+impl Copy {
+    fn of(server: &server::Server) -> Self {
+        let source = server.url.trim_start_matches("sqlite:");
+        let path = format!("{source}.copy");
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{path}{suffix}"));
+        }
+        let mut original = SqliteConnection::establish(source).unwrap();
+        diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(&path).execute(&mut original).unwrap();
+        let mut connection = super::super::floors::open(Path::new(&path));
+        let inserts = TABLES.iter().map(|table| Self::insert(&mut connection, table)).collect();
+        Self { connection, inserts, next: 1 }
+    }
+
+    /// Keeps the latest User's rows of a table, and gives the statement that inserts them for another User.
+    fn insert(connection: &mut SqliteConnection, table: &str) -> String {
+        let of_user = match table {
+            "attribute_values" | "provisioning_log" => "resource_id",
+            "audit_events" => "target_id",
+            _ => "id",
+        };
+        connection
+            .batch_execute(&format!(
+                "CREATE TEMP TABLE one_{table} AS SELECT * FROM {table} WHERE {of_user} = \
+                 (SELECT resource_id FROM provisioning_log WHERE status = 201 ORDER BY rowid DESC LIMIT 1)"
+            ))
+            .unwrap();
+        let columns = diesel::sql_query(format!("SELECT name FROM pragma_table_info('{table}')"))
+            .load::<Column>(connection)
+            .unwrap();
+        let value = |column: &Column| match column.name.as_str() {
+            name if IDS.contains(&name) => "?1".to_owned(),
+            name if KEYS.contains(&name) => format!("{name} || ?2"),
+            name => name.to_owned(),
+        };
+        let values: Vec<String> = columns.iter().map(value).collect();
+        format!("INSERT INTO {table} SELECT {} FROM temp.one_{table}", values.join(", "))
+    }
+
+    /// The time one POST's rows take, of the first so many tables.
+    fn seconds(&mut self, tables: usize, together: usize) -> f64 {
+        let (began, mut posts) = (Instant::now(), 0);
+        while began.elapsed() < SLICE {
+            let (first, inserts) = (self.next, &self.inserts[..tables]);
+            self.connection
+                .transaction(|connection| {
+                    for number in first..first + together as u64 {
+                        // Behind every id there is, as new ones are.
+                        let mut id = [u8::MAX; 16];
+                        id[8..].copy_from_slice(&number.to_be_bytes());
+                        for insert in inserts {
+                            diesel::sql_query(insert)
+                                .bind::<Binary, _>(&id[..])
+                                .bind::<Text, _>(number.to_string())
+                                .execute(connection)?;
+                        }
+                    }
+                    QueryResult::Ok(())
+                })
+                .unwrap();
+            self.next += together as u64;
+            posts += together;
+        }
+        began.elapsed().as_secs_f64() / posts as f64
+    }
+}
