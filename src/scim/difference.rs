@@ -54,7 +54,7 @@ mod tests {
                 json!({"attribute": "title", "before": "x", "after": null}),
             ]
         );
-        assert_eq!(difference(&before, &before), [json!(null); 0]);
+        assert!(difference(&before, &before).is_empty());
         let made = difference(&Value::Null, &json!({"name": {"givenName": "A"}}));
         assert_eq!(made, [json!({"attribute": "name.givenName", "before": null, "after": "A"})]);
     }

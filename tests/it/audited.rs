@@ -30,6 +30,8 @@ const OF_ROWS: &str = "it does what rows of their own do";
 
 /// Every function that changes something: those that give a batch to write, or take the store to write to.
 const USE_CASES: &[(&str, Told)] = &[
+    ("administration::api_key::create", Here),
+    ("administration::api_key::revoke", In("api::api_keys")),
     ("administration::audit::forget", Not("a trail that told of its own end would have none")),
     ("administration::billing::change::plan", Not("it only tells what a change would come to")),
     ("administration::billing::change::set", In("billing")),
@@ -224,6 +226,12 @@ const STEPS: &[Step] = &[
         "organization.changed",
         Command("organization set --organization acme --seat-policy waitlist"),
         &["seat_policy/before", "seat_policy/after"],
+    ),
+    step(
+        "administration::api_key::create",
+        "api_key.created",
+        Command("api-key create --organization acme --name robot --role read"),
+        &["name", "role"],
     ),
     step(
         "administration::invitation::create",
@@ -422,10 +430,10 @@ fn trail(team: &Team, organization: &str) -> Vec<Value> {
 
 /// Does it; the id of the request, where it is one.
 async fn run(team: &Team, step: &Step, names: &mut BTreeMap<&str, String>) -> Option<String> {
-    let named = |text: &str| names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+    let filled = |text: &str| names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
     match step.way {
         Command(words) => {
-            let words = named(words);
+            let words = filled(words);
             team.place.command(&words.split(' ').collect::<Vec<_>>());
             None
         }
@@ -441,7 +449,7 @@ async fn run(team: &Team, step: &Step, names: &mut BTreeMap<&str, String>) -> Op
                 "USER" => Some(user("zoe")),
                 text => Some(serde_json::from_str(text).unwrap()),
             };
-            let (token, path) = (team.place.house.token.clone(), named(path));
+            let (token, path) = (team.place.house.token.clone(), filled(path));
             let (status, made, _) = team.place.scim(&token, method.parse().unwrap(), &path, body.as_ref()).await;
             assert!(status < 300, "{path}: {made}");
             if let (201, Some(id)) = (status, made["id"].as_str()) {
