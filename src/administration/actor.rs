@@ -55,8 +55,11 @@ pub struct Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     pub identity: IdentityId,
+    /// The address they have proven to be theirs; what an account merely says is nobody's.
     pub email: Option<String>,
     pub name: Option<String>,
+    /// The organization whose own tenant proved who they are.
+    pub proven_by: Option<OrganizationId>,
 }
 
 impl By {

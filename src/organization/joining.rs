@@ -30,6 +30,12 @@ impl Sso {
             Self::Required => "required",
         }
     }
+
+    /// Whether a session opens the organization: where only its tenant does, that has let the person in.
+    #[must_use]
+    pub fn opens(self, has_tenant: bool, proven: bool) -> bool {
+        proven || !has_tenant || self != Self::Required
+    }
 }
 
 impl FromStr for Sso {

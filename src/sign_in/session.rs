@@ -46,8 +46,8 @@ impl Visitor {
     /// Whether this session opens an organization: where only its tenant does, it must have.
     #[must_use]
     pub fn may_open(&self, membership: &Membership) -> bool {
-        let only_by_tenant = membership.has_tenant && membership.sso.parse() == Ok(Sso::Required);
-        !only_by_tenant || (self.session.tenant_proven && self.session.organization == Some(membership.organization))
+        let proven = self.session.tenant_proven && self.session.organization == Some(membership.organization);
+        membership.sso.parse::<Sso>().is_ok_and(|sso| sso.opens(membership.has_tenant, proven))
     }
 }
 

@@ -69,7 +69,7 @@ pub fn expect_live(batch: &mut Batch, key: &Credential) {
     .bind_here(key.organization);
     sql.push(" AND k.id = ").push_bind(key.id).push(" AND k.revoked_at IS NULL AND o.state = ");
     sql.push_bind(key.state.as_str());
-    batch.expect_before(1, sql);
+    batch.expect_stays(sql, "k");
 }
 
 /// A key as it is listed. Times are [`crate::clock::Timestamp`]s: microseconds.

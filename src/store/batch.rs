@@ -56,6 +56,8 @@ enum Step {
     Rows(Rows),
     /// A `SELECT` and how many rows it must find.
     Holds(i64, Sql),
+    /// A `SELECT` that must find one row, and whose row it is by the table's name in it.
+    Stays(Sql, &'static str),
 }
 
 /// The statements of one write. They must not depend on each other's effects and must not touch
@@ -87,9 +89,10 @@ impl Batch {
         self.steps.push(Step::Holds(rows, sql));
     }
 
-    /// [`Batch::expect`] of what was there before anything else of the batch.
-    pub fn expect_before(&mut self, rows: i64, sql: Sql) {
-        self.steps.insert(0, Step::Holds(rows, sql));
+    /// A `SELECT` of an integer that must find one row of `table` before anything else of the batch, which nobody
+    /// else changes until that is committed: what waits for another's commit sees what it has left.
+    pub fn expect_stays(&mut self, sql: Sql, table: &'static str) {
+        self.steps.insert(0, Step::Stays(sql, table));
     }
 
     /// A statement that runs when all others have, in the same transaction, and sees what they did and what
@@ -124,7 +127,7 @@ impl Batch {
         let rows = |step: &Step| match step {
             Step::Any(_) => usize::MAX,
             Step::Exactly(rows, _) => usize::try_from(*rows).unwrap_or(usize::MAX),
-            Step::Holds(..) => 1,
+            Step::Holds(..) | Step::Stays(..) => 1,
             Step::Rows(rows) => rows.rows.len(),
         };
         self.after.is_empty() && self.steps.iter().map(rows).fold(0, usize::saturating_add) <= SHORT
@@ -166,11 +169,9 @@ impl Batch {
                         return Err(Failure::Stale);
                     }
                 }
-                Step::Holds(expected, sql) => {
-                    if i64::try_from(sql.load::<BigInt, i64>(connection)?.len()).ok() != Some(expected) {
-                        return Err(Failure::Stale);
-                    }
-                }
+                Step::Holds(expected, sql) => find_exactly(connection, expected, sql)?,
+                // The caller's transaction has the only lock there is.
+                Step::Stays(sql, _) => find_exactly(connection, 1, sql)?,
                 Step::Rows(rows) => {
                     for sql in rows.for_sqlite() {
                         sql.execute(connection)?;
@@ -195,6 +196,10 @@ impl Batch {
                 Step::Exactly(expected, step) => (Some(expected), step, " RETURNING 1)"),
                 Step::Rows(rows) => (None, rows.for_postgres(), " RETURNING 1)"),
                 Step::Holds(expected, step) => (Some(expected), step, ")"),
+                Step::Stays(mut step, table) => {
+                    step.push(" FOR SHARE OF ").push(table);
+                    (Some(1), step, ")")
+                }
             };
             sql.append(step).push(end);
             if let Some(expected) = expected {
@@ -209,6 +214,11 @@ impl Batch {
         sql.load::<BigInt, i64>(connection)?;
         Ok(())
     }
+}
+
+fn find_exactly(connection: &mut Connection, expected: i64, sql: Sql) -> Result<(), Failure> {
+    let found = sql.load::<BigInt, i64>(connection)?.len();
+    if i64::try_from(found).ok() == Some(expected) { Ok(()) } else { Err(Failure::Stale) }
 }
 
 impl std::fmt::Debug for Batch {

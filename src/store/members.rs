@@ -187,12 +187,26 @@ pub fn managers(connection: &mut Connection, organization: OrganizationId, limit
     .map_err(database_error)
 }
 
-/// Somebody acts by a role they must still have when it is written; what they do may take it from them.
+/// Somebody acts by a role they must still have when it is written, in an organization that must still be there;
+/// what they do may end either.
 pub fn expect_role(batch: &mut Batch, organization: OrganizationId, id: ResourceId, role: &str) {
-    let mut sql = Sql::new("SELECT CAST(1 AS BIGINT) FROM members WHERE organization_id = ").bind_here(organization);
-    sql.push(" AND id = ").push_bind(id).push(" AND role = ").push_bind(role);
-    sql.push(" AND status = ").push_bind(Standing::Active.name()).push(" AND NOT suspended");
-    batch.expect_before(1, sql);
+    batch.expect_stays(acting(organization, id, role, "IS NULL"), "m");
+}
+
+/// Somebody acts as the owner of a deleted organization.
+pub fn expect_owner_of_deleted(batch: &mut Batch, organization: OrganizationId, id: ResourceId) {
+    batch.expect_stays(acting(organization, id, "owner", "IS NOT NULL"), "m");
+}
+
+fn acting(organization: OrganizationId, id: ResourceId, role: &str, deleted: &str) -> Sql {
+    let mut sql = Sql::new(
+        "SELECT CAST(1 AS BIGINT) FROM members m JOIN organizations o ON o.id = m.organization_id WHERE m.organization_id = ",
+    )
+    .bind_here(organization);
+    sql.push(" AND m.id = ").push_bind(id).push(" AND m.role = ").push_bind(role);
+    sql.push(" AND m.status = ").push_bind(Standing::Active.name());
+    sql.push(" AND NOT m.suspended AND o.deleted_at ").push(deleted);
+    sql
 }
 
 /// The Users that have waited longest for a seat.

@@ -47,7 +47,7 @@ pub fn found(
     let address = person.email.as_deref().ok_or_else(|| {
         Error::new(
             Code::InvalidValue,
-            "Your account has no e-mail address. An owner needs one: add it, and sign in again.",
+            "Your account has no verified e-mail address. An owner needs one: verify it, and sign in again.",
         )
     })?;
     check_name(&new.name)?;

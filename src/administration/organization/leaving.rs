@@ -4,18 +4,21 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::actor::Person;
 use super::super::{Actor, Administration, By, billing, named, no_organization};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId};
 use crate::membership::Stored;
 use crate::organization::DELETED;
+use crate::organization::joining::Sso;
 use crate::organization::permission::Action;
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, Standing};
 use crate::organization::subscription::State;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
+use crate::store::memberships::Membership;
 use crate::store::provisioning_log::SERVICE;
 use crate::store::{Planned, Store, members, memberships, organizations, purge, sessions, subscriptions};
 
@@ -141,12 +144,13 @@ pub fn restore(
     by: &By,
     name: &str,
 ) -> Result<Planned<Value>> {
+    let mut batch = Batch::default();
     let organization = match &by.actor {
         Actor::Operator | Actor::System => named(connection, by, name)?,
         Actor::Person(person) => {
             let place = memberships::one(connection, person.identity, name)?;
-            let owned = place.filter(|place| place.role.parse() == Ok(Role::Owner) && !place.suspended);
-            let owned = owned.ok_or_else(|| no_organization(name))?;
+            let owned = place.filter(|place| owns(person, place)).ok_or_else(|| no_organization(name))?;
+            members::expect_owner_of_deleted(&mut batch, owned.organization, owned.member);
             organizations::by_id(connection, owned.organization)?.ok_or_else(|| no_organization(name))?
         }
         Actor::Member(_) | Actor::ApiKey { .. } => return Err(no_organization(name)),
@@ -162,11 +166,19 @@ pub fn restore(
     // What it was bought by ended with it: it has not paid.
     let subscription = subscriptions::find(connection, organization.id)?.map(|row| State::from_name(&row.state));
     let state = subscription.and_then(|state| state.of_organization(deleted_from)).unwrap_or(deleted_from);
-    let mut batch = Batch::default();
     organizations::restore(&mut batch, &organization, state, now.to_millisecond().0);
     administration.audit(&mut batch, by, organization.id, "organization.restored", &json!({ "state": state }));
     let answer = json!({"id": organization.id.to_string(), "slug": organization.slug, "state": state});
     Ok(Planned { batch, answer })
+}
+
+/// Whether somebody who is signed in could run the organization if it were not deleted.
+fn owns(person: &Person, place: &Membership) -> bool {
+    let proven = person.proven_by == Some(place.organization);
+    place.role.parse() == Ok(Role::Owner)
+        && Standing::from_name(&place.status) == Standing::Active
+        && !place.suspended
+        && place.sso.parse::<Sso>().is_ok_and(|sso| sso.opens(place.has_tenant, proven))
 }
 
 fn is_over(deleted_at: Timestamp, now: Timestamp) -> bool {

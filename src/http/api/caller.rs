@@ -137,8 +137,14 @@ impl Caller {
     pub(super) fn person(&self, connection: &mut Connection) -> Result<Known> {
         let Presented::Session(secret) = self.presented else { return Err(takes_a_session()) };
         let visitor = session::visitor(connection, &self.service, secret)?;
-        let identity = &visitor.identity;
-        let person = Person { identity: identity.id, email: identity.address.clone(), name: identity.name.clone() };
+        let (identity, session) = (&visitor.identity, &visitor.session);
+        let is_proven = identity.address_key.is_some() && identity.address_key == session.proven_address;
+        let person = Person {
+            identity: identity.id,
+            email: identity.address.clone().filter(|_| is_proven),
+            name: identity.name.clone(),
+            proven_by: session.organization.filter(|_| session.tenant_proven),
+        };
         Ok(Known { by: self.by(Actor::Person(person)), means: Means::Session(visitor, secret) })
     }
 
