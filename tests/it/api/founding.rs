@@ -12,7 +12,7 @@ use crate::sign_in::clocked::Clocked;
 use crate::sign_in::join_requests::count;
 use crate::support::{Database, in_process_on_each_database, user};
 
-in_process_on_each_database!(found, before_checkout, slugs, sent_again, at_once);
+in_process_on_each_database!(found, unproven, before_checkout, slugs, sent_again, at_once);
 
 const HERE: &str = "/api/v1/organizations";
 
@@ -60,6 +60,16 @@ async fn found(database: Database) {
         fay.make(HERE, &bolt()).await.is(201);
     }
     fay.make(HERE, &bolt()).await.problem(409, "conflict");
+}
+
+/// What an account merely says is nobody's address: letters about the organization would go there.
+async fn unproven(database: Database) {
+    let place = Clocked::open(database, &[]);
+    let person = Person::new("U2eve", "ceo@elsewhere.example", "T2none");
+    let (eve, answer) = place.sign_in(&Person { email_verified: Some(false.into()), ..person }).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let detail = eve.make(HERE, &bolt()).await.problem(400, "invalid_value");
+    assert!(detail.contains("verified"), "{detail}");
 }
 
 /// What is not paid for is looked at, set and paid for; nothing else.

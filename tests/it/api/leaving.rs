@@ -48,6 +48,12 @@ async fn deleted_and_restored(database: Database) {
         browser.call(Method::DELETE, ACME, Some(&json!({ "name": name }))).await
     };
     delete(&team.admin, "Acme").await.problem(403, "forbidden");
+    let writer = team.writer.member_id().await;
+    team.place.command(&["member", "set", "--organization", "acme", "--member", &writer, "--role", "owner"]);
+    let off = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "path": "active", "value": false}]});
+    let off = team.place.scim_send(&team.place.house.token, Method::PATCH, &format!("/Users/{writer}"), Some(&off));
+    assert_eq!(off.await.0, 200);
     for wrong in ["acme", "Acme ", ""] {
         delete(&team.owner, wrong).await.problem(400, "invalid_value");
     }
@@ -67,7 +73,12 @@ async fn deleted_and_restored(database: Database) {
     late.ask(ACME).await.problem(404, "not_found");
     assert_eq!(late.ask("/api/v1/organizations").await.is(200)["items"], json!([]));
     assert_eq!(team.place.browser().get("/sign-in/acme").await.status, 404);
-    // Its owner brings it back, and nobody else.
+    // Its owner brings it back, and nobody else: not who was switched off before, nor past the tenant it requires.
+    let (gone, _) = team.place.sign_in(&crate::sign_in::person("write")).await;
+    gone.make(RESTORE, &Value::Null).await.problem(404, "not_found");
+    change(&team.place, "sso = 'required', tenant_id = 'T2acme'");
+    late.make(RESTORE, &Value::Null).await.problem(404, "not_found");
+    change(&team.place, "sso = 'optional'");
     let (reader, _) = team.place.sign_in(&crate::sign_in::person("read")).await;
     reader.make(RESTORE, &Value::Null).await.problem(404, "not_found");
     assert_eq!(late.make(RESTORE, &Value::Null).await.is(200)["state"], "active");
@@ -116,6 +127,13 @@ async fn purged(database: Database) {
     assert_eq!(purge().await, 0);
     let told = place.command(&["audit", "list"]);
     assert!(told.as_array().unwrap().iter().any(|event| event["action"] == "organization.purged"), "{told}");
+}
+
+/// Sets something of acme that takes more than a test wants to do.
+fn change(place: &crate::sign_in::clocked::Clocked, columns: &str) {
+    let mut sql = Sql::new("UPDATE organizations SET ");
+    sql.push(columns).push(" WHERE slug = 'acme'");
+    assert_eq!(sql.execute(&mut place.house.database()).unwrap(), 1);
 }
 
 fn id_of(place: &crate::sign_in::clocked::Clocked, slug: &str) -> headcount::id::OrganizationId {
