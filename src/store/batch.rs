@@ -89,6 +89,11 @@ impl Batch {
         self.steps.push(Step::Holds(rows, sql));
     }
 
+    /// [`Batch::expect`] of what was there before anything else of the batch.
+    pub fn expect_before(&mut self, rows: i64, sql: Sql) {
+        self.steps.insert(0, Step::Holds(rows, sql));
+    }
+
     /// A `SELECT` of an integer that must find one row of `table` before anything else of the batch, which nobody
     /// else changes until that is committed: what waits for another's commit sees what it has left.
     pub fn expect_stays(&mut self, sql: Sql, table: &'static str) {

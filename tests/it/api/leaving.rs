@@ -52,8 +52,8 @@ async fn deleted_and_restored(database: Database) {
     team.place.command(&["member", "set", "--organization", "acme", "--member", &writer, "--role", "owner"]);
     let off = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
         "Operations": [{"op": "replace", "path": "active", "value": false}]});
-    let off = team.place.scim_send(&team.place.house.token, Method::PATCH, &format!("/Users/{writer}"), Some(&off));
-    assert_eq!(off.await.0, 200);
+    let (token, path) = (&team.place.house.token, format!("/Users/{writer}"));
+    assert_eq!(team.place.scim_send(token, Method::PATCH, &path, Some(&off)).await.0, 200);
     for wrong in ["acme", "Acme ", ""] {
         delete(&team.owner, wrong).await.problem(400, "invalid_value");
     }
