@@ -227,7 +227,7 @@ mod tests {
         ];
         assert_eq!(
             print(table.iter().map(Vec::as_slice)),
-            "\u{feff}'=1+1,'+49,'-1,'@SUM(A1),\"'\t=1\",\"'\r=1\",'  =1,'＝1\r\nann@x.example,\"a \"\"b\"\"\",\"c,d\",,\"e;f\"\r\n"
+            "\u{feff}'=1+1,'+49,'-1,'@SUM(A1),\"'\t=1\",\"'\r=1\",\"'  =1\",'＝1\r\nann@x.example,\"a \"\"b\"\"\",\"c,d\",,\"e;f\"\r\n"
         );
     }
 

@@ -185,7 +185,7 @@ async fn request_ids(server: Server) {
 
 /// RFC 7644 §3.12, table 8: 403 for who is known and not allowed (product.md §2)
 async fn states_of_the_organization(server: Server) {
-    for (state, status) in [("pending_checkout", 403), ("past_due", 200), ("deleted", 403), ("active", 200)] {
+    for (state, status) in [("pending_checkout", 403), ("past_due", 200), ("deleted", 401), ("active", 200)] {
         let set = Sql::new("UPDATE organizations SET state = ?").bind(state);
         assert_eq!(set.execute(&mut server.database()).unwrap(), 1);
         for path in ["/Users?count=0", "/Schemas", "/Groups?count=0"] {
