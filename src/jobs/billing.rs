@@ -28,7 +28,7 @@ pub async fn run(store: Store, administration: Administration, drifted: Counter)
         ticks.tick().await;
         let now = administration.clock.now();
         let mut outcome = operations::drive(&store, &administration, None).await.map(drop);
-        if outcome.is_ok() && looked.is_none_or(|at| at.plus(SELDOM) <= now) {
+        if outcome.is_ok() && looked.is_none_or(|at| at > now || at.plus(SELDOM) <= now) {
             looked = Some(now);
             outcome = round(&store, &administration, &drifted).await;
         }

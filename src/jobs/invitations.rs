@@ -32,12 +32,20 @@ pub async fn settle(store: &Store, administration: &Administration) -> Result<us
     let due = store.scan(move |connection| invitations::organizations_to_settle(connection, now, PAGE)).await?;
     let mut settled = 0;
     for organization in due {
-        let administration = administration.clone();
-        let plan = move |connection: &mut _| invitation::settle(connection, &administration, organization);
-        match store.write(plan).await {
-            Ok(count) => settled += count,
-            // This organization's alone: the others are settled all the same.
-            Err(error) => tracing::warn!(%organization, ?error, "invitations that are over could not be settled"),
+        loop {
+            let administration = administration.clone();
+            let plan = move |connection: &mut _| invitation::settle(connection, &administration, organization);
+            match store.write(plan).await {
+                Ok((count, goes_on)) => {
+                    settled += count;
+                    if goes_on {
+                        continue;
+                    }
+                }
+                // This organization's alone: the others are settled all the same.
+                Err(error) => tracing::warn!(%organization, ?error, "invitations that are over could not be settled"),
+            }
+            break;
         }
     }
     Ok(settled)

@@ -64,7 +64,7 @@ pub async fn run(postman: Postman) {
         ticks.tick().await;
         let now = postman.clock.now();
         let mut outcome = deliver(&postman).await.map(drop);
-        if outcome.is_ok() && tidied.is_none_or(|at: Timestamp| at.plus(SELDOM) <= now) {
+        if outcome.is_ok() && tidied.is_none_or(|at: Timestamp| at > now || at.plus(SELDOM) <= now) {
             tidied = Some(now);
             outcome = tidy(&postman).await;
         }

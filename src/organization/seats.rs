@@ -76,6 +76,10 @@ impl Standing {
     }
 }
 
+/// Of those who wait so many are admitted at once: what is written together has an end. The others are at once
+/// behind them.
+pub const ADMITTED_AT_ONCE: i64 = 200;
+
 /// The ledger as read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
@@ -164,7 +168,8 @@ impl Usage {
         match from {
             // Who waits keeps the place; a free seat is given out when it becomes free.
             Some(standing @ (Standing::Active | Standing::Waiting)) => Ok(standing),
-            _ if self.has_a_seat() => Ok(Standing::Active),
+            // A seat that is free while somebody waits is on its way to them.
+            _ if self.free() > self.waiting => Ok(Standing::Active),
             _ if policy == SeatPolicy::Waitlist => Ok(Standing::Waiting),
             _ => Err(self.no_seat()),
         }
@@ -221,6 +226,9 @@ mod tests {
         let free = Usage { seats: 10, ..FULL };
         assert_eq!(free.admit(SeatPolicy::Waitlist, Some(Standing::Waiting), true).unwrap(), Standing::Waiting);
         assert_eq!(free.admit(SeatPolicy::Waitlist, Some(Standing::Deactivated), true).unwrap(), Standing::Active);
+        let due = Usage { seats: 4, waiting: 2, ..FULL };
+        assert_eq!(due.admit(SeatPolicy::Waitlist, None, true).unwrap(), Standing::Waiting, "both seats are theirs");
+        assert_eq!(due.admit(SeatPolicy::Reject, None, true).unwrap_err().code, Code::SeatLimitReached);
     }
 
     #[test]

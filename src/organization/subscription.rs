@@ -57,8 +57,8 @@ impl State {
 }
 
 /// The seats an organization has once the provider says `quantity`. What was decided and not confirmed yet
-/// (`wanted`) is given no sooner and taken back no more; never below what is used: then the ledger stays, and the
-/// difference is a drift.
+/// (`wanted`) is given no sooner and taken back no more; never below what is taken: that stays, and the difference is a
+/// drift.
 #[must_use]
 pub const fn granted(usage: &Usage, quantity: i64, wanted: Option<i64>) -> i64 {
     let taken = usage.used + usage.pending;
@@ -68,6 +68,7 @@ pub const fn granted(usage: &Usage, quantity: i64, wanted: Option<i64>) -> i64 {
             if reachable > usage.seats { reachable } else { usage.seats }
         }
         _ if quantity >= taken => quantity,
+        _ if taken < usage.seats => taken,
         _ => usage.seats,
     }
 }
@@ -106,12 +107,12 @@ mod tests {
         for (quantity, wanted, seats) in [
             (9, None, 9),
             (4, None, 4),
-            (3, None, 5),    // Drift: four are taken.
+            (3, None, 4),    // Drift: four are taken.
             (9, Some(9), 9), // More, and confirmed.
             (5, Some(9), 5), // More is wanted and not confirmed yet.
             (7, Some(9), 7), // An earlier wish is confirmed.
             (9, Some(5), 5), // Less was decided, and the provider does not know yet.
-            (3, Some(3), 5),
+            (3, Some(3), 4),
         ] {
             assert_eq!(granted(&USAGE, quantity, wanted), seats, "{quantity} {wanted:?}");
         }

@@ -243,15 +243,15 @@ pub fn restore(batch: &mut Batch, organization: &Organization, state: &str, now:
     );
 }
 
-/// The organizations that were deleted before a time.
+/// The organizations that were deleted before a time and whose subscription is over at the payment provider, too.
 ///
 /// # Errors
 /// The database's.
 pub fn deleted_before(connection: &mut Connection, before: i64) -> Result<Vec<OrganizationId>> {
-    Sql::new("SELECT id FROM organizations WHERE deleted_at IS NOT NULL AND deleted_at <= ? ORDER BY deleted_at")
-        .bind(before)
-        .load::<SqlId, OrganizationId>(connection)
-        .map_err(database_error)
+    let deleted = "SELECT o.id FROM organizations o WHERE o.deleted_at IS NOT NULL AND o.deleted_at <= ? AND NOT EXISTS \
+         (SELECT 1 FROM billing_operations b WHERE b.organization_id = o.id AND b.kind = 'cancel' AND b.state = 'waiting') \
+         ORDER BY o.deleted_at";
+    Sql::new(deleted).bind(before).load::<SqlId, OrganizationId>(connection).map_err(database_error)
 }
 
 /// Deletes what is left of an organization: its own row.

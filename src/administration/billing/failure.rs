@@ -39,7 +39,13 @@ pub(super) fn plan(
     let mut batch = Batch::default();
     let (organization, now) = (operation.organization, administration.clock.now());
     let pause = usize::try_from(operation.attempts - 1).ok().and_then(|made| PAUSES.get(made));
-    if let Some(pause) = pause.filter(|_| failure.kind == stripe::Kind::Away) {
+    // Whoever has left is charged until the provider knows: that is asked for ever.
+    let must_come = operation.kind == Kind::Cancel.name() && failure.kind != stripe::Kind::Missing;
+    let pause = match pause.filter(|_| failure.kind == stripe::Kind::Away) {
+        None if must_come => PAUSES.last(),
+        pause => pause,
+    };
+    if let Some(pause) = pause {
         billing_operations::update_due(&mut batch, organization, operation.id, now.plus(*pause).0, &failure.why);
         return Ok(Planned { batch, answer: () });
     }

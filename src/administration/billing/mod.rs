@@ -28,7 +28,7 @@ use crate::membership;
 use crate::organization::permission::Action;
 use crate::organization::plan::Plan;
 use crate::organization::price::{self, Order};
-use crate::organization::seats::{self, Usage};
+use crate::organization::seats::{self, ADMITTED_AT_ONCE, Usage};
 use crate::provisioning::users;
 use crate::store::batch::Batch;
 use crate::store::checkouts::{self, purpose};
@@ -172,7 +172,7 @@ fn give_seats(
     let mut ledger = seats::Change::default();
     let free = seats - usage.used - usage.pending;
     if seats > usage.seats && free > 0 && usage.waiting > 0 {
-        for found in members::waiting(connection, organization, free.min(usage.waiting))? {
+        for found in members::waiting(connection, organization, free.min(usage.waiting).min(ADMITTED_AT_ONCE))? {
             users::admit(&administration.provisioning, organization, found, batch, &mut ledger)?;
         }
     }

@@ -21,7 +21,7 @@ use crate::mail::outbox;
 use crate::organization::invitation::{MAILS_A_DAY, PREFIX, State, Verdict, Wanted};
 use crate::organization::permission::Action;
 use crate::organization::role::Role;
-use crate::organization::seats::{Change, Standing, Usage};
+use crate::organization::seats::{ADMITTED_AT_ONCE, Change, Standing, Usage};
 use crate::provisioning::users;
 use crate::secret::SecretToken;
 use crate::store::batch::Batch;
@@ -331,22 +331,23 @@ pub fn revoke(
     Ok(Planned { batch, answer: describe(&revoked, &None, now) })
 }
 
-/// Tells the ledger of seats that are free, and gives them to whoever has waited longest.
+/// Tells the ledger of seats that are free, and gives them to whoever has waited longest; whether more may get one.
 fn free(
     connection: &mut Connection,
     administration: &Administration,
     batch: &mut Batch,
     organization: OrganizationId,
     mut ledger: Change,
-) -> Result<()> {
+) -> Result<bool> {
     let usage = organizations::usage(connection, organization)?.after(&ledger);
-    if usage.waiting > 0 {
-        for found in members::waiting(connection, organization, usage.free().min(usage.waiting))? {
+    let due = usage.free().min(usage.waiting);
+    if due > 0 {
+        for found in members::waiting(connection, organization, due.min(ADMITTED_AT_ONCE))? {
             users::admit(&administration.provisioning, organization, found, batch, &mut ledger)?;
         }
     }
     organizations::change_usage(batch, organization, &ledger);
-    Ok(())
+    Ok(due > ADMITTED_AT_ONCE)
 }
 
 /// What the audit trail is told of an invitation.

@@ -15,7 +15,8 @@ use crate::store::{Planned, invitations};
 const PAGE: i64 = 500;
 
 /// Expires the invitations of an organization whose time is over, and frees seats that are counted twice because
-/// somebody became a member in the moment they were invited; how many invitations that were.
+/// somebody became a member in the moment they were invited; how many invitations that were, and whether there is
+/// more to do.
 ///
 /// # Errors
 /// The database's, and those of what is stored.
@@ -23,7 +24,7 @@ pub fn settle(
     connection: &mut Connection,
     administration: &Administration,
     organization: OrganizationId,
-) -> Result<Planned<usize>> {
+) -> Result<Planned<(usize, bool)>> {
     let now = administration.clock.now().0;
     let mut batch = Batch::default();
     let holding = invitations::due(connection, organization, (now, true), PAGE)?;
@@ -36,11 +37,12 @@ pub fn settle(
         invitations::release_seat(&mut batch, organization, *id);
     }
     let seats = i64::try_from(holding.len() + doubled.len()).unwrap_or(0);
-    free(connection, administration, &mut batch, organization, Change { pending: -seats, ..Change::default() })?;
+    let ledger = Change { pending: -seats, ..Change::default() };
+    let goes_on = free(connection, administration, &mut batch, organization, ledger)?;
     let expired: Vec<String> = holding.iter().chain(&seatless).map(InvitationId::to_string).collect();
     if !expired.is_empty() {
         let detail = json!({"invitations": expired});
         administration.audit(&mut batch, &By::SYSTEM, organization, "invitation.expired", &detail);
     }
-    Ok(Planned { batch, answer: expired.len() + doubled.len() })
+    Ok(Planned { batch, answer: (expired.len() + doubled.len(), goes_on) })
 }

@@ -12,7 +12,7 @@ use crate::organization::joining::Sso;
 use crate::organization::permission::Action;
 use crate::organization::postal_address::PostalAddress;
 use crate::organization::role::Role;
-use crate::organization::seats::{Change, SeatPolicy, Usage};
+use crate::organization::seats::{ADMITTED_AT_ONCE, Change, SeatPolicy, Usage};
 use crate::organization::subscription;
 use crate::provisioning::users;
 use crate::store::Planned;
@@ -134,7 +134,8 @@ fn seats(
             format!("{taken} seats are used; there cannot be fewer. Deactivate members first."),
         ));
     }
-    for found in members::waiting(connection, organization.id, (seats - taken).min(usage.waiting))? {
+    let free = (seats - taken).min(usage.waiting).min(ADMITTED_AT_ONCE);
+    for found in members::waiting(connection, organization.id, free)? {
         users::admit(&administration.provisioning, organization.id, found, batch, &mut ledger)?;
     }
     Ok(ledger)

@@ -111,6 +111,17 @@ impl<'r> Call<'r> {
         Ok(answer)
     }
 
+    /// [`Call::read`] of what may look at many rows: away from the threads that answer requests.
+    pub(super) async fn scan<T: Send + 'static>(
+        &self,
+        organization: &str,
+        use_case: impl FnOnce(&mut Connection, &Administration, &By) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let known = self.by(organization).await?;
+        let administration = self.state.administration.clone();
+        self.state.store.scan(move |connection| use_case(connection, &administration, &known)).await
+    }
+
     /// What reads as [`Call::read`] does, more than once and after the answer has begun.
     pub(super) fn reader(&self, organization: &str) -> Result<Reader> {
         Ok(Reader { caller: self.caller()?, organization: organization.to_owned(), state: self.state.clone() })

@@ -45,7 +45,7 @@ async fn listed(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
     let name = organization.to_owned();
     let read =
         move |connection: &mut _, _: &_, by: &_| provisioning_log::page(connection, by, &name, &wanted, after, limit);
-    let page = call.read(organization, read).await?;
+    let page = call.scan(organization, read).await?;
     Ok(HttpResponse::Ok().json(list::page(page.items, page.next.map(|id| id.to_string()).as_ref())?))
 }
 

@@ -12,6 +12,7 @@ use crate::support::{Database, in_process_on_each_database};
 in_process_on_each_database!(
     one_seat_for_one_person,
     whoever_waits_gets_it,
+    many_wait,
     what_is_over_holds_none,
     who_needs_a_seat_gets_that_of_one_that_is_over,
     those_who_wait_come_first,
@@ -69,6 +70,24 @@ async fn whoever_waits_gets_it(database: Database) {
     assert_eq!(desk.scim("GET", &format!("/Users/{}", id(&first)), None).await.1["active"], true);
     let said = desk.try_to_invite("gus@guest.example", "read").await.problem(409, "seat_limit_reached");
     assert!(said.contains("3 of 3"), "{said}");
+}
+
+/// More than are admitted at once: the others are not passed by whoever comes later.
+async fn many_wait(database: Database) {
+    let desk = Desk::open(database).await;
+    let taken = desk.seats().await.0;
+    desk.set(&["--seats", &taken.to_string(), "--seat-policy", "waitlist"]);
+    let emails: Vec<String> = (0..450).map(|number| format!("w{number}@guest.example")).collect();
+    let emails: Vec<&str> = emails.iter().map(String::as_str).collect();
+    assert_eq!(desk.scim("POST", "/Bulk", Some(&bulk(&emails))).await.0, 200);
+    assert_eq!(desk.seats().await, (taken, 0, 450));
+    desk.set(&["--seats", &(taken + 450).to_string()]);
+    assert_eq!(desk.seats().await, (taken + 200, 0, 250));
+    let (status, late) = desk.scim("POST", "/Users", Some(&scim_user("late@guest.example"))).await;
+    assert_eq!((status, &late["active"]), (201, &json!(false)), "those seats are on their way to others");
+    desk.settle().await;
+    assert_eq!(desk.seats().await, (taken + 450, 0, 1));
+    assert_eq!(desk.scim("GET", &format!("/Users/{}", late["id"].as_str().unwrap()), None).await.1["active"], false);
 }
 
 async fn what_is_over_holds_none(database: Database) {
