@@ -73,6 +73,11 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config
             .app_data(state)
+            // First: each pattern that is tried before costs a request of an identity provider a regular expression.
+            .service(web::resource("/scim/v2").route(web::route().to(scim::handle)))
+            .service(web::resource("/scim/v2/{path:.*}").route(web::route().to(scim::handle)))
+            // Without a version the most recent one is meant (RFC 7644 §3.13).
+            .service(web::resource("/scim/{path:.*}").route(web::route().to(scim::handle)))
             .service(page("/healthz", "GET").route(web::get().to(operations::healthz)))
             .service(page("/readyz", "GET").route(web::get().to(operations::readyz)))
             .service(page("/", "GET").route(web::get().to(sign_in::home)))
@@ -88,10 +93,6 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
             )
             .service(page("/.well-known/oauth-authorization-server", "GET").route(web::get().to(oauth::metadata)))
             .service(page("/documentation", "GET").route(web::get().to(operations::documentation)))
-            .service(web::resource("/scim/v2").route(web::route().to(scim::handle)))
-            .service(web::resource("/scim/v2/{path:.*}").route(web::route().to(scim::handle)))
-            // Without a version the most recent one is meant (RFC 7644 §3.13).
-            .service(web::resource("/scim/{path:.*}").route(web::route().to(scim::handle)))
             .default_service(web::route().to(operations::nothing_here));
     }
 }
