@@ -240,9 +240,13 @@ fn facts(connection: &mut Connection, organization: OrganizationId, keys: &[Stri
     for place in 0..keys.len().next_power_of_two() {
         sql.push(if place > 0 { ", " } else { "" }).push_list([keys.get(place).map(String::as_str)]);
     }
-    sql.push(") SELECT CAST(0 AS BIGINT), k.value, m.status, m.suspended, CAST(0 AS BIGINT), NULL FROM k CROSS JOIN members m")
-        .push(" WHERE m.address_key = k.value AND m.organization_id = ")
-        .push_bind(organization);
+    // By way of the id, which the index of addresses covers: else SQLite walks the organization for each key.
+    sql.push(") SELECT CAST(0 AS BIGINT), k.value, m.status, m.suspended, CAST(0 AS BIGINT), NULL")
+        .push(
+            " FROM k CROSS JOIN members a CROSS JOIN members m WHERE a.address_key = k.value AND a.organization_id = ",
+        )
+        .push_bind(organization)
+        .push(" AND m.organization_id = a.organization_id AND m.id = a.id");
     sql.push(" UNION ALL SELECT 1, k.value, v.state, v.holds_seat, v.expires_at, v.id FROM k CROSS JOIN invitations v")
         .push(" WHERE v.address_key = k.value AND v.state = 'pending' AND v.organization_id = ")
         .push_bind(organization);
@@ -458,7 +462,8 @@ pub fn held_for<'k>(
 pub fn doubled(connection: &mut Connection, organization: OrganizationId, limit: i64) -> Result<Vec<InvitationId>> {
     Sql::new(
         "SELECT v.id FROM invitations v WHERE v.organization_id = ? AND v.state = 'pending' AND v.holds_seat AND EXISTS (\
-         SELECT 1 FROM members m WHERE m.organization_id = v.organization_id AND m.address_key = v.address_key \
+         SELECT 1 FROM members a CROSS JOIN members m WHERE a.organization_id = v.organization_id \
+         AND a.address_key = v.address_key AND m.organization_id = a.organization_id AND m.id = a.id \
          AND m.status = 'active') ORDER BY v.id LIMIT ?",
     )
     .bind(organization)
@@ -475,8 +480,10 @@ pub fn doubled(connection: &mut Connection, organization: OrganizationId, limit:
 pub fn organizations_to_settle(connection: &mut Connection, now: i64, limit: i64) -> Result<Vec<OrganizationId>> {
     Sql::new(
         "SELECT organization_id FROM invitations WHERE state = 'pending' AND expires_at <= ? \
-         UNION SELECT v.organization_id FROM invitations v JOIN members m ON m.organization_id = v.organization_id \
-         AND m.address_key = v.address_key AND m.status = 'active' WHERE v.state = 'pending' AND v.holds_seat \
+         UNION SELECT v.organization_id FROM invitations v CROSS JOIN members a CROSS JOIN members m \
+         WHERE v.state = 'pending' AND v.holds_seat AND a.organization_id = v.organization_id \
+         AND a.address_key = v.address_key AND m.organization_id = a.organization_id AND m.id = a.id \
+         AND m.status = 'active' \
          UNION SELECT organization_id FROM organization_usage WHERE waiting > 0 AND seats_used + seats_pending < seats LIMIT ?",
     )
     .bind(now)
