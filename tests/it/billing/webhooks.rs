@@ -262,7 +262,7 @@ async fn the_webhook_comes_before_the_customer(database: Database) {
     let (session, done) = buy(&stripe, &owner).await;
     let (body, signature) = stripe.event("checkout.session.completed", &session);
     assert_eq!(post(&place, &body, Some(&signature)).await.status, 200);
-    let shown = until(&owner, |shown| shown["state"] == "active").await;
+    let shown = until(&owner, |shown| shown["organization_state"] == "active").await;
     assert_eq!((&shown["organization_state"], &shown["seats"]), (&json!("active"), &json!(25)));
     for _ in 0..2 {
         let page = owner.get(&done).await;
