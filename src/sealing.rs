@@ -2,6 +2,7 @@
 //! bound to the place it belongs to, so that a row copied elsewhere opens nothing.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf;
 
 use crate::secret::Random;
 
@@ -16,6 +17,19 @@ impl SealingKey {
     #[must_use]
     pub fn new(key: UnboundKey) -> Self {
         Self(LessSafeKey::new(key))
+    }
+
+    /// The key of whoever presents a text, which is kept nowhere: what it seals, nobody opens who does not present
+    /// the same again (HKDF, RFC 5869).
+    ///
+    /// # Panics
+    /// Never: HKDF-SHA256 can give 255 times what is asked for here.
+    #[must_use]
+    pub fn of_presented(text: &[u8], purpose: &[u8]) -> Self {
+        let pseudorandom = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(text);
+        let purpose = [purpose];
+        let key = pseudorandom.expand(&purpose, Self::ALGORITHM);
+        Self::new(key.expect("one block is never too long").into())
     }
 
     /// Encrypts a secret for its place.
@@ -66,5 +80,14 @@ mod tests {
         assert_eq!(key(1).open(&sealed[1..], b"here"), None);
         assert_eq!(key(1).open(b"", b"here"), None);
         assert_ne!(key(1).seal(b"secret", b"here", &SystemRandom::default()), sealed);
+    }
+
+    #[test]
+    fn what_is_presented_again_opens_it() {
+        let sealed = SealingKey::of_presented(b"mine", b"test").seal(b"secret", b"here", &SystemRandom::default());
+        let opened = |text: &[u8], purpose: &[u8]| SealingKey::of_presented(text, purpose).open(&sealed, b"here");
+        assert_eq!(opened(b"mine", b"test").as_deref(), Some(&b"secret"[..]));
+        assert_eq!(opened(b"theirs", b"test"), None);
+        assert_eq!(opened(b"mine", b"another"), None);
     }
 }

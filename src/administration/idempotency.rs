@@ -4,7 +4,12 @@
 //! The answer is kept in the transaction of the effect, so nothing that ends a process comes between them; of
 //! two at the same time the second is planned again and finds the first one's answer. A handler that answers a
 //! POST reads its body with `body::json` and runs its use case by `Call::make`, and has it.
+//!
+//! What is kept may hold a secret that is shown once: a key, a token, a link, recovery codes. It is sealed by a key
+//! that is derived from the `Idempotency-Key` itself, of which the service keeps no more than the hash: only the
+//! client who sent it can have the answer again, and who has the database and the service's own keys cannot.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +18,7 @@ use serde_json::Value;
 use super::{Actor, Administration, By};
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
+use crate::sealing::SealingKey;
 use crate::secret::SecretHash;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
@@ -24,11 +30,22 @@ use crate::store::{Planned, Store};
 const KEPT: Duration = Duration::from_hours(24);
 
 /// A key and the request it was given to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Key {
-    pub hash: SecretHash,
+    hash: SecretHash,
     /// Of method, address and body.
-    pub request: SecretHash,
+    request: SecretHash,
+    /// The client's, for its answer.
+    sealing: Arc<SealingKey>,
+}
+
+impl Key {
+    /// The key that a client gave a request.
+    #[must_use]
+    pub fn new(presented: &[u8], request: SecretHash) -> Self {
+        let sealing = SealingKey::of_presented(presented, b"headcount idempotent answer 1");
+        Self { hash: SecretHash::of(presented), request, sealing: Arc::new(sealing) }
+    }
 }
 
 /// What is answered.
@@ -63,13 +80,13 @@ pub fn once(
     connection: &mut Connection,
     administration: &Administration,
     by: &By,
-    key: Option<Key>,
+    key: Option<&Key>,
     use_case: impl FnOnce(&mut Connection) -> Result<Planned<Answer>>,
 ) -> Result<Planned<Answer>> {
     let Some(key) = key else { return use_case(connection) };
     let actor = by.name();
-    let owner = Owner { organization: place(by), actor: &actor };
-    let sealing = &administration.provisioning.sealing;
+    let owner = Owner { organization: organization(by), actor: &actor };
+    let place = place_of(owner, key);
     if let Some((request, sealed)) = idempotency_keys::find(connection, owner, key.hash)? {
         if request != key.request.0 {
             return Err(Error::new(
@@ -77,7 +94,8 @@ pub fn once(
                 "This Idempotency-Key was sent with another request. Give each request a key of its own.",
             ));
         }
-        let answer = sealed_for(owner, key, |place| sealing.open(&sealed, place)).ok_or_else(|| {
+        let opened = administration.provisioning.sealing.open(&sealed, &place);
+        let answer = opened.and_then(|sealed| key.sealing.open(&sealed, &place)).ok_or_else(|| {
             Error::new(Code::Conflict, "This was done already, and its answer cannot be read any more.")
         })?;
         let answer = serde_json::from_slice(&answer).map_err(Error::internal)?;
@@ -85,20 +103,19 @@ pub fn once(
     }
     let Planned { mut batch, answer } = use_case(connection)?;
     let text = serde_json::to_vec(&answer).map_err(Error::internal)?;
-    let sealed = sealed_for(owner, key, |place| sealing.seal(&text, place, administration.random.as_ref()));
+    let random = administration.random.as_ref();
+    // By the service's key as well: a key that a client has counted up could be guessed.
+    let sealed = administration.provisioning.sealing.seal(&key.sealing.seal(&text, &place, random), &place, random);
     idempotency_keys::insert(&mut batch, owner, (key.hash, key.request), sealed, administration.clock.now().0);
     Ok(Planned { batch, answer })
 }
 
 /// An answer opens only in its place.
-fn sealed_for<T>(owner: Owner<'_>, key: Key, work: impl FnOnce(&[u8]) -> T) -> T {
-    let mut place = owner.organization.as_bytes().to_vec();
-    place.extend(owner.actor.as_bytes());
-    place.extend(key.hash.0);
-    work(&place)
+fn place_of(owner: Owner<'_>, key: &Key) -> Vec<u8> {
+    [owner.organization.as_bytes(), owner.actor.as_bytes(), &key.hash.0].concat()
 }
 
-fn place(by: &By) -> OrganizationId {
+fn organization(by: &By) -> OrganizationId {
     match &by.actor {
         Actor::Member(member) => member.organization,
         Actor::ApiKey { organization, .. } => *organization,

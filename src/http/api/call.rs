@@ -157,7 +157,7 @@ impl<'r> Call<'r> {
     ) -> Result<HttpResponse> {
         let key = self.key()?;
         let once = move |connection: &mut Connection, administration: &Administration, by: &By| {
-            idempotency::once(connection, administration, by, key, |connection| {
+            idempotency::once(connection, administration, by, key.as_ref(), |connection| {
                 use_case(connection, administration, by)
             })
         };
@@ -171,7 +171,7 @@ impl<'r> Call<'r> {
     ) -> Result<HttpResponse> {
         let key = self.key()?;
         let once = move |connection: &mut Connection, administration: &Administration, by: &By| {
-            idempotency::once(connection, administration, by, key, |connection| {
+            idempotency::once(connection, administration, by, key.as_ref(), |connection| {
                 use_case(connection, administration, by)
             })
         };
@@ -187,7 +187,7 @@ impl<'r> Call<'r> {
         }
         let mut request = format!("{} {}\n", self.http.method(), self.http.uri()).into_bytes();
         request.extend(self.body.get().0);
-        Ok(Some(Key { hash: SecretHash::of(text), request: SecretHash::of(&request) }))
+        Ok(Some(Key::new(text, SecretHash::of(&request))))
     }
 
     /// [`Call::write`] for a use case of several steps, which is run in one transaction.

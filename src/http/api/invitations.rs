@@ -270,12 +270,13 @@ pub(super) async fn link(http: HttpRequest, place: Place, state: web::Data<State
     let call = Call::new(&http, &state);
     let (slug, id) = place.into_inner();
     let (name, manner) = (slug.clone(), manner(&call, None));
-    // Never answered again: the answer would have to be kept, and a link is kept nowhere.
     let renew = move |connection: &mut _, administration: &_, by: &_| {
-        invitation::renew(connection, administration, by, (&name, &id), (Renewal::Copy, &manner))
+        let Planned { batch, answer } =
+            invitation::renew(connection, administration, by, (&name, &id), (Renewal::Copy, &manner))?;
+        Ok(Planned { batch, answer: Answer::done(answer) })
     };
-    let shown = call.write(&slug, renew).await;
-    call.finish(shown.map(|shown| HttpResponse::Ok().json(shown)))
+    let outcome = call.make(&slug, renew).await;
+    call.finish(outcome)
 }
 
 /// `DELETE …/invitations/{id}`.

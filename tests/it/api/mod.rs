@@ -4,6 +4,7 @@ pub mod api_keys;
 mod audit;
 pub mod client;
 mod founding;
+mod kept_answers;
 mod leaving;
 mod members;
 mod organizations;
