@@ -10,9 +10,9 @@ use crate::error::{Code, Error, Result};
 use crate::id::{EventId, OrganizationId, ResourceId};
 use crate::organization::permission::Action;
 use crate::store::Store;
+use crate::store::audit_events::SERVICE;
 use crate::store::audit_events::{self, StoredEvent, Target};
 use crate::store::connection::Connection;
-use crate::store::provisioning_log::SERVICE;
 use crate::store::retention::{self, Kept};
 
 /// Events that are forgotten in one transaction.

@@ -20,10 +20,10 @@ use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
 use crate::sealing::SealingKey;
 use crate::secret::SecretHash;
+use crate::store::audit_events::SERVICE;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::idempotency_keys::{self, Owner};
-use crate::store::provisioning_log::SERVICE;
 use crate::store::{Planned, Store};
 
 /// How long an answer is given again at least.

@@ -39,10 +39,10 @@ use crate::error::{Code, Error, Result};
 use crate::id::{IdGenerator, OrganizationId, ResourceId};
 use crate::provisioning::Service;
 use crate::secret::Random;
+use crate::store::audit_events::{self, Event, SERVICE};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::organizations::{self, Organization};
-use crate::store::provisioning_log::{Event, SERVICE, insert_event};
 use crate::webhooks::Sender;
 
 /// What the operator's use cases share.
@@ -98,7 +98,7 @@ impl Administration {
             address: by.address.as_deref(),
             detail: &detail,
         };
-        insert_event(batch, organization, &event);
+        audit_events::insert(batch, organization, &event);
     }
 }
 

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::{Administration, By};
 use crate::error::Result;
 use crate::secret::SecretToken;
+use crate::store::audit_events::SERVICE;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
-use crate::store::provisioning_log::SERVICE;
 use crate::store::{Planned, identities, one_time_links, organizations};
 
 /// How long it works.

@@ -16,10 +16,10 @@ use crate::error::{Code, Error, Result};
 use crate::id::{ClientId, EventId, OrganizationId};
 use crate::organization::takes_provisioning;
 use crate::secret::{SecretHash, SecretToken};
+use crate::store::audit_events::{self, Event};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::provisioning_clients::{self, Authentication, Client};
-use crate::store::provisioning_log::{self, Event};
 use crate::store::provisioning_tokens::{self, AccessToken};
 
 /// How long an access token works, in seconds.
@@ -172,5 +172,5 @@ pub(super) fn audit(
         address: request.client_address.as_deref(),
         detail: &detail,
     };
-    provisioning_log::insert_event(batch, request.client.organization, &event);
+    audit_events::insert(batch, request.client.organization, &event);
 }

@@ -10,8 +10,9 @@ use crate::id::{EventId, ResourceId};
 use crate::scim::message;
 use crate::scim::redact::Redaction;
 use crate::scim::registry::Kind;
+use crate::store::audit_events::{self, Event};
 use crate::store::batch::Batch;
-use crate::store::provisioning_log::{self, Entry, Event};
+use crate::store::provisioning_log::{self, Entry};
 use crate::store::resources::kind_number;
 
 /// What came of one operation.
@@ -68,7 +69,7 @@ pub fn record(batch: &mut Batch, service: &Service, call: &Call, caller: &Caller
         },
     );
     if outcome.status < 400 {
-        provisioning_log::insert_event(
+        audit_events::insert(
             batch,
             caller.organization,
             &Event {

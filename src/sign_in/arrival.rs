@@ -17,11 +17,11 @@ use crate::organization::joining::{self, Admission, Refusal};
 use crate::secret::SecretToken;
 use crate::store::Planned;
 use crate::store::acquaintances;
+use crate::store::audit_events::{self, Event, SERVICE};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::identities::{self, Identity};
 use crate::store::organizations::{self, Organization};
-use crate::store::provisioning_log::{self, Event, SERVICE};
 use crate::store::sessions::{self, Opened, Session};
 use crate::text::address_key;
 
@@ -252,6 +252,6 @@ impl<'a> Visit<'a> {
             address: self.circumstances.client_address.as_deref(),
             detail: &detail,
         };
-        provisioning_log::insert_event(&mut self.batch, organization, &event);
+        audit_events::insert(&mut self.batch, organization, &event);
     }
 }

@@ -20,12 +20,12 @@ use crate::organization::role::Role;
 use crate::organization::seats::{Change, Standing};
 use crate::scim::registry::Kind;
 use crate::secret::SecretHash;
+use crate::store::audit_events::{self, Event};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::invitations::{self, Invitation};
 use crate::store::members::{self, User};
 use crate::store::organizations::{self, Organization};
-use crate::store::provisioning_log::{self, Event};
 use crate::store::{Planned, acquaintances, associated_domains, join_requests, sessions};
 use crate::text::{address_key, address_shown, scim_key};
 
@@ -369,6 +369,6 @@ impl Acceptance<'_> {
             address: self.circumstances.client_address.as_deref(),
             detail: &detail,
         };
-        provisioning_log::insert_event(&mut self.batch, organization, &event);
+        audit_events::insert(&mut self.batch, organization, &event);
     }
 }

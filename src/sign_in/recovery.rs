@@ -13,11 +13,11 @@ use crate::organization::recovery_code;
 use crate::organization::role::Role;
 use crate::organization::seats::Standing;
 use crate::secret::{SecretHash, SecretToken};
+use crate::store::audit_events::{self, Event};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::identities::{self, Identity};
 use crate::store::organizations::{self, Organization};
-use crate::store::provisioning_log::{self, Event};
 use crate::store::recovery_codes::{self, Holder};
 use crate::store::sessions::{self, Opened, Session};
 use crate::store::{Planned, acquaintances};
@@ -116,7 +116,7 @@ fn audit(service: &Service, circumstances: &Circumstances, batch: &mut Batch, ho
         address: circumstances.client_address.as_deref(),
         detail: &detail,
     };
-    provisioning_log::insert_event(batch, holder.organization, &event);
+    audit_events::insert(batch, holder.organization, &event);
 }
 
 /// The organization that a recovery session is for, while who opened it is an active owner.

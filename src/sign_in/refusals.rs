@@ -18,8 +18,8 @@ use crate::id::{IdentityId, OrganizationId};
 use crate::oidc::failure;
 use crate::organization::joining::Refusal;
 use crate::rate::{Limiter, network};
+use crate::store::audit_events::{self, Event, SERVICE};
 use crate::store::batch::Batch;
-use crate::store::provisioning_log::{self, Event, SERVICE};
 use crate::store::{Planned, Store};
 
 /// Lines an hour that one network gets in one trail.
@@ -194,7 +194,7 @@ pub async fn note(
             address: circumstances.client_address.as_deref(),
             detail: &detail,
         };
-        provisioning_log::insert_event(&mut batch, trail, &event);
+        audit_events::insert(&mut batch, trail, &event);
         Ok(Planned { batch, answer: () })
     };
     store.write(write).await
@@ -207,7 +207,7 @@ pub async fn note(
 pub async fn forget(store: &Store, now: Timestamp) -> Result<()> {
     let delete = move |_: &mut _| {
         let mut batch = Batch::default();
-        provisioning_log::forget_refusals(&mut batch, now.minus(KEPT).0);
+        audit_events::forget_refusals(&mut batch, now.minus(KEPT).0);
         Ok(Planned { batch, answer: () })
     };
     store.write(delete).await

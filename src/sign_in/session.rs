@@ -10,11 +10,11 @@ use crate::organization::DELETED;
 use crate::organization::joining::Sso;
 use crate::secret::SecretHash;
 use crate::store::Planned;
+use crate::store::audit_events::{self, Event};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::identities::Identity;
 use crate::store::memberships::Membership;
-use crate::store::provisioning_log::{self, Event};
 use crate::store::session_check::{self, Beside, Checked};
 use crate::store::sessions::{self, Session};
 
@@ -278,5 +278,5 @@ pub(super) fn note_ended(
         address: circumstances.client_address.as_deref(),
         detail: &detail,
     };
-    provisioning_log::insert_event(batch, organization, &event);
+    audit_events::insert(batch, organization, &event);
 }

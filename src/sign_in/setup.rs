@@ -12,11 +12,11 @@ use crate::error::{Code, Error, Result};
 use crate::id::IdentityId;
 use crate::organization::associated_domain::domain_of;
 use crate::secret::{SecretHash, SecretToken};
+use crate::store::audit_events::{self, Event, SERVICE};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::identities::{self, Identity};
 use crate::store::one_time_links::{self, purpose};
-use crate::store::provisioning_log::{self, Event, SERVICE};
 use crate::store::sessions::{self, Opened, Session};
 use crate::store::{Planned, acquaintances, memberships, organizations};
 use crate::text::{address_key, address_shown};
@@ -112,7 +112,7 @@ fn audit(service: &Service, circumstances: &Circumstances, batch: &mut Batch, id
         address: circumstances.client_address.as_deref(),
         detail: &detail,
     };
-    provisioning_log::insert_event(batch, SERVICE, &event);
+    audit_events::insert(batch, SERVICE, &event);
 }
 
 /// Whether an address opens something: somebody has proven it, it is a member's, or its domain is an

@@ -1,12 +1,74 @@
-//! The audit trail as it is read (floor 2); it is written by [`super::provisioning_log`].
+//! The audit trail (floor 2): written in the transaction of what it tells of, and read a page at a time.
 
 use diesel::sql_types::{BigInt, Nullable, Text};
 
+use super::batch::Batch;
 use super::connection::Connection;
 use super::database_error;
-use super::sql::{Sql, SqlId};
+use super::sql::{Rows, Sql, SqlId, Type};
 use crate::error::Result;
 use crate::id::{EventId, OrganizationId, ResourceId};
+use crate::organization::webhook;
+
+/// An audit event: who did what to what. Times are [`crate::clock::Timestamp`]s: microseconds.
+#[derive(Clone, Debug)]
+pub struct Event<'a> {
+    pub id: EventId,
+    pub at: i64,
+    pub actor: &'a str,
+    pub action: &'a str,
+    pub target_kind: &'a str,
+    pub target_id: Option<ResourceId>,
+    pub request_id: Option<&'a str>,
+    pub address: Option<&'a str>,
+    pub detail: &'a str,
+}
+
+/// The trail of the service itself: of what belongs to no organization.
+pub const SERVICE: OrganizationId = OrganizationId::from_bytes([0; 16]);
+
+/// Forgets what all trails tell of sign-ins that came to nothing before a time.
+pub fn forget_refusals(batch: &mut Batch, before: i64) {
+    // The words of the index that is made for this.
+    let sql = Sql::new(
+        "DELETE FROM audit_events WHERE at < ? AND action IN ('sign_in.failed', 'sign_in.refused', 'logout.refused')",
+    );
+    batch.run(sql.bind(before));
+}
+
+/// Appends an audit event, and marks it for whoever tells webhooks of it.
+pub fn insert(batch: &mut Batch, organization: OrganizationId, event: &Event<'_>) {
+    batch.insert(Rows {
+        insert: "INSERT INTO audit_events (organization_id, id, at, actor, action, target_kind, target_id, request_id, address, detail, untold)",
+        types: &[
+            Type::Id,
+            Type::Id,
+            Type::Integer,
+            Type::Text,
+            Type::Text,
+            Type::Text,
+            Type::Id,
+            Type::Text,
+            Type::Text,
+            Type::Text,
+            Type::Found("SELECT 1 FROM webhook_endpoints w WHERE w.organization_id = ?"),
+        ],
+        conflict: "",
+        rows: vec![vec![
+            organization.into(),
+            event.id.into(),
+            event.at.into(),
+            event.actor.into(),
+            event.action.into(),
+            event.target_kind.into(),
+            event.target_id.into(),
+            event.request_id.into(),
+            event.address.into(),
+            event.detail.into(),
+            webhook::is_told(event.action).then_some(organization).into(),
+        ]],
+    });
+}
 
 /// Events that a page looks through at most for what is wanted of them.
 const WINDOW: i64 = 50_000;

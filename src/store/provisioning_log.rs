@@ -1,9 +1,8 @@
-//! The provisioning log and the audit trail (floor 2): written in the transaction of what they tell of.
+//! The provisioning log as it is written (floor 2): in the transaction of what it tells of.
 
 use super::batch::Batch;
-use super::sql::{Rows, Sql, Type};
+use super::sql::{Rows, Type};
 use crate::id::{EventId, OrganizationId, ResourceId, TokenId};
-use crate::organization::webhook;
 
 /// One operation an identity provider asked for and what came of it. Times are [`crate::clock::Timestamp`]s: microseconds.
 #[derive(Clone, Debug)]
@@ -88,65 +87,5 @@ pub fn insert_names(batch: &mut Batch, organization: OrganizationId, entry: Even
         types: &[Type::Id, Type::Id, Type::Text],
         conflict: "",
         rows: names.iter().map(|name| vec![organization.into(), entry.into(), name.as_str().into()]).collect(),
-    });
-}
-
-/// An audit event: who did what to what. Times are [`crate::clock::Timestamp`]s: microseconds.
-#[derive(Clone, Debug)]
-pub struct Event<'a> {
-    pub id: EventId,
-    pub at: i64,
-    pub actor: &'a str,
-    pub action: &'a str,
-    pub target_kind: &'a str,
-    pub target_id: Option<ResourceId>,
-    pub request_id: Option<&'a str>,
-    pub address: Option<&'a str>,
-    pub detail: &'a str,
-}
-
-/// The trail of the service itself: of what belongs to no organization.
-pub const SERVICE: OrganizationId = OrganizationId::from_bytes([0; 16]);
-
-/// Forgets what all trails tell of sign-ins that came to nothing before a time.
-pub fn forget_refusals(batch: &mut Batch, before: i64) {
-    // The words of the index that is made for this.
-    let sql = Sql::new(
-        "DELETE FROM audit_events WHERE at < ? AND action IN ('sign_in.failed', 'sign_in.refused', 'logout.refused')",
-    );
-    batch.run(sql.bind(before));
-}
-
-/// Appends an audit event, and marks it for whoever tells webhooks of it.
-pub fn insert_event(batch: &mut Batch, organization: OrganizationId, event: &Event<'_>) {
-    batch.insert(Rows {
-        insert: "INSERT INTO audit_events (organization_id, id, at, actor, action, target_kind, target_id, request_id, address, detail, untold)",
-        types: &[
-            Type::Id,
-            Type::Id,
-            Type::Integer,
-            Type::Text,
-            Type::Text,
-            Type::Text,
-            Type::Id,
-            Type::Text,
-            Type::Text,
-            Type::Text,
-            Type::Found("SELECT 1 FROM webhook_endpoints w WHERE w.organization_id = ?"),
-        ],
-        conflict: "",
-        rows: vec![vec![
-            organization.into(),
-            event.id.into(),
-            event.at.into(),
-            event.actor.into(),
-            event.action.into(),
-            event.target_kind.into(),
-            event.target_id.into(),
-            event.request_id.into(),
-            event.address.into(),
-            event.detail.into(),
-            webhook::is_told(event.action).then_some(organization).into(),
-        ]],
     });
 }

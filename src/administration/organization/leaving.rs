@@ -16,10 +16,10 @@ use crate::organization::permission::Action;
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, Standing};
 use crate::organization::subscription::State;
+use crate::store::audit_events::SERVICE;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::memberships::Membership;
-use crate::store::provisioning_log::SERVICE;
 use crate::store::{Planned, Store, members, memberships, organizations, purge, sessions, subscriptions};
 
 /// Who deletes an organization has signed in within this.

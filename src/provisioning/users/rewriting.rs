@@ -13,10 +13,10 @@ use crate::scim::index::Derived;
 use crate::scim::lenient::Notes;
 use crate::scim::registry::Kind;
 use crate::scim::unique::{UniqueValue, unique_values};
+use crate::store::audit_events::{self, Event};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::members::{self, User};
-use crate::store::provisioning_log::{self, Event};
 use crate::store::resources::{self, Resource, Written};
 use crate::store::{organizations, unique_values};
 
@@ -208,7 +208,7 @@ pub fn admit(
         address: None,
         detail: r#"{"before":"waiting","after":"active"}"#,
     };
-    provisioning_log::insert_event(batch, organization, &event);
+    audit_events::insert(batch, organization, &event);
     Ok(())
 }
 
