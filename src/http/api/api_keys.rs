@@ -5,13 +5,13 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::body;
-use super::call::Call;
+use super::call::answer;
 use super::list::{Query, page};
 use super::openapi::Refused;
 use super::organizations::parsed;
 use crate::administration::api_key::{self, New, PREFIX};
 use crate::administration::idempotency::Answer;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error};
 use crate::http::State;
 use crate::id::ApiKeyId;
 use crate::organization::permission::Action;
@@ -43,25 +43,22 @@ pub(super) struct Wanted {
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = listed(&call, &organization).await;
-    call.finish(outcome)
-}
-
-async fn listed(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
-    let query = Query::read(call, &[])?;
-    let after: Option<String> = query.after()?;
-    let after = after.and_then(|id| id.parse::<ApiKeyId>().ok());
-    let (name, limit) = (organization.to_owned(), query.limit as usize);
-    let look = move |connection: &mut _, _: &_, by: &_| {
-        api_key::list(connection, by, &name, after, i64::try_from(limit + 1).unwrap_or(i64::MAX))
-    };
-    let mut keys = call.read(organization, look).await?;
-    let goes_on = keys.len() > limit;
-    keys.truncate(limit);
-    let next = keys.last().filter(|_| goes_on).map(|last| last.id.to_string());
-    let items = keys.iter().map(api_key::describe).collect();
-    Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
+    answer(&http, &state, async |call| {
+        let query = Query::read(call, &[])?;
+        let after: Option<String> = query.after()?;
+        let after = after.and_then(|id| id.parse::<ApiKeyId>().ok());
+        let (name, limit) = (organization.to_owned(), query.limit as usize);
+        let look = move |connection: &mut _, _: &_, by: &_| {
+            api_key::list(connection, by, &name, after, i64::try_from(limit + 1).unwrap_or(i64::MAX))
+        };
+        let mut keys = call.read(&organization, look).await?;
+        let goes_on = keys.len() > limit;
+        keys.truncate(limit);
+        let next = keys.last().filter(|_| goes_on).map(|last| last.id.to_string());
+        let items = keys.iter().map(api_key::describe).collect();
+        Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
+    })
+    .await
 }
 
 /// `POST /api/v1/organizations/{organization}/api-keys`.
@@ -78,27 +75,24 @@ pub(super) async fn create(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = created(&call, &organization, payload).await;
-    call.finish(outcome)
-}
-
-async fn created(call: &Call<'_>, organization: &str, payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    call.by(organization).await?.check(Action::ManageApiKeys)?;
-    let wanted: Wanted = body::json(call, payload).await?;
-    let role: Role = parsed("role", Some(wanted.role))?.unwrap_or(Role::Read);
-    let invalid = |why: String| Error::new(Code::InvalidValue, format!("expires_in: {why}."));
-    let lifetime = wanted.expires_in.map(|text| duration(&text).map_err(invalid)).transpose()?;
-    let key = SecretToken::generate(PREFIX, call.state.random.as_ref());
-    let (slug, name) = (organization.to_owned(), wanted.name);
-    let create = move |connection: &mut _, administration: &_, by: &_| {
-        let new = New { name: &name, role, lifetime, key: &key };
-        let Planned { batch, answer } = api_key::create(connection, administration, by, &slug, new)?;
-        let place = format!("/api/v1/organizations/{slug}/api-keys/{}", answer["id"].as_str().unwrap_or_default());
-        Ok(Planned { batch, answer: Answer::created(place, answer) })
-    };
-    call.make(organization, create).await
+    answer(&http, &state, async |call| {
+        call.known()?;
+        call.by(&organization).await?.check(Action::ManageApiKeys)?;
+        let wanted: Wanted = body::json(call, payload).await?;
+        let role: Role = parsed("role", Some(wanted.role))?.unwrap_or(Role::Read);
+        let invalid = |why: String| Error::new(Code::InvalidValue, format!("expires_in: {why}."));
+        let lifetime = wanted.expires_in.map(|text| duration(&text).map_err(invalid)).transpose()?;
+        let key = SecretToken::generate(PREFIX, call.state.random.as_ref());
+        let (slug, name) = (organization.to_owned(), wanted.name);
+        let create = move |connection: &mut _, administration: &_, by: &_| {
+            let new = New { name: &name, role, lifetime, key: &key };
+            let Planned { batch, answer } = api_key::create(connection, administration, by, &slug, new)?;
+            let place = format!("/api/v1/organizations/{slug}/api-keys/{}", answer["id"].as_str().unwrap_or_default());
+            Ok(Planned { batch, answer: Answer::created(place, answer) })
+        };
+        call.make(&organization, create).await
+    })
+    .await
 }
 
 /// `DELETE /api/v1/organizations/{organization}/api-keys/{id}`.
@@ -112,19 +106,16 @@ pub(super) async fn revoke(
     path: web::Path<(String, String)>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (organization, id) = path.into_inner();
-    let outcome = revoked(&call, &organization, id).await;
-    call.finish(outcome)
-}
-
-async fn revoked(call: &Call<'_>, organization: &str, id: String) -> Result<HttpResponse> {
-    // An address names one thing, and a name may be several keys'.
-    id.parse::<ApiKeyId>().map_err(|_| api_key::no_key(&id))?;
-    let slug = organization.to_owned();
-    let revoke = move |connection: &mut _, administration: &_, by: &_| {
-        api_key::revoke(connection, administration, by, &slug, &id)
-    };
-    call.write(organization, revoke).await?;
-    Ok(HttpResponse::NoContent().finish())
+    answer(&http, &state, async |call| {
+        let (organization, id) = path.into_inner();
+        // An address names one thing, and a name may be several keys'.
+        id.parse::<ApiKeyId>().map_err(|_| api_key::no_key(&id))?;
+        let slug = organization.to_owned();
+        let revoke = move |connection: &mut _, administration: &_, by: &_| {
+            api_key::revoke(connection, administration, by, &slug, &id)
+        };
+        call.write(&organization, revoke).await?;
+        Ok(HttpResponse::NoContent().finish())
+    })
+    .await
 }

@@ -2,17 +2,21 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::call::Call;
-use super::export::{self, Format};
-use super::list::{self, Query};
+use super::call::answer;
+use super::export::Log;
+use super::list::Query;
 use super::openapi::Refused;
 use crate::administration::audit::{self, Wanted};
-use crate::error::Result;
 use crate::http::State;
-use crate::id::EventId;
 
-/// What of the trail is wanted.
-const FILTERS: [&str; 6] = ["actor", "action", "target", "from", "to", "search"];
+static LOG: Log<Wanted> = Log {
+    name: "audit",
+    filters: &["actor", "action", "target", "from", "to", "search"],
+    wanted,
+    page: |connection, by, name, wanted, after, limit| audit::page(connection, by, Some(name), wanted, after, limit),
+    columns: &audit::COLUMNS,
+    cells: audit::cells,
+};
 
 /// `GET /api/v1/organizations/{organization}/audit`.
 #[utoipa::path(
@@ -33,18 +37,7 @@ const FILTERS: [&str; 6] = ["actor", "action", "target", "from", "to", "search"]
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = listed(&call, &organization).await;
-    call.finish(outcome)
-}
-
-async fn listed(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
-    let query = Query::read(call, &FILTERS)?;
-    let (wanted, after, limit) = (wanted(&query), after(&query)?, query.limit);
-    let name = organization.to_owned();
-    let read = move |connection: &mut _, _: &_, by: &_| audit::page(connection, by, Some(&name), &wanted, after, limit);
-    let page = call.scan(organization, read).await?;
-    Ok(HttpResponse::Ok().json(list::page(page.items, page.next.map(|id| id.to_string()).as_ref())?))
+    answer(&http, &state, async |call| LOG.list(call, &organization).await).await
 }
 
 /// `GET /api/v1/organizations/{organization}/audit/export`.
@@ -64,27 +57,7 @@ pub(super) async fn export(
     organization: web::Path<String>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = exported(&call, &organization).await;
-    call.finish(outcome)
-}
-
-async fn exported(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
-    let query = Query::read_whole(call, &[["format"].as_slice(), &FILTERS].concat())?;
-    let (format, wanted) = (Format::read(&query)?, wanted(&query));
-    let name = organization.to_owned();
-    let page = move |connection: &mut _, by: &_, after| {
-        let page = audit::page(connection, by, Some(&name), &wanted, after, export::PAGE)?;
-        Ok((page.items, page.next))
-    };
-    let file = export::File { name: "audit", format, columns: &audit::COLUMNS, cells: audit::cells };
-    export::answer(call, organization, file, page).await
-}
-
-/// Where the page begins.
-pub(super) fn after(query: &Query) -> Result<Option<EventId>> {
-    let invalid = |_| crate::error::Error::new(crate::error::Code::InvalidCursor, "after is not of this list.");
-    query.after::<String>()?.map(|id| id.parse().map_err(invalid)).transpose()
+    answer(&http, &state, async |call| LOG.export(call, &organization).await).await
 }
 
 fn wanted(query: &Query) -> Wanted {

@@ -8,7 +8,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::body;
-use super::call::Call;
+use super::call::{Call, answer};
 use super::list::{Query, page};
 use super::openapi::Refused;
 use super::organizations::parsed;
@@ -43,24 +43,21 @@ pub(super) async fn check_out(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = checked_out(&call, &organization, payload).await;
-    call.finish(outcome)
-}
-
-async fn checked_out(call: &Call<'_>, organization: &str, payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    let by = call.by(organization).await?;
-    by.check(Action::ManageBilling)?;
-    let order: Order = body::json(call, payload).await?;
-    let wanted = Wanted { seats: order.seats, plan: parsed("plan", order.plan)? };
-    let (store, administration, url) = (&call.state.store, &call.state.administration, &call.state.public_url);
-    let begun = checkout::begin(store, administration, &by, organization, wanted, url).await?;
-    let mut response = HttpResponse::build(StatusCode::CREATED);
-    if let Some(id) = begun["id"].as_str() {
-        response.insert_header((LOCATION, format!("/checkout/{id}")));
-    }
-    Ok(response.json(begun))
+    answer(&http, &state, async |call| {
+        call.known()?;
+        let by = call.by(&organization).await?;
+        by.check(Action::ManageBilling)?;
+        let order: Order = body::json(call, payload).await?;
+        let wanted = Wanted { seats: order.seats, plan: parsed("plan", order.plan)? };
+        let (store, administration, url) = (&call.state.store, &call.state.administration, &call.state.public_url);
+        let begun = checkout::begin(store, administration, &by, &organization, wanted, url).await?;
+        let mut response = HttpResponse::build(StatusCode::CREATED);
+        if let Some(id) = begun["id"].as_str() {
+            response.insert_header((LOCATION, format!("/checkout/{id}")));
+        }
+        Ok(response.json(begun))
+    })
+    .await
 }
 
 /// `GET /api/v1/organizations/{organization}/billing`.
@@ -71,12 +68,14 @@ async fn checked_out(call: &Call<'_>, organization: &str, payload: web::Payload)
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn show(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let name = organization.clone();
-    let look =
-        move |connection: &mut _, administration: &_, by: &_| billing::show(connection, administration, by, &name);
-    let shown = call.read(&organization, look).await;
-    call.finish(shown.map(|shown| HttpResponse::Ok().json(shown)))
+    answer(&http, &state, async |call| {
+        let name = organization.clone();
+        let look =
+            move |connection: &mut _, administration: &_, by: &_| billing::show(connection, administration, by, &name);
+        let shown = call.read(&organization, look).await?;
+        Ok(HttpResponse::Ok().json(shown))
+    })
+    .await
 }
 
 /// `PATCH /api/v1/organizations/{organization}/billing`.
@@ -97,24 +96,21 @@ pub(super) async fn set(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = changed(&call, &organization, payload).await;
-    call.finish(outcome)
+    answer(&http, &state, async |call| {
+        call.known()?;
+        let by = call.by(&organization).await?;
+        by.check(Action::ManageBilling)?;
+        let change = ordered(call, payload).await?;
+        let shown = change::set(&call.state.store, &call.state.administration, &by, &organization, change).await?;
+        let is_done = shown["pending_change"].is_null();
+        Ok(HttpResponse::build(if is_done { StatusCode::OK } else { StatusCode::ACCEPTED }).json(shown))
+    })
+    .await
 }
 
 async fn ordered(call: &Call<'_>, payload: web::Payload) -> Result<Change> {
     let order: Order = body::json(call, payload).await?;
     Ok(Change { seats: order.seats, plan: parsed("plan", order.plan)? })
-}
-
-async fn changed(call: &Call<'_>, organization: &str, payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    let by = call.by(organization).await?;
-    by.check(Action::ManageBilling)?;
-    let change = ordered(call, payload).await?;
-    let shown = change::set(&call.state.store, &call.state.administration, &by, organization, change).await?;
-    let is_done = shown["pending_change"].is_null();
-    Ok(HttpResponse::build(if is_done { StatusCode::OK } else { StatusCode::ACCEPTED }).json(shown))
 }
 
 /// `POST /api/v1/organizations/{organization}/billing/preview`.
@@ -131,20 +127,17 @@ pub(super) async fn preview(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = previewed(&call, &organization, payload).await;
-    call.finish(outcome)
-}
-
-async fn previewed(call: &Call<'_>, organization: &str, payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    call.by(organization).await?.check(Action::ManageBilling)?;
-    let change = ordered(call, payload).await?;
-    let name = organization.to_owned();
-    let look = move |connection: &mut _, administration: &_, by: &_| {
-        change::preview(connection, administration, by, &name, change)
-    };
-    Ok(HttpResponse::Ok().json(call.read(organization, look).await?))
+    answer(&http, &state, async |call| {
+        call.known()?;
+        call.by(&organization).await?.check(Action::ManageBilling)?;
+        let change = ordered(call, payload).await?;
+        let name = organization.to_owned();
+        let look = move |connection: &mut _, administration: &_, by: &_| {
+            change::preview(connection, administration, by, &name, change)
+        };
+        Ok(HttpResponse::Ok().json(call.read(&organization, look).await?))
+    })
+    .await
 }
 
 /// `GET /api/v1/organizations/{organization}/billing/invoices`.
@@ -162,26 +155,23 @@ pub(super) async fn invoices(
     organization: web::Path<String>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = listed(&call, &organization).await;
-    call.finish(outcome)
-}
-
-async fn listed(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
-    let query = Query::read(call, &[])?;
-    let after: Option<String> = query.after()?;
-    let foreign = |_| Error::new(Code::InvalidCursor, "after is not the cursor of a page of this list.");
-    let after = after.map(|id| id.parse::<InvoiceId>().map_err(foreign)).transpose()?;
-    let (name, limit) = (organization.to_owned(), query.limit as usize);
-    let look = move |connection: &mut _, _: &_, by: &_| {
-        billing::invoices(connection, by, &name, after, i64::try_from(limit + 1).unwrap_or(i64::MAX))
-    };
-    let mut invoices = call.read(organization, look).await?;
-    let goes_on = invoices.len() > limit;
-    invoices.truncate(limit);
-    let next = invoices.last().filter(|_| goes_on).map(|last| last.id.to_string());
-    let items = invoices.iter().map(billing::describe_invoice).collect();
-    Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
+    answer(&http, &state, async |call| {
+        let query = Query::read(call, &[])?;
+        let after: Option<String> = query.after()?;
+        let foreign = |_| Error::new(Code::InvalidCursor, "after is not the cursor of a page of this list.");
+        let after = after.map(|id| id.parse::<InvoiceId>().map_err(foreign)).transpose()?;
+        let (name, limit) = (organization.to_owned(), query.limit as usize);
+        let look = move |connection: &mut _, _: &_, by: &_| {
+            billing::invoices(connection, by, &name, after, i64::try_from(limit + 1).unwrap_or(i64::MAX))
+        };
+        let mut invoices = call.read(&organization, look).await?;
+        let goes_on = invoices.len() > limit;
+        invoices.truncate(limit);
+        let next = invoices.last().filter(|_| goes_on).map(|last| last.id.to_string());
+        let items = invoices.iter().map(billing::describe_invoice).collect();
+        Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
+    })
+    .await
 }
 
 /// `POST /api/v1/organizations/{organization}/billing/portal`.
@@ -196,15 +186,12 @@ pub(super) async fn portal(
     organization: web::Path<String>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = opened(&call, &organization).await;
-    call.finish(outcome)
-}
-
-async fn opened(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
-    call.known()?;
-    let by = call.by(organization).await?;
-    let (store, administration, url) = (&call.state.store, &call.state.administration, &call.state.public_url);
-    let url = portal::open(store, administration, &by, organization, url).await?;
-    Ok(HttpResponse::Ok().json(json!({"url": url})))
+    answer(&http, &state, async |call| {
+        call.known()?;
+        let by = call.by(&organization).await?;
+        let (store, administration, url) = (&call.state.store, &call.state.administration, &call.state.public_url);
+        let url = portal::open(store, administration, &by, &organization, url).await?;
+        Ok(HttpResponse::Ok().json(json!({"url": url})))
+    })
+    .await
 }

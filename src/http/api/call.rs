@@ -31,6 +31,18 @@ const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 /// What makes sending a request again safe.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// Answers a request to the API with what the work comes to, be it an answer or an error: what every handler
+/// begins and ends with.
+pub(super) async fn answer(
+    http: &HttpRequest,
+    state: &web::Data<State>,
+    work: impl AsyncFnOnce(&Call<'_>) -> Result<HttpResponse>,
+) -> HttpResponse {
+    let call = Call::new(http, state);
+    let outcome = work(&call).await;
+    call.finish(outcome)
+}
+
 /// A request to the API.
 pub(super) struct Call<'r> {
     pub(super) http: &'r HttpRequest,
@@ -42,7 +54,7 @@ pub(super) struct Call<'r> {
 }
 
 impl<'r> Call<'r> {
-    pub(super) fn new(http: &'r HttpRequest, state: &'r web::Data<State>) -> Self {
+    fn new(http: &'r HttpRequest, state: &'r web::Data<State>) -> Self {
         let browser = state.door.cookies.browser(http, state.random.as_ref());
         let request_id = super::super::request_id(http.headers(), &state.ids);
         Self { http, state, browser, request_id, body: Cell::new(SecretHash::of(b"")) }
@@ -227,7 +239,7 @@ impl<'r> Call<'r> {
     }
 
     /// The answer as it leaves, whether it is one or an error.
-    pub(super) fn finish(&self, outcome: Result<HttpResponse>) -> HttpResponse {
+    fn finish(&self, outcome: Result<HttpResponse>) -> HttpResponse {
         let outcome = outcome.map_err(|error| self.counted(error));
         let mut response = outcome.unwrap_or_else(|error| self.problem(&error));
         let headers = response.headers_mut();

@@ -1,34 +1,37 @@
-//! Lists as files, written while they are read: a page at a time, whatever their length.
+//! What an organization keeps of the past: a page of it, or a file of all that is wanted, written while it is
+//! read, a page at a time, whatever its length.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_DISPOSITION;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
 use super::call::{Call, Reader};
-use super::list::Query;
+use super::list::{self, Query};
 use crate::administration::By;
+use crate::administration::audit::Page;
 use crate::error::{Code, Error, Result};
 use crate::id::EventId;
 use crate::spreadsheet::{MARK, write_row};
 use crate::store::connection::Connection;
 
 /// Lines that are read at once.
-pub(super) const PAGE: u32 = 500;
+const PAGE: u32 = 500;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+enum Format {
     Csv,
     /// One JSON object to a line.
     Ndjson,
 }
 
 impl Format {
-    pub(super) fn read(query: &Query) -> Result<Self> {
+    fn read(query: &Query) -> Result<Self> {
         match query.value("format").unwrap_or("csv") {
             "csv" => Ok(Self::Csv),
             "ndjson" => Ok(Self::Ndjson),
@@ -51,82 +54,96 @@ impl Format {
     }
 }
 
-/// What is written.
-#[derive(Clone, Copy)]
-pub(super) struct File {
+/// A log of an organization, newest first.
+pub(super) struct Log<W: 'static> {
+    /// What its file is called.
     pub(super) name: &'static str,
-    pub(super) format: Format,
+    /// The parameters that tell what of it is wanted.
+    pub(super) filters: &'static [&'static str],
+    pub(super) wanted: fn(&Query) -> W,
+    pub(super) page: fn(&mut Connection, &By, &str, &W, Option<EventId>, u32) -> Result<Page>,
     pub(super) columns: &'static [&'static str],
     /// The cells of an item, in the order of the columns.
     pub(super) cells: fn(&Value) -> Vec<String>,
 }
 
-/// A page's items and behind what the next one begins.
-type Page = (Vec<Value>, Option<EventId>);
+impl<W: Send + Sync + 'static> Log<W> {
+    /// Answers with a page.
+    pub(super) async fn list(&'static self, call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
+        let query = Query::read(call, self.filters)?;
+        let invalid = |_| Error::new(Code::InvalidCursor, "after is not of this list.");
+        let after = query.after::<String>()?.map(|id| id.parse().map_err(invalid)).transpose()?;
+        let (wanted, name) = ((self.wanted)(&query), organization.to_owned());
+        let read =
+            move |connection: &mut _, _: &_, by: &_| (self.page)(connection, by, &name, &wanted, after, query.limit);
+        let page = call.scan(organization, read).await?;
+        Ok(HttpResponse::Ok().json(list::page(page.items, page.next.map(|id| id.to_string()).as_ref())?))
+    }
 
-/// Answers with a file. Each page is read by whoever asks as they are then: who loses the role meanwhile gets
-/// no more of it. What is wrong with the request is answered before the file begins.
-pub(super) async fn answer(
-    call: &Call<'_>,
-    organization: &str,
-    file: File,
-    page: impl Fn(&mut Connection, &By, Option<EventId>) -> Result<Page> + Send + Sync + 'static,
-) -> Result<HttpResponse> {
-    let (reader, page) = (call.reader(organization)?, Arc::new(page));
-    let first = next(&reader, &page, None).await?;
-    let start = match file.format {
-        Format::Csv => {
-            let mut head = MARK.to_owned();
-            write_row(&mut head, file.columns.iter().copied());
-            head
+    /// Answers with a file. Each page is read by whoever asks as they are then: who loses the role meanwhile gets
+    /// no more of it. What is wrong with the request is answered before the file begins.
+    pub(super) async fn export(&'static self, call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
+        let query = Query::read_whole(call, &[["format"].as_slice(), self.filters].concat())?;
+        let format = Format::read(&query)?;
+        let pages = Pages {
+            log: self,
+            reader: call.reader(organization)?,
+            organization: organization.to_owned(),
+            wanted: Arc::new((self.wanted)(&query)),
+        };
+        let first = pages.next(None).await?;
+        let begun = self.head(format) + &self.lines(format, &first.items);
+        let rest = stream::try_unfold((pages, first.next), move |(pages, after)| async move {
+            let Some(after) = after else { return Ok(None) };
+            let page = pages.next(Some(after)).await.map_err(|error| {
+                tracing::warn!(?error, "an export could not be written to its end");
+                actix_web::error::ErrorServiceUnavailable("")
+            })?;
+            Ok::<_, actix_web::Error>(Some((self.lines(format, &page.items).into(), (pages, page.next))))
+        });
+        let disposition = format!("attachment; filename=\"{}.{}\"", self.name, format.extension());
+        let mut response = HttpResponse::Ok();
+        response.content_type(format.media_type()).insert_header((CONTENT_DISPOSITION, disposition));
+        Ok(response.streaming(stream::once(ready(Ok(Bytes::from(begun)))).chain(rest)))
+    }
+
+    fn head(&self, format: Format) -> String {
+        match format {
+            Format::Csv => {
+                let mut head = MARK.to_owned();
+                write_row(&mut head, self.columns.iter().copied());
+                head
+            }
+            Format::Ndjson => String::new(),
         }
-        Format::Ndjson => String::new(),
-    };
-    let rest = stream::unfold(Some((start, Some(first), None)), move |state| {
-        let (reader, page) = (reader.clone(), Arc::clone(&page));
-        async move {
-            let (mut text, read, after) = state?;
-            let read = match read {
-                Some(read) => Ok(read),
-                None => next(&reader, &page, after).await,
-            };
-            match read {
-                Ok((items, after)) => {
-                    for item in &items {
-                        file.write(&mut text, item);
-                    }
-                    let more = after.is_some().then(|| (String::new(), None, after));
-                    Some((Ok(Bytes::from(text)), more))
-                }
-                Err(error) => {
-                    tracing::warn!(?error, "an export could not be written to its end");
-                    Some((Err(actix_web::error::ErrorServiceUnavailable("")), None))
+    }
+
+    fn lines(&self, format: Format, items: &[Value]) -> String {
+        let mut text = String::new();
+        for item in items {
+            match format {
+                Format::Csv => write_row(&mut text, (self.cells)(item).iter().map(String::as_str)),
+                Format::Ndjson => {
+                    text.push_str(&item.to_string());
+                    text.push('\n');
                 }
             }
         }
-    });
-    let disposition = format!("attachment; filename=\"{}.{}\"", file.name, file.format.extension());
-    let mut response = HttpResponse::Ok();
-    response.content_type(file.format.media_type()).insert_header((CONTENT_DISPOSITION, disposition));
-    Ok(response.streaming(rest))
+        text
+    }
 }
 
-async fn next<F>(reader: &Reader, page: &Arc<F>, after: Option<EventId>) -> Result<Page>
-where
-    F: Fn(&mut Connection, &By, Option<EventId>) -> Result<Page> + Send + Sync + 'static,
-{
-    let page = Arc::clone(page);
-    reader.read(move |connection, _, by| page(connection, by, after)).await
+/// The pages of a file.
+struct Pages<W: 'static> {
+    log: &'static Log<W>,
+    reader: Reader,
+    organization: String,
+    wanted: Arc<W>,
 }
 
-impl File {
-    fn write(&self, text: &mut String, item: &Value) {
-        match self.format {
-            Format::Csv => write_row(text, (self.cells)(item).iter().map(String::as_str)),
-            Format::Ndjson => {
-                text.push_str(&item.to_string());
-                text.push('\n');
-            }
-        }
+impl<W: Send + Sync + 'static> Pages<W> {
+    async fn next(&self, after: Option<EventId>) -> Result<Page> {
+        let (log, organization, wanted) = (self.log, self.organization.clone(), Arc::clone(&self.wanted));
+        self.reader.read(move |connection, _, by| (log.page)(connection, by, &organization, &wanted, after, PAGE)).await
     }
 }

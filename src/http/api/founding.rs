@@ -5,11 +5,11 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::body;
-use super::call::Call;
+use super::call::answer;
 use super::openapi::Refused;
 use crate::administration::idempotency::Answer;
 use crate::administration::organization::{self, Founding};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error};
 use crate::http::State;
 use crate::store::Planned;
 
@@ -34,20 +34,19 @@ pub(super) struct New {
     responses((status = 201, body = Object), Refused)
 )]
 pub(super) async fn found(http: HttpRequest, payload: web::Payload, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = founded(&call, payload).await;
-    call.finish(outcome)
-}
-
-async fn founded(call: &Call<'_>, payload: web::Payload) -> Result<HttpResponse> {
-    // No key founds an organization.
-    call.session()?;
-    call.known()?;
-    let New { name, slug, seats, plan } = body::json(call, payload).await?;
-    let plan = plan.parse().map_err(|why: String| Error::new(Code::InvalidValue, format!("plan: {why}.")))?;
-    let new = Founding { name, slug, seats, plan };
-    call.make_as_person(move |connection, administration, by| organization::found(connection, administration, by, &new))
+    answer(&http, &state, async |call| {
+        // No key founds an organization.
+        call.session()?;
+        call.known()?;
+        let New { name, slug, seats, plan } = body::json(call, payload).await?;
+        let plan = plan.parse().map_err(|why: String| Error::new(Code::InvalidValue, format!("plan: {why}.")))?;
+        let new = Founding { name, slug, seats, plan };
+        call.make_as_person(move |connection, administration, by| {
+            organization::found(connection, administration, by, &new)
+        })
         .await
+    })
+    .await
 }
 
 /// Who is to own it.
@@ -71,20 +70,17 @@ pub(super) async fn transfer(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = transferred(&call, &slug, payload).await;
-    call.finish(outcome)
-}
-
-async fn transferred(call: &Call<'_>, slug: &str, payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    let Transfer { member_id } = body::json(call, payload).await?;
-    let name = slug.to_owned();
-    let transfer = move |connection: &mut _, administration: &_, by: &_| {
-        let planned = organization::transfer(connection, administration, by, &name, (&member_id, None))?;
-        Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
-    };
-    call.make(slug, transfer).await
+    answer(&http, &state, async |call| {
+        call.known()?;
+        let Transfer { member_id } = body::json(call, payload).await?;
+        let name = slug.to_owned();
+        let transfer = move |connection: &mut _, administration: &_, by: &_| {
+            let planned = organization::transfer(connection, administration, by, &name, (&member_id, None))?;
+            Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
+        };
+        call.make(&slug, transfer).await
+    })
+    .await
 }
 
 /// That it is meant.
@@ -109,20 +105,17 @@ pub(super) async fn delete(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = deleted(&call, &slug, payload).await;
-    call.finish(outcome)
-}
-
-async fn deleted(call: &Call<'_>, slug: &str, payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    let Deletion { name } = body::json(call, payload).await?;
-    let named = slug.to_owned();
-    let delete = move |connection: &mut _, administration: &_, by: &_| {
-        organization::delete(connection, administration, by, &named, &name)
-    };
-    call.write(slug, delete).await?;
-    Ok(HttpResponse::NoContent().finish())
+    answer(&http, &state, async |call| {
+        call.known()?;
+        let Deletion { name } = body::json(call, payload).await?;
+        let named = slug.to_owned();
+        let delete = move |connection: &mut _, administration: &_, by: &_| {
+            organization::delete(connection, administration, by, &named, &name)
+        };
+        call.write(&slug, delete).await?;
+        Ok(HttpResponse::NoContent().finish())
+    })
+    .await
 }
 
 /// `POST /api/v1/organizations/{organization}/restore`.
@@ -133,11 +126,12 @@ async fn deleted(call: &Call<'_>, slug: &str, payload: web::Payload) -> Result<H
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn restore(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let restore = move |connection: &mut _, administration: &_, by: &_| {
-        let planned = organization::restore(connection, administration, by, &slug)?;
-        Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
-    };
-    let outcome = call.make_as_person(restore).await;
-    call.finish(outcome)
+    answer(&http, &state, async |call| {
+        let restore = move |connection: &mut _, administration: &_, by: &_| {
+            let planned = organization::restore(connection, administration, by, &slug)?;
+            Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
+        };
+        call.make_as_person(restore).await
+    })
+    .await
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body;
-use super::call::Call;
+use super::call::{Call, answer};
 use super::list::{Query, page};
 use super::openapi::Refused;
 use super::organizations::parsed;
@@ -35,25 +35,26 @@ const FILES: [&str; 3] = ["text/csv", "text/plain", "application/vnd.ms-excel"];
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = listed(&call, &slug).await;
-    call.finish(outcome)
-}
-
-async fn listed(call: &Call<'_>, slug: &str) -> Result<HttpResponse> {
-    let query = Query::read(call, &["state"])?;
-    let wanted = Page {
-        state: parsed("state", query.value("state").map(str::to_owned))?,
-        after: query.after::<String>()?.map(|id| id.parse::<InvitationId>()).transpose().map_err(|_| bad_cursor())?,
-        limit: query.limit,
-    };
-    let name = slug.to_owned();
-    let look = move |connection: &mut _, administration: &_, by: &_| {
-        invitation::list(connection, administration, by, &name, wanted)
-    };
-    let (items, next) = call.read(slug, look).await?;
-    let next = next.map(|id| id.to_string());
-    Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
+    answer(&http, &state, async |call| {
+        let query = Query::read(call, &["state"])?;
+        let wanted = Page {
+            state: parsed("state", query.value("state").map(str::to_owned))?,
+            after: query
+                .after::<String>()?
+                .map(|id| id.parse::<InvitationId>())
+                .transpose()
+                .map_err(|_| bad_cursor())?,
+            limit: query.limit,
+        };
+        let name = slug.to_owned();
+        let look = move |connection: &mut _, administration: &_, by: &_| {
+            invitation::list(connection, administration, by, &name, wanted)
+        };
+        let (items, next) = call.read(&slug, look).await?;
+        let next = next.map(|id| id.to_string());
+        Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
+    })
+    .await
 }
 
 fn bad_cursor() -> Error {
@@ -89,23 +90,21 @@ pub(super) async fn create(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = created(&call, &slug, payload).await;
-    call.finish(outcome)
-}
-
-async fn created(call: &Call<'_>, slug: &str, payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    let NewInvitation { email, role, message } = body::json(call, payload).await?;
-    let wanted = Wanted { line: 1, email: email.trim().to_owned(), role };
-    let (name, manner) = (slug.to_owned(), manner(call, message));
-    let at = format!("/api/v1/organizations/{slug}/invitations");
-    let invite = move |connection: &mut _, administration: &_, by: &_| {
-        let Planned { batch, answer } = invitation::create(connection, administration, by, &name, (&wanted, &manner))?;
-        let location = format!("{at}/{}", answer["id"].as_str().unwrap_or_default());
-        Ok(Planned { batch, answer: Answer::created(location, answer) })
-    };
-    call.make(slug, invite).await
+    answer(&http, &state, async |call| {
+        call.known()?;
+        let NewInvitation { email, role, message } = body::json(call, payload).await?;
+        let wanted = Wanted { line: 1, email: email.trim().to_owned(), role };
+        let (name, manner) = (slug.to_owned(), manner(call, message));
+        let at = format!("/api/v1/organizations/{slug}/invitations");
+        let invite = move |connection: &mut _, administration: &_, by: &_| {
+            let Planned { batch, answer } =
+                invitation::create(connection, administration, by, &name, (&wanted, &manner))?;
+            let location = format!("{at}/{}", answer["id"].as_str().unwrap_or_default());
+            Ok(Planned { batch, answer: Answer::created(location, answer) })
+        };
+        call.make(&slug, invite).await
+    })
+    .await
 }
 
 fn manner(call: &Call<'_>, message: Option<String>) -> Manner {
@@ -173,17 +172,16 @@ pub(super) async fn preview(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = async {
-        let (rows, _) = rows(&call, payload).await?;
+    answer(&http, &state, async |call| {
+        let (rows, _) = rows(call, payload).await?;
         let name = slug.to_string();
         let look = move |connection: &mut _, administration: &_, by: &_| {
             invitation::preview(connection, administration, by, &name, &rows)
         };
         let seen = call.read(&slug, look).await?;
-        Ok(if takes_a_file(&call) { file(&seen) } else { HttpResponse::Ok().json(seen) })
-    };
-    call.finish(outcome.await)
+        Ok(if takes_a_file(call) { file(&seen) } else { HttpResponse::Ok().json(seen) })
+    })
+    .await
 }
 
 /// `POST …/invitations/import`.
@@ -200,23 +198,22 @@ pub(super) async fn import(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = async {
-        let (rows, message) = rows(&call, payload).await?;
-        let (name, manner) = (slug.to_string(), manner(&call, message));
+    answer(&http, &state, async |call| {
+        let (rows, message) = rows(call, payload).await?;
+        let (name, manner) = (slug.to_string(), manner(call, message));
         let import = move |connection: &mut _, administration: &_, by: &_| {
             invitation::import(connection, administration, by, &name, (&rows, &manner))
         };
-        if takes_a_file(&call) {
-            return Ok(file(&call.write(&slug, import).await?));
+        if takes_a_file(call) {
+            return call.write(&slug, import).await.map(|imported| file(&imported));
         }
         let once = move |connection: &mut _, administration: &_, by: &_| {
             let Planned { batch, answer } = import(connection, administration, by)?;
             Ok(Planned { batch, answer: Answer::done(answer) })
         };
         call.make(&slug, once).await
-    };
-    call.finish(outcome.await)
+    })
+    .await
 }
 
 /// The organization and the invitation of an address.
@@ -229,14 +226,16 @@ type Place = web::Path<(String, String)>;
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn show(http: HttpRequest, place: Place, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (slug, id) = place.into_inner();
-    let name = slug.clone();
-    let look = move |connection: &mut _, administration: &_, by: &_| {
-        invitation::show(connection, administration, by, &name, &id)
-    };
-    let shown = call.read(&slug, look).await;
-    call.finish(shown.map(|shown| HttpResponse::Ok().json(shown)))
+    answer(&http, &state, async |call| {
+        let (slug, id) = place.into_inner();
+        let name = slug.clone();
+        let look = move |connection: &mut _, administration: &_, by: &_| {
+            invitation::show(connection, administration, by, &name, &id)
+        };
+        let shown = call.read(&slug, look).await?;
+        Ok(HttpResponse::Ok().json(shown))
+    })
+    .await
 }
 
 /// `POST …/invitations/{id}/resend`.
@@ -247,16 +246,17 @@ pub(super) async fn show(http: HttpRequest, place: Place, state: web::Data<State
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn resend(http: HttpRequest, place: Place, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (slug, id) = place.into_inner();
-    let (name, manner) = (slug.clone(), manner(&call, None));
-    let again = move |connection: &mut _, administration: &_, by: &_| {
-        let Planned { batch, answer } =
-            invitation::renew(connection, administration, by, (&name, &id), (Renewal::Mail, &manner))?;
-        Ok(Planned { batch, answer: Answer::done(answer) })
-    };
-    let outcome = call.make(&slug, again).await;
-    call.finish(outcome)
+    answer(&http, &state, async |call| {
+        let (slug, id) = place.into_inner();
+        let (name, manner) = (slug.clone(), manner(call, None));
+        let again = move |connection: &mut _, administration: &_, by: &_| {
+            let Planned { batch, answer } =
+                invitation::renew(connection, administration, by, (&name, &id), (Renewal::Mail, &manner))?;
+            Ok(Planned { batch, answer: Answer::done(answer) })
+        };
+        call.make(&slug, again).await
+    })
+    .await
 }
 
 /// `POST …/invitations/{id}/link`.
@@ -267,16 +267,17 @@ pub(super) async fn resend(http: HttpRequest, place: Place, state: web::Data<Sta
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn link(http: HttpRequest, place: Place, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (slug, id) = place.into_inner();
-    let (name, manner) = (slug.clone(), manner(&call, None));
-    let renew = move |connection: &mut _, administration: &_, by: &_| {
-        let Planned { batch, answer } =
-            invitation::renew(connection, administration, by, (&name, &id), (Renewal::Copy, &manner))?;
-        Ok(Planned { batch, answer: Answer::done(answer) })
-    };
-    let outcome = call.make(&slug, renew).await;
-    call.finish(outcome)
+    answer(&http, &state, async |call| {
+        let (slug, id) = place.into_inner();
+        let (name, manner) = (slug.clone(), manner(call, None));
+        let renew = move |connection: &mut _, administration: &_, by: &_| {
+            let Planned { batch, answer } =
+                invitation::renew(connection, administration, by, (&name, &id), (Renewal::Copy, &manner))?;
+            Ok(Planned { batch, answer: Answer::done(answer) })
+        };
+        call.make(&slug, renew).await
+    })
+    .await
 }
 
 /// `DELETE …/invitations/{id}`.
@@ -287,12 +288,14 @@ pub(super) async fn link(http: HttpRequest, place: Place, state: web::Data<State
     responses((status = 204), Refused)
 )]
 pub(super) async fn revoke(http: HttpRequest, place: Place, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (slug, id) = place.into_inner();
-    let name = slug.clone();
-    let revoke = move |connection: &mut _, administration: &_, by: &_| {
-        invitation::revoke(connection, administration, by, &name, &id)
-    };
-    let outcome = call.write(&slug, revoke).await;
-    call.finish(outcome.map(|_| HttpResponse::NoContent().finish()))
+    answer(&http, &state, async |call| {
+        let (slug, id) = place.into_inner();
+        let name = slug.clone();
+        let revoke = move |connection: &mut _, administration: &_, by: &_| {
+            invitation::revoke(connection, administration, by, &name, &id)
+        };
+        call.write(&slug, revoke).await?;
+        Ok(HttpResponse::NoContent().finish())
+    })
+    .await
 }

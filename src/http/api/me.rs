@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::answer;
 use super::openapi::Refused;
 use crate::clock::Timestamp;
 use crate::http::{State, sign_in};
@@ -16,12 +16,14 @@ use crate::store::memberships::Membership;
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn show(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let known = match call.session() {
-        Ok(_) => sign_in::who(&http, &state).await,
-        Err(error) => Err(error),
-    };
-    call.finish(known.map(|(visitor, memberships)| HttpResponse::Ok().json(describe(&visitor, &memberships))))
+    answer(&http, &state, async |call| {
+        let (visitor, memberships) = match call.session() {
+            Ok(_) => sign_in::who(&http, &state).await,
+            Err(error) => Err(error),
+        }?;
+        Ok(HttpResponse::Ok().json(describe(&visitor, &memberships)))
+    })
+    .await
 }
 
 fn describe(visitor: &Visitor, memberships: &[Membership]) -> Value {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body;
-use super::call::Call;
+use super::call::{Call, answer};
 use super::list::{Query, page};
 use super::openapi::Refused;
 use super::organizations::parsed;
@@ -38,9 +38,23 @@ const STATUSES: [&str; 5] = ["active", "suspended", "deactivated", "waiting", "r
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = listed(&call, &slug).await;
-    call.finish(outcome)
+    answer(&http, &state, async |call| {
+        let query = Query::read(call, &PARAMETERS)?;
+        let order = query.value("sort").unwrap_or("joined").to_owned();
+        let wanted = wanted(&query, &order)?;
+        let name = slug.to_owned();
+        let look = move |connection: &mut _, administration: &_, by: &_| {
+            roster::page(connection, administration, by, &name, wanted)
+        };
+        // A page in an order costs the same whatever there is; one that is searched for may not.
+        let narrows = PARAMETERS.iter().any(|name| *name != "sort" && query.value(name).is_some());
+        let found = if narrows { call.scan(&slug, look).await } else { call.read(&slug, look).await }?;
+        let next = found.next.map(|next| Cursor::of(&order, &next));
+        let mut answer = page(found.items, next.as_ref())?;
+        answer["totals"] = found.totals;
+        Ok(HttpResponse::Ok().json(answer))
+    })
+    .await
 }
 
 /// Where a page ends: only in the order it was made for.
@@ -70,23 +84,6 @@ impl Cursor {
         };
         Self { sort: sort.to_owned(), text, rank, id: id.to_string() }
     }
-}
-
-async fn listed(call: &Call<'_>, slug: &str) -> Result<HttpResponse> {
-    let query = Query::read(call, &PARAMETERS)?;
-    let order = query.value("sort").unwrap_or("joined").to_owned();
-    let wanted = wanted(&query, &order)?;
-    let name = slug.to_owned();
-    let look = move |connection: &mut _, administration: &_, by: &_| {
-        roster::page(connection, administration, by, &name, wanted)
-    };
-    // A page in an order costs the same whatever there is; one that is searched for may not.
-    let narrows = PARAMETERS.iter().any(|name| *name != "sort" && query.value(name).is_some());
-    let found = if narrows { call.scan(slug, look).await } else { call.read(slug, look).await }?;
-    let next = found.next.map(|next| Cursor::of(&order, &next));
-    let mut answer = page(found.items, next.as_ref())?;
-    answer["totals"] = found.totals;
-    Ok(HttpResponse::Ok().json(answer))
 }
 
 fn wanted(query: &Query, order: &str) -> Result<Wanted> {
@@ -134,11 +131,13 @@ pub(super) async fn show(
     path: web::Path<(String, String)>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (slug, id) = path.into_inner();
-    let name = slug.clone();
-    let shown = call.read(&slug, move |connection, _, by| roster::show(connection, by, &name, &id)).await;
-    call.finish(shown.map(|shown| HttpResponse::Ok().json(shown)))
+    answer(&http, &state, async |call| {
+        let (slug, id) = path.into_inner();
+        let name = slug.clone();
+        let shown = call.read(&slug, move |connection, _, by| roster::show(connection, by, &name, &id)).await?;
+        Ok(HttpResponse::Ok().json(shown))
+    })
+    .await
 }
 
 /// What becomes of a member: one thing at a time.
@@ -165,21 +164,19 @@ pub(super) async fn set(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = changed(&call, &path, payload).await;
-    call.finish(outcome)
-}
-
-async fn changed(call: &Call<'_>, (slug, id): &(String, String), payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    let Patch { role, status } = body::json(call, payload).await?;
-    let (role, status) = (parsed("role", role)?, parsed::<Status>("status", status)?);
-    let change = match (role, status) {
-        (Some(role), None) => Change::Role(role),
-        (None, Some(status)) => Change::Status(status),
-        _ => return Err(Error::new(Code::InvalidValue, "Change one thing at a time: role or status.")),
-    };
-    Ok(HttpResponse::Ok().json(apply(call, slug, id, change).await?))
+    answer(&http, &state, async |call| {
+        let (slug, id) = path.into_inner();
+        call.known()?;
+        let Patch { role, status } = body::json(call, payload).await?;
+        let (role, status) = (parsed("role", role)?, parsed::<Status>("status", status)?);
+        let change = match (role, status) {
+            (Some(role), None) => Change::Role(role),
+            (None, Some(status)) => Change::Status(status),
+            _ => return Err(Error::new(Code::InvalidValue, "Change one thing at a time: role or status.")),
+        };
+        Ok(HttpResponse::Ok().json(apply(call, &slug, &id, change).await?))
+    })
+    .await
 }
 
 async fn apply(call: &Call<'_>, slug: &str, id: &str, change: Change) -> Result<serde_json::Value> {
@@ -201,10 +198,12 @@ pub(super) async fn remove(
     path: web::Path<(String, String)>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (slug, id) = path.into_inner();
-    let removed = apply(&call, &slug, &id, Change::Status(Status::Removed)).await;
-    call.finish(removed.map(|_| HttpResponse::NoContent().finish()))
+    answer(&http, &state, async |call| {
+        let (slug, id) = path.into_inner();
+        apply(call, &slug, &id, Change::Status(Status::Removed)).await?;
+        Ok(HttpResponse::NoContent().finish())
+    })
+    .await
 }
 
 /// `POST …/members/{id}/sign-out`.
@@ -219,15 +218,16 @@ pub(super) async fn sign_out(
     path: web::Path<(String, String)>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (slug, id) = path.into_inner();
-    let name = slug.clone();
-    let revoke = move |connection: &mut _, administration: &_, by: &_| {
-        let planned = session::revoke(connection, administration, by, &name, Some(&id))?;
-        Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
-    };
-    let outcome = call.make(&slug, revoke).await;
-    call.finish(outcome)
+    answer(&http, &state, async |call| {
+        let (slug, id) = path.into_inner();
+        let name = slug.clone();
+        let revoke = move |connection: &mut _, administration: &_, by: &_| {
+            let planned = session::revoke(connection, administration, by, &name, Some(&id))?;
+            Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
+        };
+        call.make(&slug, revoke).await
+    })
+    .await
 }
 
 /// `POST …/members/{id}/unlink`.
@@ -244,10 +244,12 @@ pub(super) async fn unlink(
     path: web::Path<(String, String)>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (slug, id) = path.into_inner();
-    let unlinked = apply(&call, &slug, &id, Change::Unlink).await;
-    call.finish(unlinked.map(|member| HttpResponse::Ok().json(member)))
+    answer(&http, &state, async |call| {
+        let (slug, id) = path.into_inner();
+        let member = apply(call, &slug, &id, Change::Unlink).await?;
+        Ok(HttpResponse::Ok().json(member))
+    })
+    .await
 }
 
 /// `GET …/seats`.
@@ -258,10 +260,12 @@ pub(super) async fn unlink(
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn seats(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let name = slug.clone();
-    let look =
-        move |connection: &mut _, administration: &_, by: &_| roster::seats(connection, administration, by, &name);
-    let seats = call.read(&slug, look).await;
-    call.finish(seats.map(|seats| HttpResponse::Ok().json(seats)))
+    answer(&http, &state, async |call| {
+        let name = slug.clone();
+        let look =
+            move |connection: &mut _, administration: &_, by: &_| roster::seats(connection, administration, by, &name);
+        let seats = call.read(&slug, look).await?;
+        Ok(HttpResponse::Ok().json(seats))
+    })
+    .await
 }

@@ -25,20 +25,21 @@ mod webhooks;
 use actix_web::http::header::ALLOW;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use self::call::Call;
+use self::call::answer;
 pub use self::routes::routes;
 use super::State;
 use crate::error::{Code, Error};
 
 /// A path that means nothing.
 async fn nothing_here(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    Call::new(&http, &state).finish(Err(Error::new(Code::NotFound, "There is nothing at this address of the API.")))
+    let error = Error::new(Code::NotFound, "There is nothing at this address of the API.");
+    answer(&http, &state, async |_| Err(error)).await
 }
 
 /// A method that a path does not know.
-fn wrong_method(http: &HttpRequest, state: &web::Data<State>, allowed: &'static str) -> HttpResponse {
+async fn wrong_method(http: HttpRequest, state: web::Data<State>, allowed: &'static str) -> HttpResponse {
     let error = Error::new(Code::MethodNotAllowed, format!("The method here is {allowed}."));
-    let mut response = Call::new(http, state).finish(Err(error));
+    let mut response = answer(&http, &state, async |_| Err(error)).await;
     response.headers_mut().insert(ALLOW, super::allow(allowed));
     response
 }

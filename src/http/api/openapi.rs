@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
-use super::call::Call;
+use super::call::answer;
 use super::{api_keys, webhooks};
 use super::{
     audit, billing, founding, invitations, me, members, organizations, provisioning_log, role_mappings, sessions,
@@ -151,5 +151,5 @@ pub fn document() -> utoipa::openapi::OpenApi {
     responses((status = 200, body = Object))
 )]
 pub(super) async fn show(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    Call::new(&http, &state).finish(Ok(HttpResponse::Ok().json(document())))
+    answer(&http, &state, async |_| Ok(HttpResponse::Ok().json(document()))).await
 }

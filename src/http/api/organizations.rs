@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::body::{self, Nullable, present};
-use super::call::Call;
+use super::call::answer;
 use super::list::{Query, whole};
 use super::openapi::Refused;
 use super::version;
@@ -25,16 +25,13 @@ use crate::text::duration;
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn list(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = listed(&call).await;
-    call.finish(outcome)
-}
-
-async fn listed(call: &Call<'_>) -> Result<HttpResponse> {
-    Query::read(call, &[])?;
-    call.session()?;
-    let (_, memberships) = sign_in::who(call.http, call.state).await?;
-    Ok(HttpResponse::Ok().json(whole(memberships.iter().map(describe).collect())))
+    answer(&http, &state, async |call| {
+        Query::read(call, &[])?;
+        call.session()?;
+        let (_, memberships) = sign_in::who(call.http, call.state).await?;
+        Ok(HttpResponse::Ok().json(whole(memberships.iter().map(describe).collect())))
+    })
+    .await
 }
 
 fn describe(membership: &Membership) -> Value {
@@ -54,12 +51,15 @@ fn describe(membership: &Membership) -> Value {
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn show(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let name = slug.clone();
-    let shown = call
-        .read(&slug, move |connection, administration, by| organization::show(connection, administration, by, &name))
-        .await;
-    call.finish(shown.map(version::answer))
+    answer(&http, &state, async |call| {
+        let name = slug.clone();
+        call.read(&slug, move |connection, administration, by| {
+            organization::show(connection, administration, by, &name)
+        })
+        .await
+        .map(version::answer)
+    })
+    .await
 }
 
 /// What is set of an organization: a merge patch (RFC 7396).
@@ -146,18 +146,15 @@ pub(super) async fn set(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = changed(&call, &slug, payload).await;
-    call.finish(outcome)
-}
-
-async fn changed(call: &Call<'_>, slug: &str, payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    let patch: Patch = body::json(call, payload).await?;
-    let settings = patch.settings(version::expected(call.http)?)?;
-    let name = slug.to_owned();
-    let set = move |connection: &mut _, administration: &_, by: &_| {
-        organization::set(connection, administration, by, &name, &settings)
-    };
-    call.write(slug, set).await.map(version::answer)
+    answer(&http, &state, async |call| {
+        call.known()?;
+        let patch: Patch = body::json(call, payload).await?;
+        let settings = patch.settings(version::expected(call.http)?)?;
+        let name = slug.to_owned();
+        let set = move |connection: &mut _, administration: &_, by: &_| {
+            organization::set(connection, administration, by, &name, &settings)
+        };
+        call.write(&slug, set).await.map(version::answer)
+    })
+    .await
 }

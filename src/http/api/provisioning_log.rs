@@ -2,17 +2,21 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::audit::after;
-use super::call::Call;
-use super::export::{self, Format};
-use super::list::{self, Query};
+use super::call::answer;
+use super::export::Log;
+use super::list::Query;
 use super::openapi::Refused;
 use crate::administration::provisioning_log::{self, Wanted};
-use crate::error::Result;
 use crate::http::State;
 
-/// What of the log is wanted.
-const FILTERS: [&str; 6] = ["person", "token", "outcome", "method", "from", "to"];
+static LOG: Log<Wanted> = Log {
+    name: "provisioning-log",
+    filters: &["person", "token", "outcome", "method", "from", "to"],
+    wanted,
+    page: provisioning_log::page,
+    columns: &provisioning_log::COLUMNS,
+    cells: provisioning_log::cells,
+};
 
 /// `GET /api/v1/organizations/{organization}/provisioning-log`.
 #[utoipa::path(
@@ -34,19 +38,7 @@ const FILTERS: [&str; 6] = ["person", "token", "outcome", "method", "from", "to"
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = listed(&call, &organization).await;
-    call.finish(outcome)
-}
-
-async fn listed(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
-    let query = Query::read(call, &FILTERS)?;
-    let (wanted, after, limit) = (wanted(&query), after(&query)?, query.limit);
-    let name = organization.to_owned();
-    let read =
-        move |connection: &mut _, _: &_, by: &_| provisioning_log::page(connection, by, &name, &wanted, after, limit);
-    let page = call.scan(organization, read).await?;
-    Ok(HttpResponse::Ok().json(list::page(page.items, page.next.map(|id| id.to_string()).as_ref())?))
+    answer(&http, &state, async |call| LOG.list(call, &organization).await).await
 }
 
 /// `GET /api/v1/organizations/{organization}/provisioning-log/{id}`.
@@ -65,14 +57,16 @@ pub(super) async fn show(
     path: web::Path<(String, String)>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (organization, id) = path.into_inner();
-    let name = organization.clone();
-    let read = move |connection: &mut _, administration: &_, by: &_| {
-        provisioning_log::show(connection, administration, by, &name, &id)
-    };
-    let shown = call.read(&organization, read).await;
-    call.finish(shown.map(|shown| HttpResponse::Ok().json(shown)))
+    answer(&http, &state, async |call| {
+        let (organization, id) = path.into_inner();
+        let name = organization.clone();
+        let read = move |connection: &mut _, administration: &_, by: &_| {
+            provisioning_log::show(connection, administration, by, &name, &id)
+        };
+        let shown = call.read(&organization, read).await?;
+        Ok(HttpResponse::Ok().json(shown))
+    })
+    .await
 }
 
 /// `GET /api/v1/organizations/{organization}/provisioning-log/export`.
@@ -92,26 +86,7 @@ pub(super) async fn export(
     organization: web::Path<String>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = exported(&call, &organization).await;
-    call.finish(outcome)
-}
-
-async fn exported(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
-    let query = Query::read_whole(call, &[["format"].as_slice(), &FILTERS].concat())?;
-    let (format, wanted) = (Format::read(&query)?, wanted(&query));
-    let name = organization.to_owned();
-    let page = move |connection: &mut _, by: &_, after| {
-        let page = provisioning_log::page(connection, by, &name, &wanted, after, export::PAGE)?;
-        Ok((page.items, page.next))
-    };
-    let file = export::File {
-        name: "provisioning-log",
-        format,
-        columns: &provisioning_log::COLUMNS,
-        cells: provisioning_log::cells,
-    };
-    export::answer(call, organization, file, page).await
+    answer(&http, &state, async |call| LOG.export(call, &organization).await).await
 }
 
 fn wanted(query: &Query) -> Wanted {

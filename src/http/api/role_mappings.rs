@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::body;
-use super::call::Call;
+use super::call::{Call, answer};
 use super::list::{Query, whole};
 use super::openapi::Refused;
 use super::organizations::parsed;
@@ -22,16 +22,13 @@ use crate::organization::role::Role;
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = listed(&call, &slug).await;
-    call.finish(outcome)
-}
-
-async fn listed(call: &Call<'_>, slug: &str) -> Result<HttpResponse> {
-    Query::read(call, &[])?;
-    let name = slug.to_owned();
-    let mappings = call.read(slug, move |connection, _, by| role_mapping::list(connection, by, &name)).await?;
-    Ok(HttpResponse::Ok().json(whole(mappings)))
+    answer(&http, &state, async |call| {
+        Query::read(call, &[])?;
+        let name = slug.to_owned();
+        let mappings = call.read(&slug, move |connection, _, by| role_mapping::list(connection, by, &name)).await?;
+        Ok(HttpResponse::Ok().json(whole(mappings)))
+    })
+    .await
 }
 
 /// What a group gives.
@@ -59,16 +56,14 @@ pub(super) async fn set(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = mapped(&call, &path, payload).await;
-    call.finish(outcome)
-}
-
-async fn mapped(call: &Call<'_>, (slug, group): &(String, String), payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    let Mapping { role } = body::json(call, payload).await?;
-    let answer = apply(call, slug, group, parsed("role", Some(role))?).await?;
-    Ok(HttpResponse::Ok().json(answer))
+    answer(&http, &state, async |call| {
+        let (slug, group) = path.into_inner();
+        call.known()?;
+        let Mapping { role } = body::json(call, payload).await?;
+        let answer = apply(call, &slug, &group, parsed("role", Some(role))?).await?;
+        Ok(HttpResponse::Ok().json(answer))
+    })
+    .await
 }
 
 async fn apply(call: &Call<'_>, slug: &str, group: &str, role: Option<Role>) -> Result<serde_json::Value> {
@@ -94,9 +89,11 @@ pub(super) async fn remove(
     path: web::Path<(String, String)>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let removed = apply(&call, &path.0, &path.1, None).await;
-    call.finish(removed.map(|_| HttpResponse::NoContent().finish()))
+    answer(&http, &state, async |call| {
+        apply(call, &path.0, &path.1, None).await?;
+        Ok(HttpResponse::NoContent().finish())
+    })
+    .await
 }
 
 /// What is looked at before.
@@ -123,18 +120,16 @@ pub(super) async fn preview(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = previewed(&call, &slug, payload).await;
-    call.finish(outcome)
-}
-
-async fn previewed(call: &Call<'_>, slug: &str, payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    let Preview { group, role } = body::json(call, payload).await?;
-    if group.len() > 100 {
-        return Err(Error::new(Code::InvalidValue, "group is the SCIM id of a group."));
-    }
-    let (name, role) = (slug.to_owned(), parsed("role", role)?);
-    let look = move |connection: &mut _, _: &_, by: &_| role_mapping::preview(connection, by, &name, (&group, role));
-    Ok(HttpResponse::Ok().json(call.read(slug, look).await?))
+    answer(&http, &state, async |call| {
+        call.known()?;
+        let Preview { group, role } = body::json(call, payload).await?;
+        if group.len() > 100 {
+            return Err(Error::new(Code::InvalidValue, "group is the SCIM id of a group."));
+        }
+        let (name, role) = (slug.to_owned(), parsed("role", role)?);
+        let look =
+            move |connection: &mut _, _: &_, by: &_| role_mapping::preview(connection, by, &name, (&group, role));
+        Ok(HttpResponse::Ok().json(call.read(&slug, look).await?))
+    })
+    .await
 }

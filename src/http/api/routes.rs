@@ -1,7 +1,5 @@
 //! The addresses of the JSON API. Each has its row in `tests/it/routes.rs` and its description in `openapi`.
 
-use std::future::ready;
-
 use actix_web::Resource;
 
 use super::super::web;
@@ -184,6 +182,6 @@ fn webhook_routes(config: &mut web::ServiceConfig) {
 
 /// An address with these methods; any other one is answered 405.
 fn resource(path: &str, methods: &'static str) -> Resource {
-    let refuse = move |http, state| ready(super::wrong_method(&http, &state, methods));
+    let refuse = move |http, state| super::wrong_method(http, state, methods);
     web::resource(path).default_service(web::route().to(refuse))
 }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::answer;
 use super::list::{Query, whole};
 use super::openapi::Refused;
 use crate::clock::Timestamp;
-use crate::error::Result;
 use crate::http::{State, sign_in};
 use crate::id::SessionId;
 use crate::sign_in::session::{self, Revoked};
@@ -21,20 +20,17 @@ use crate::store::sessions::Session;
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn list(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = listed(&call).await;
-    call.finish(outcome)
-}
-
-async fn listed(call: &Call<'_>) -> Result<HttpResponse> {
-    let (service, secret) = (Arc::clone(&call.state.door.service), call.session()?);
-    Query::read(call, &[])?;
-    let idle = service.options.idle_micros();
-    let (visitor, sessions) =
-        call.state.store.read(move |connection| session::list(connection, &service, secret)).await?;
-    let sessions: Vec<Value> =
-        sessions.iter().map(|session| describe(session, session.id == visitor.session.id, idle)).collect();
-    Ok(HttpResponse::Ok().json(whole(sessions)))
+    answer(&http, &state, async |call| {
+        let (service, secret) = (Arc::clone(&call.state.door.service), call.session()?);
+        Query::read(call, &[])?;
+        let idle = service.options.idle_micros();
+        let (visitor, sessions) =
+            call.state.store.read(move |connection| session::list(connection, &service, secret)).await?;
+        let sessions: Vec<Value> =
+            sessions.iter().map(|session| describe(session, session.id == visitor.session.id, idle)).collect();
+        Ok(HttpResponse::Ok().json(whole(sessions)))
+    })
+    .await
 }
 
 fn describe(session: &Session, current: bool, idle: i64) -> Value {
@@ -56,18 +52,15 @@ fn describe(session: &Session, current: bool, idle: i64) -> Value {
     responses((status = 204), Refused)
 )]
 pub(super) async fn revoke(http: HttpRequest, id: web::Path<String>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = revoked(&call, &id).await;
-    call.finish(outcome)
-}
-
-async fn revoked(call: &Call<'_>, id: &str) -> Result<HttpResponse> {
-    let secret = call.session()?;
-    call.check_token()?;
-    let revoked = Revoked::One(id.parse::<SessionId>().map_err(|_| session::no_such_session())?);
-    let service = Arc::clone(&call.state.door.service);
-    let circumstances = sign_in::circumstances(call.http, call.state, &call.request_id);
-    let revoke = move |connection: &mut _| session::revoke(connection, &service, &circumstances, secret, revoked);
-    call.state.store.write(revoke).await?;
-    Ok(HttpResponse::NoContent().finish())
+    answer(&http, &state, async |call| {
+        let secret = call.session()?;
+        call.check_token()?;
+        let revoked = Revoked::One(id.parse::<SessionId>().map_err(|_| session::no_such_session())?);
+        let service = Arc::clone(&call.state.door.service);
+        let circumstances = sign_in::circumstances(call.http, call.state, &call.request_id);
+        let revoke = move |connection: &mut _| session::revoke(connection, &service, &circumstances, secret, revoked);
+        call.state.store.write(revoke).await?;
+        Ok(HttpResponse::NoContent().finish())
+    })
+    .await
 }

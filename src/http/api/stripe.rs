@@ -3,7 +3,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::call::Call;
+use super::call::{Call, answer};
 use crate::administration::billing::events::{self, Received};
 use crate::administration::billing::operations;
 use crate::billing::stripe::webhook;
@@ -15,9 +15,7 @@ const MAX_BODY: usize = 1 << 20;
 
 /// `POST /billing/stripe/webhook`.
 pub(super) async fn webhook(http: HttpRequest, payload: web::Payload, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = received(&call, payload).await;
-    call.finish(outcome)
+    answer(&http, &state, async |call| received(call, payload).await).await
 }
 
 async fn received(call: &Call<'_>, payload: web::Payload) -> Result<HttpResponse> {

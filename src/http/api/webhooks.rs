@@ -6,7 +6,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body;
-use super::call::Call;
+use super::call::answer;
 use super::list::{Query, page, whole};
 use super::openapi::Refused;
 use super::version;
@@ -51,16 +51,13 @@ pub(super) struct Change {
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = listed(&call, &organization).await;
-    call.finish(outcome)
-}
-
-async fn listed(call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
-    Query::read(call, &[])?;
-    let name = organization.to_owned();
-    let endpoints = call.read(organization, move |connection, _, by| webhook::list(connection, by, &name)).await?;
-    Ok(HttpResponse::Ok().json(whole(endpoints.iter().map(webhook::describe).collect())))
+    answer(&http, &state, async |call| {
+        Query::read(call, &[])?;
+        let name = organization.to_owned();
+        let endpoints = call.read(&organization, move |connection, _, by| webhook::list(connection, by, &name)).await?;
+        Ok(HttpResponse::Ok().json(whole(endpoints.iter().map(webhook::describe).collect())))
+    })
+    .await
 }
 
 /// `POST /api/v1/organizations/{organization}/webhooks`.
@@ -77,24 +74,21 @@ pub(super) async fn create(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let outcome = created(&call, &organization, payload).await;
-    call.finish(outcome)
-}
-
-async fn created(call: &Call<'_>, organization: &str, payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    call.by(organization).await?.check(Action::ManageWebhooks)?;
-    let Wanted { url, description, events } = body::json(call, payload).await?;
-    let settings =
-        Settings { url: Some(url), description: Some(description), events: Some(events), ..Settings::default() };
-    let slug = organization.to_owned();
-    let create = move |connection: &mut _, administration: &_, by: &_| {
-        let Planned { batch, answer } = webhook::create(connection, administration, by, &slug, &settings)?;
-        let place = format!("/api/v1/organizations/{slug}/webhooks/{}", answer["id"].as_str().unwrap_or_default());
-        Ok(Planned { batch, answer: Answer::created(place, answer) })
-    };
-    call.make(organization, create).await
+    answer(&http, &state, async |call| {
+        call.known()?;
+        call.by(&organization).await?.check(Action::ManageWebhooks)?;
+        let Wanted { url, description, events } = body::json(call, payload).await?;
+        let settings =
+            Settings { url: Some(url), description: Some(description), events: Some(events), ..Settings::default() };
+        let slug = organization.to_owned();
+        let create = move |connection: &mut _, administration: &_, by: &_| {
+            let Planned { batch, answer } = webhook::create(connection, administration, by, &slug, &settings)?;
+            let place = format!("/api/v1/organizations/{slug}/webhooks/{}", answer["id"].as_str().unwrap_or_default());
+            Ok(Planned { batch, answer: Answer::created(place, answer) })
+        };
+        call.make(&organization, create).await
+    })
+    .await
 }
 
 /// `GET /api/v1/organizations/{organization}/webhooks/{id}`.
@@ -108,11 +102,14 @@ pub(super) async fn show(
     path: web::Path<(String, String)>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (organization, id) = path.into_inner();
-    let slug = organization.clone();
-    let shown = call.read(&organization, move |connection, _, by| webhook::show(connection, by, &slug, &id)).await;
-    call.finish(shown.map(version::answer))
+    answer(&http, &state, async |call| {
+        let (organization, id) = path.into_inner();
+        let slug = organization.clone();
+        call.read(&organization, move |connection, _, by| webhook::show(connection, by, &slug, &id))
+            .await
+            .map(version::answer)
+    })
+    .await
 }
 
 /// `PATCH /api/v1/organizations/{organization}/webhooks/{id}`.
@@ -132,21 +129,18 @@ pub(super) async fn set(
     payload: web::Payload,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (organization, id) = path.into_inner();
-    let outcome = changed(&call, organization, id, payload).await;
-    call.finish(outcome)
-}
-
-async fn changed(call: &Call<'_>, organization: String, id: String, payload: web::Payload) -> Result<HttpResponse> {
-    call.known()?;
-    let Change { url, description, events, enabled } = body::json(call, payload).await?;
-    let settings = Settings { url, description, events, enabled, expected_version: version::expected(call.http)? };
-    let slug = organization.clone();
-    let set = move |connection: &mut _, administration: &_, by: &_| {
-        webhook::set(connection, administration, by, (&slug, &id), &settings)
-    };
-    call.write(&organization, set).await.map(version::answer)
+    answer(&http, &state, async |call| {
+        let (organization, id) = path.into_inner();
+        call.known()?;
+        let Change { url, description, events, enabled } = body::json(call, payload).await?;
+        let settings = Settings { url, description, events, enabled, expected_version: version::expected(call.http)? };
+        let slug = organization.clone();
+        let set = move |connection: &mut _, administration: &_, by: &_| {
+            webhook::set(connection, administration, by, (&slug, &id), &settings)
+        };
+        call.write(&organization, set).await.map(version::answer)
+    })
+    .await
 }
 
 /// `DELETE /api/v1/organizations/{organization}/webhooks/{id}`.
@@ -161,14 +155,16 @@ pub(super) async fn remove(
     path: web::Path<(String, String)>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (organization, id) = path.into_inner();
-    let slug = organization.clone();
-    let remove = move |connection: &mut _, administration: &_, by: &_| {
-        webhook::remove(connection, administration, by, &slug, &id)
-    };
-    let removed = call.write(&organization, remove).await;
-    call.finish(removed.map(|_| HttpResponse::NoContent().finish()))
+    answer(&http, &state, async |call| {
+        let (organization, id) = path.into_inner();
+        let slug = organization.clone();
+        let remove = move |connection: &mut _, administration: &_, by: &_| {
+            webhook::remove(connection, administration, by, &slug, &id)
+        };
+        call.write(&organization, remove).await?;
+        Ok(HttpResponse::NoContent().finish())
+    })
+    .await
 }
 
 /// A use case that does something to an endpoint by a POST without a body.
@@ -178,13 +174,11 @@ async fn done(
     organization: &str,
     use_case: impl Fn(&mut Connection, &Administration, &By) -> Result<Planned<Value>> + Send + Sync + 'static,
 ) -> HttpResponse {
-    let call = Call::new(http, state);
     let once = move |connection: &mut Connection, administration: &Administration, by: &By| {
-        let Planned { batch, answer } = use_case(connection, administration, by)?;
-        Ok(Planned { batch, answer: Answer::done(answer) })
+        let planned = use_case(connection, administration, by)?;
+        Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
     };
-    let outcome = call.make(organization, once).await;
-    call.finish(outcome)
+    answer(http, state, async |call| call.make(organization, once).await).await
 }
 
 /// `POST /api/v1/organizations/{organization}/webhooks/{id}/test`.
@@ -240,24 +234,22 @@ pub(super) async fn rotate(
     responses((status = 200, body = Object), Refused)
 )]
 pub(super) async fn log(http: HttpRequest, path: web::Path<(String, String)>, state: web::Data<State>) -> HttpResponse {
-    let call = Call::new(&http, &state);
-    let (organization, id) = path.into_inner();
-    let outcome = logged(&call, organization, id).await;
-    call.finish(outcome)
-}
-
-async fn logged(call: &Call<'_>, organization: String, id: String) -> Result<HttpResponse> {
-    let query = Query::read(call, &[])?;
-    let after: Option<String> = query.after()?;
-    let after = after.and_then(|id| id.parse::<DeliveryId>().ok());
-    let (slug, limit) = (organization.clone(), query.limit as usize);
-    let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-    let look = move |connection: &mut _, _: &_, by: &_| deliveries::list(connection, by, (&slug, &id), (after, most));
-    let mut told = call.read(&organization, look).await?;
-    let goes_on = told.len() > limit;
-    told.truncate(limit);
-    let next = told.last().filter(|_| goes_on).map(|last| last.id.to_string());
-    Ok(HttpResponse::Ok().json(page(told.iter().map(deliveries::describe).collect(), next.as_ref())?))
+    answer(&http, &state, async |call| {
+        let (organization, id) = path.into_inner();
+        let query = Query::read(call, &[])?;
+        let after: Option<String> = query.after()?;
+        let after = after.and_then(|id| id.parse::<DeliveryId>().ok());
+        let (slug, limit) = (organization.clone(), query.limit as usize);
+        let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+        let look =
+            move |connection: &mut _, _: &_, by: &_| deliveries::list(connection, by, (&slug, &id), (after, most));
+        let mut told = call.read(&organization, look).await?;
+        let goes_on = told.len() > limit;
+        told.truncate(limit);
+        let next = told.last().filter(|_| goes_on).map(|last| last.id.to_string());
+        Ok(HttpResponse::Ok().json(page(told.iter().map(deliveries::describe).collect(), next.as_ref())?))
+    })
+    .await
 }
 
 /// `POST /api/v1/organizations/{organization}/webhooks/{id}/deliveries/{delivery}/replay`.
