@@ -1,6 +1,8 @@
 //! Associated domains (product.md §5): added, proven, set, listed, removed.
 
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{Actor, Administration, By, at_risk, named};
 use crate::clock::Timestamp;
@@ -18,6 +20,49 @@ use crate::store::organizations::{self, Organization};
 use crate::store::{Planned, Store};
 use crate::text::{domain_key, domain_shown};
 
+/// An organization has so many domains at most: each is looked at every day.
+const MOST: usize = 200;
+
+/// A domain as it is shown.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Domain)]
+pub struct Shown {
+    /// In A-labels, as it is in the DNS.
+    pub domain: String,
+    /// As people read it.
+    pub name: String,
+    /// `pending`, `verified`, `at_risk` or `lapsed`.
+    pub state: String,
+    /// The operator answers for it instead of the DNS.
+    pub vouched: bool,
+    /// The name of the TXT record that proves it.
+    pub txt_host: String,
+    /// What the record has to hold.
+    pub txt_value: String,
+    /// Who becomes a member by it: `automatic`, `ask_admin` or `invite_only`.
+    pub joining: String,
+    /// Of whom joins by it: `read` or `write`.
+    pub role: String,
+    #[schema(format = "date-time")]
+    pub added_at: String,
+    /// When the proof was first missed.
+    #[schema(format = "date-time")]
+    pub lost_at: Option<String>,
+    /// When the DNS was last looked at.
+    #[schema(format = "date-time")]
+    pub checked_at: Option<String>,
+    /// What this look has found in the DNS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Vec<String>>,
+}
+
+/// A domain that is not the organization's any more.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Removed {
+    pub domain: String,
+    pub removed: bool,
+}
+
 /// What people decide about a domain; `None` leaves it as it is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
@@ -31,7 +76,7 @@ pub struct Settings {
 /// vouches: everybody else proves it first.
 ///
 /// # Errors
-/// `invalidValue` with the reason for what cannot be associated, `uniqueness`.
+/// `invalidValue` with the reason for what cannot be associated, `uniqueness`; `conflict` when there are enough.
 pub fn add(
     connection: &mut Connection,
     administration: &Administration,
@@ -39,13 +84,20 @@ pub fn add(
     slug: &str,
     name: &str,
     settings: Settings,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Shown>> {
     by.check(Action::ManageDomains)?;
     let organization = named(connection, by, slug)?;
     let domain = associable(name)?;
-    check_role(settings.role)?;
-    if associated_domains::find(connection, organization.id, &domain)?.is_some() {
+    check(by, &settings)?;
+    let all = associated_domains::list(connection, organization.id)?;
+    if all.iter().any(|known| known.domain == domain) {
         return Err(Error::new(Code::Uniqueness, format!("{domain} is associated already.")));
+    }
+    if all.len() >= MOST {
+        return Err(Error::new(
+            Code::Conflict,
+            format!("The organization has {MOST} domains, as many as it can have. Remove one that nobody needs."),
+        ));
     }
     if settings.vouched {
         refuse_taken(connection, organization.id, &domain)?;
@@ -73,7 +125,7 @@ pub fn add(
 /// # Errors
 /// `not_found`; `uniqueness` when the proof is there and another organization has the domain;
 /// `unavailable` when the DNS does not answer.
-pub async fn verify(store: &Store, administration: &Administration, by: &By, slug: &str, name: &str) -> Result<Value> {
+pub async fn verify(store: &Store, administration: &Administration, by: &By, slug: &str, name: &str) -> Result<Shown> {
     by.check(Action::ManageDomains)?;
     let (caller, slug, name) = (by.clone(), slug.to_owned(), name.to_owned());
     let (organization, domain) = store
@@ -93,9 +145,7 @@ pub async fn verify(store: &Store, administration: &Administration, by: &By, slu
     if looked.taken {
         return Err(taken(&looked.domain.domain));
     }
-    let mut answer = describe(&looked.domain);
-    answer["seen"] = records.unwrap_or_default().into();
-    Ok(answer)
+    Ok(Shown { seen: Some(records.unwrap_or_default()), ..describe(&looked.domain) })
 }
 
 /// What a look at the DNS has come to.
@@ -176,11 +226,11 @@ pub fn set(
     slug: &str,
     name: &str,
     settings: Settings,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Shown>> {
     by.check(Action::ManageDomains)?;
     let organization = named(connection, by, slug)?;
     let mut domain = entry(connection, &organization, name)?;
-    check_role(settings.role)?;
+    check(by, &settings)?;
     let (before, was) = (domain.state.clone(), audited(&domain));
     if settings.vouched {
         refuse_taken(connection, organization.id, &domain.domain)?;
@@ -195,9 +245,11 @@ pub fn set(
         role.name().clone_into(&mut domain.role);
     }
     let mut batch = Batch::default();
-    associated_domains::update_settings(&mut batch, organization.id, &domain, &before);
-    let detail = json!({"domain": domain.domain, "before": was, "after": audited(&domain)});
-    administration.audit(&mut batch, by, organization.id, "domain.changed", &detail);
+    if audited(&domain) != was {
+        associated_domains::update_settings(&mut batch, organization.id, &domain, &before);
+        let detail = json!({"domain": domain.domain, "before": was, "after": audited(&domain)});
+        administration.audit(&mut batch, by, organization.id, "domain.changed", &detail);
+    }
     Ok(Planned { batch, answer: describe(&domain) })
 }
 
@@ -205,10 +257,20 @@ pub fn set(
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Vec<Shown>> {
     by.check(Action::ManageDomains)?;
     let organization = named(connection, by, slug)?;
-    Ok(associated_domains::list(connection, organization.id)?.iter().map(describe).collect::<Vec<_>>().into())
+    Ok(associated_domains::list(connection, organization.id)?.iter().map(describe).collect())
+}
+
+/// One of the organization's domains.
+///
+/// # Errors
+/// `not_found`.
+pub fn show(connection: &mut Connection, by: &By, slug: &str, name: &str) -> Result<Shown> {
+    by.check(Action::ManageDomains)?;
+    let organization = named(connection, by, slug)?;
+    entry(connection, &organization, name).map(|domain| describe(&domain))
 }
 
 /// Removes a domain: nobody joins by it any more; nobody is removed.
@@ -221,14 +283,14 @@ pub fn remove(
     by: &By,
     slug: &str,
     name: &str,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Removed>> {
     by.check(Action::ManageDomains)?;
     let organization = named(connection, by, slug)?;
     let domain = entry(connection, &organization, name)?;
     let mut batch = Batch::default();
     associated_domains::delete(&mut batch, organization.id, &domain.domain);
     administration.audit(&mut batch, by, organization.id, "domain.removed", &audited(&domain));
-    Ok(Planned { batch, answer: json!({"domain": domain.domain, "removed": true}) })
+    Ok(Planned { batch, answer: Removed { domain: domain.domain, removed: true } })
 }
 
 /// The organization's own entry for a name as people type it.
@@ -245,8 +307,11 @@ fn not_associated(domain: &str) -> Error {
     Error::new(Code::NotFound, format!("{domain} is not a domain of this organization."))
 }
 
-fn check_role(role: Option<Role>) -> Result<()> {
-    match role {
+fn check(by: &By, settings: &Settings) -> Result<()> {
+    if settings.vouched && by.is_guarded() {
+        return Err(Error::new(Code::Forbidden, "Only the operator vouches for a domain. Prove it by its TXT record."));
+    }
+    match settings.role {
         Some(Role::Admin | Role::Owner) => {
             Err(Error::new(Code::InvalidValue, "A domain's default role is read or write."))
         }
@@ -271,12 +336,20 @@ fn audited(domain: &Domain) -> Value {
     })
 }
 
-fn describe(domain: &Domain) -> Value {
-    let at = |at: Option<i64>| at.map(|at| Timestamp(at).to_string());
-    json!({
-        "domain": domain.domain, "name": domain_shown(&domain.domain), "state": domain.state, "vouched": domain.vouched,
-        "txt_host": proof_host(&domain.domain), "txt_value": proof_value(&domain.challenge),
-        "joining": domain.joining, "role": domain.role,
-        "lost_at": at(domain.lost_at), "checked_at": at(domain.checked_at)
-    })
+fn describe(domain: &Domain) -> Shown {
+    let at = |at: i64| Timestamp(at).to_string();
+    Shown {
+        domain: domain.domain.clone(),
+        name: domain_shown(&domain.domain),
+        state: domain.state.clone(),
+        vouched: domain.vouched,
+        txt_host: proof_host(&domain.domain),
+        txt_value: proof_value(&domain.challenge),
+        joining: domain.joining.clone(),
+        role: domain.role.clone(),
+        added_at: at(domain.created_at),
+        lost_at: domain.lost_at.map(at),
+        checked_at: domain.checked_at.map(at),
+        seen: None,
+    }
 }

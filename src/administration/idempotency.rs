@@ -65,6 +65,14 @@ impl Answer {
         Self { status: 201, location: Some(location), body }
     }
 
+    /// [`Answer::created`] with what describes it.
+    ///
+    /// # Errors
+    /// Never: what use cases answer can be written.
+    pub fn made(location: String, body: &impl Serialize) -> Result<Self> {
+        serde_json::to_value(body).map(|body| Self::created(location, body)).map_err(Error::internal)
+    }
+
     /// Something was done.
     #[must_use]
     pub const fn done(body: Value) -> Self {

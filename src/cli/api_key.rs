@@ -52,7 +52,7 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         }
         Command::List { organization: slug } => operator.read(move |connection| {
             let keys = api_key::list(connection, &By::OPERATOR, &slug, None, i64::MAX)?;
-            Ok(keys.iter().map(api_key::describe).collect::<Vec<_>>().into())
+            Ok(keys.iter().map(api_key::describe).collect::<Vec<_>>())
         }),
         Command::Revoke { organization: slug, key } => operator.write(move |connection, administration| {
             api_key::revoke(connection, administration, &By::OPERATOR, &slug, &key)

@@ -61,7 +61,7 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         }),
         Command::Invoices { organization, limit } => operator.read(move |connection| {
             let invoices = billing::invoices(connection, &By::OPERATOR, &organization, None, i64::from(limit))?;
-            Ok(invoices.iter().map(billing::describe_invoice).collect::<Vec<_>>().into())
+            Ok(invoices.iter().map(billing::describe_invoice).collect::<Vec<_>>())
         }),
         Command::Reconcile { organization } => operator.work(async |store, administration| {
             reconcile::one(store, administration, &By::OPERATOR, &organization).await

@@ -56,6 +56,13 @@ pub(super) enum Command {
         #[arg(long)]
         organization: String,
     },
+    /// Show a domain with the record that proves it
+    Show {
+        #[arg(long)]
+        organization: String,
+        #[arg(long)]
+        domain: String,
+    },
     /// Remove a domain; members stay
     Remove {
         #[arg(long)]
@@ -73,7 +80,9 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
                 domain::add(connection, administration, &By::OPERATOR, &slug, &domain, settings)
             })
         }
-        Command::Verify { organization: slug, domain } => operator.verify_domain(&slug, &domain),
+        Command::Verify { organization: slug, domain } => operator.work(async |store, administration| {
+            domain::verify(store, administration, &By::OPERATOR, &slug, &domain).await
+        }),
         Command::Set { organization: slug, domain, verified, joining, role } => {
             let settings = Settings { vouched: verified, joining, role };
             operator.write(move |connection, administration| {
@@ -82,6 +91,9 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         }
         Command::List { organization: slug } => {
             operator.read(move |connection| domain::list(connection, &By::OPERATOR, &slug))
+        }
+        Command::Show { organization: slug, domain } => {
+            operator.read(move |connection| domain::show(connection, &By::OPERATOR, &slug, &domain))
         }
         Command::Remove { organization: slug, domain } => operator.write(move |connection, administration| {
             domain::remove(connection, administration, &By::OPERATOR, &slug, &domain)

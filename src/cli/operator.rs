@@ -1,9 +1,10 @@
 //! An operator at work: the database opened directly, also while `serve` runs on it.
 
 use actix_web::rt::SystemRunner;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::administration::{Administration, By, domain, reindex, schema};
+use crate::administration::{Administration, reindex};
 use crate::assembly::keys::Keys;
 use crate::assembly::{Assembly, explain};
 use crate::config::Config;
@@ -38,11 +39,11 @@ impl Operator {
     }
 
     /// Runs a use case that only looks.
-    pub(super) fn read(
+    pub(super) fn read<T: Serialize + Send + 'static>(
         &self,
-        use_case: impl FnOnce(&mut Connection) -> UseCase<Value> + Send + 'static,
+        use_case: impl FnOnce(&mut Connection) -> UseCase<T> + Send + 'static,
     ) -> Result<Value, String> {
-        self.runtime.block_on(self.assembly.store.read(use_case)).map_err(|error| explain(&error))
+        printable(self.runtime.block_on(self.assembly.store.read(use_case)))
     }
 
     /// Looks at something that is not answered as it is.
@@ -54,53 +55,43 @@ impl Operator {
     }
 
     /// Runs a use case that looks at what time or the settings change.
-    pub(super) fn look(
+    pub(super) fn look<T: Serialize + Send + 'static>(
         &self,
-        use_case: impl FnOnce(&mut Connection, &Administration) -> UseCase<Value> + Send + 'static,
+        use_case: impl FnOnce(&mut Connection, &Administration) -> UseCase<T> + Send + 'static,
     ) -> Result<Value, String> {
         let administration = self.assembly.administration.clone();
         self.read(move |connection| use_case(connection, &administration))
     }
 
     /// Runs a use case that changes something.
-    pub(super) fn write(
+    pub(super) fn write<T: Serialize + Send + 'static>(
         &self,
-        use_case: impl Fn(&mut Connection, &Administration) -> UseCase<Planned<Value>> + Send + Sync + 'static,
+        use_case: impl Fn(&mut Connection, &Administration) -> UseCase<Planned<T>> + Send + Sync + 'static,
     ) -> Result<Value, String> {
-        self.runtime.block_on(self.assembly.operate(use_case)).map_err(|error| explain(&error))
+        printable(self.runtime.block_on(self.assembly.operate(use_case)))
     }
 
     /// Runs a use case of several steps in one transaction.
-    pub(super) fn transaction(
+    pub(super) fn transaction<T: Serialize + Send + 'static>(
         &self,
-        use_case: impl Fn(&mut Connection, &Administration) -> UseCase<Value> + Send + Sync + 'static,
+        use_case: impl Fn(&mut Connection, &Administration) -> UseCase<T> + Send + Sync + 'static,
     ) -> Result<Value, String> {
         let administration = self.assembly.administration.clone();
         let work = self.assembly.store.transaction(move |connection| use_case(connection, &administration));
-        self.runtime.block_on(work).map_err(|error| explain(&error))
+        printable(self.runtime.block_on(work))
     }
 
     /// Runs a use case that asks somebody else between its transactions.
-    pub(super) fn work(
+    pub(super) fn work<T: Serialize>(
         &self,
-        use_case: impl AsyncFnOnce(&Store, &Administration) -> UseCase<Value>,
+        use_case: impl AsyncFnOnce(&Store, &Administration) -> UseCase<T>,
     ) -> Result<Value, String> {
         let work = use_case(&self.assembly.store, &self.assembly.administration);
-        self.runtime.block_on(work).map_err(|error| explain(&error))
+        printable(self.runtime.block_on(work))
     }
 
     pub(super) fn migrate(&self) -> Value {
         json!({"applied": self.applied})
-    }
-
-    pub(super) fn remove_schema(&self, slug: &str, urn: &str) -> Result<Value, String> {
-        let work = schema::remove(&self.assembly.store, &self.assembly.administration, &By::OPERATOR, slug, urn);
-        self.runtime.block_on(work).map_err(|error| explain(&error))
-    }
-
-    pub(super) fn verify_domain(&self, slug: &str, domain: &str) -> Result<Value, String> {
-        let work = domain::verify(&self.assembly.store, &self.assembly.administration, &By::OPERATOR, slug, domain);
-        self.runtime.block_on(work).map_err(|error| explain(&error))
     }
 
     pub(super) fn reindex(&self) -> Result<Value, String> {
@@ -108,4 +99,10 @@ impl Operator {
         let count = self.runtime.block_on(work).map_err(|error| explain(&error))?;
         Ok(json!({"reindexed": count}))
     }
+}
+
+/// An answer as it is printed, or why there is none.
+fn printable<T: Serialize>(outcome: UseCase<T>) -> Result<Value, String> {
+    let answer = outcome.map_err(|error| explain(&error))?;
+    serde_json::to_value(answer).map_err(|error| error.to_string())
 }

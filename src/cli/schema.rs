@@ -58,7 +58,9 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
                     .ok_or_else(|| format!("{} has no \"id\", the URN of the schema", file.display()))?,
                 None => urn.unwrap_or_default(),
             };
-            operator.remove_schema(&slug, &urn)
+            operator.work(async |store, administration| {
+                schema::remove(store, administration, &By::OPERATOR, &slug, &urn).await
+            })
         }
     }
 }

@@ -97,7 +97,7 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         }
         Command::List { organization: slug } => operator.read(move |connection| {
             let endpoints = webhook::list(connection, &By::OPERATOR, &slug)?;
-            Ok(endpoints.iter().map(webhook::describe).collect::<Vec<_>>().into())
+            Ok(endpoints.iter().map(webhook::describe).collect::<Vec<_>>())
         }),
         Command::Set { organization: slug, webhook: id, url, events, description, enabled } => {
             let settings = Settings { url, description, events, enabled, expected_version: None };
@@ -119,7 +119,7 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         Command::Deliveries { organization: slug, webhook: id, limit } => operator.read(move |connection| {
             let page = (None, i64::from(limit));
             let told = deliveries::list(connection, &By::OPERATOR, (&slug, &id), page)?;
-            Ok(told.iter().map(deliveries::describe).collect::<Vec<_>>().into())
+            Ok(told.iter().map(deliveries::describe).collect::<Vec<_>>())
         }),
         Command::Replay { organization: slug, webhook: id, delivery } => {
             operator.write(move |connection, administration| {

@@ -11,8 +11,6 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use self::provider::Provider;
 use self::stage::Stage;
 use crate::administration::organization::{self, NewOrganization};
@@ -136,9 +134,9 @@ async fn seed(assembly: &Assembly) -> Result<SecretToken, String> {
     Ok(token)
 }
 
-async fn operate(
+async fn operate<T: Send + 'static>(
     assembly: &Assembly,
-    use_case: impl Fn(&mut Connection, &Administration) -> Result<Planned<Value>, Error> + Send + Sync + 'static,
+    use_case: impl Fn(&mut Connection, &Administration) -> Result<Planned<T>, Error> + Send + Sync + 'static,
 ) -> Result<(), String> {
     assembly.operate(use_case).await.map(|_| ()).map_err(|error| explain(&error))
 }

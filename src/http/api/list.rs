@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::call::Call;
 use crate::error::{Code, Error, Result};
@@ -94,6 +95,31 @@ pub(super) fn page<K: Serialize>(items: Vec<Value>, next: Option<&K>) -> Result<
 /// A list that is short by its nature, whole.
 pub(super) fn whole(items: Vec<Value>) -> Value {
     json!({"items": items, "next": null})
+}
+
+/// A list whole, or a page of one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct List<T> {
+    items: Vec<T>,
+    /// Where the following page begins, to be sent as `after`; `null` where there is none.
+    next: Option<String>,
+}
+
+impl<T> List<T> {
+    /// A list that is short by its nature.
+    pub(super) const fn whole(items: Vec<T>) -> Self {
+        Self { items, next: None }
+    }
+
+    /// The first `limit` of what was found, which has one more where the list goes on; `key` is what
+    /// [`Query::after`] reads of the last item.
+    pub(super) fn page<K: Serialize>(mut found: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> Result<Self> {
+        let goes_on = found.len() > limit as usize;
+        found.truncate(limit as usize);
+        let last = found.last().filter(|_| goes_on);
+        let next = last.map(|last| serde_json::to_vec(&key(last))).transpose().map_err(Error::internal)?;
+        Ok(Self { items: found, next: next.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)) })
+    }
 }
 
 #[cfg(test)]

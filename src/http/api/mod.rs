@@ -6,6 +6,7 @@ mod billing;
 mod body;
 mod call;
 mod caller;
+mod domains;
 mod export;
 mod founding;
 mod invitations;

@@ -8,7 +8,8 @@ use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 use super::call::answer;
 use super::{api_keys, webhooks};
 use super::{
-    audit, billing, founding, invitations, me, members, organizations, provisioning_log, role_mappings, sessions,
+    audit, billing, domains, founding, invitations, me, members, organizations, provisioning_log, role_mappings,
+    sessions,
 };
 use crate::http::State;
 
@@ -78,6 +79,12 @@ pub(super) enum Refused {
         billing::preview,
         billing::set,
         billing::show,
+        domains::add,
+        domains::check,
+        domains::list,
+        domains::remove,
+        domains::set,
+        domains::show,
         founding::delete,
         founding::found,
         founding::restore,

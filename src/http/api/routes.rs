@@ -5,7 +5,7 @@ use actix_web::Resource;
 use super::super::web;
 use super::webhooks;
 use super::{
-    api_keys, audit, billing, founding, invitations, me, members, openapi, organizations, provisioning_log,
+    api_keys, audit, billing, domains, founding, invitations, me, members, openapi, organizations, provisioning_log,
     role_mappings, sessions, stripe,
 };
 
@@ -99,6 +99,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         )
         .service(resource("/billing/stripe/webhook", "POST").route(web::post().to(stripe::webhook)))
         .configure(people)
+        .configure(connection)
         .service(web::resource("/api/{path:.*}").route(web::route().to(super::nothing_here)));
 }
 
@@ -133,6 +134,26 @@ fn people(config: &mut web::ServiceConfig) {
             resource("/api/v1/organizations/{organization}/role-mappings/{group}", "PUT, DELETE")
                 .route(web::put().to(role_mappings::set))
                 .route(web::delete().to(role_mappings::remove)),
+        );
+}
+
+/// How an organization is connected: its domains, its identity provider.
+fn connection(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            resource("/api/v1/organizations/{organization}/domains", "GET, POST")
+                .route(web::get().to(domains::list))
+                .route(web::post().to(domains::add)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/domains/{domain}", "GET, PATCH, DELETE")
+                .route(web::get().to(domains::show))
+                .route(web::patch().to(domains::set))
+                .route(web::delete().to(domains::remove)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/domains/{domain}/check", "POST")
+                .route(web::post().to(domains::check)),
         );
 }
 

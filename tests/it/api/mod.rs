@@ -3,6 +3,7 @@
 pub mod api_keys;
 mod audit;
 pub mod client;
+mod domains;
 mod founding;
 mod kept_answers;
 mod leaving;

@@ -153,4 +153,11 @@ pub(super) const OF_AN_ORGANIZATION: &[Row] = &[
     Row("post", "/webhooks/{id}/rotate-secret", NOTHING_THERE),
     Row("get", "/webhooks/{id}/deliveries", NOTHING_THERE),
     Row("post", "/webhooks/{id}/deliveries/{delivery}/replay", NOTHING_THERE),
+    // Without what it takes, and of a domain that is not the organization's.
+    Row("get", "/domains", SETTERS),
+    Row("post", "/domains", NOBODY_MEANT),
+    Row("get", "/domains/{domain}", NOTHING_THERE),
+    Row("patch", "/domains/{domain}", NOTHING_THERE),
+    Row("delete", "/domains/{domain}", NOTHING_THERE),
+    Row("post", "/domains/{domain}/check", NOTHING_THERE),
 ];
