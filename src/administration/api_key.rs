@@ -8,15 +8,15 @@ use super::{Actor, Administration, By, check_name, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{ApiKeyId, OrganizationId, ResourceId};
+use crate::membership::authority;
 use crate::organization::permission::Action;
 use crate::organization::role::Role;
-use crate::organization::seats::Standing;
 use crate::organization::{DELETED, PENDING_CHECKOUT};
 use crate::secret::{SecretHash, SecretToken};
+use crate::store::Planned;
 use crate::store::api_keys::{self, Credential, Listed};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
-use crate::store::{Planned, members};
 
 /// What every key begins with, by which people and scanners tell it.
 pub const PREFIX: &str = "hck_";
@@ -59,10 +59,7 @@ impl Bearer {
 
     /// What is written by the key is written only as long as the key is what it was.
     pub fn expect(&self, batch: &mut Batch) {
-        api_keys::expect_live(batch, &self.credential);
-        if let (Some(creator), Some((role, ..))) = (self.credential.creator, &self.credential.place) {
-            members::expect_role(batch, self.credential.organization, creator, role);
-        }
+        authority::expect_key(batch, &self.credential);
     }
 
     /// Whether the use of the key has to be written down.
@@ -99,7 +96,7 @@ pub fn authenticate(connection: &mut Connection, hash: SecretHash, now: Timestam
     if credential.state == DELETED {
         return dead("The organization of this API key was deleted.".into());
     }
-    let Some(role) = role(&credential) else {
+    let Some(role) = authority::of_key(&credential) else {
         return dead("Whoever made this API key has no access to the organization any more. Create a new one.".into());
     };
     if credential.state == PENDING_CHECKOUT {
@@ -109,17 +106,6 @@ pub fn authenticate(connection: &mut Connection, hash: SecretHash, now: Timestam
         ));
     }
     Ok(Bearer { credential, role })
-}
-
-/// What the key may: its role, and no more than its creator, who has to have access (product.md §3).
-fn role(credential: &Credential) -> Option<Role> {
-    let own = credential.role.parse().unwrap_or(Role::Read).min(Role::Admin);
-    if credential.creator.is_none() {
-        return Some(own);
-    }
-    let (role, status, suspended) = credential.place.as_ref()?;
-    let has_access = Standing::from_name(status) == Standing::Active && !suspended;
-    has_access.then(|| own.min(role.parse().unwrap_or(Role::Read)))
 }
 
 /// Makes an API key; the answer is the only one that shows it.

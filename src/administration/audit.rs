@@ -14,6 +14,7 @@ use crate::store::audit_events::SERVICE;
 use crate::store::audit_events::{self, StoredEvent, Target};
 use crate::store::connection::Connection;
 use crate::store::retention::{self, Kept};
+use crate::store::sql::Value as Bound;
 
 /// Events that are forgotten in one transaction.
 const BATCH: i64 = 500;
@@ -115,7 +116,11 @@ pub async fn forget(store: &Store, now: Timestamp, kept_for: Duration) -> Result
 
 /// Forgets what was made before a bound, one organization after the other and a little at a time, so that
 /// nobody waits for it.
-pub(super) async fn forget_older(store: &Store, kept: Kept, bound: EventId) -> Result<usize> {
+pub(super) async fn forget_older(
+    store: &Store,
+    kept: Kept,
+    bound: impl Into<Bound> + Copy + Send + Sync + 'static,
+) -> Result<usize> {
     let (mut forgotten, mut after) = (0, None::<OrganizationId>);
     let next = |after| move |connection: &mut Connection| retention::next_organization(connection, kept, after);
     while let Some(organization) = store.scan(next(after)).await? {

@@ -47,6 +47,7 @@ impl Prepared {
         let kept = jobs::retention::Kept {
             audit: config.retention("audit.retention")?,
             provisioning_log: config.retention("provisioning_log.retention")?,
+            invitations: config.retention("invitations.retention")?,
         };
         let handle = self.server.handle();
         let server = actix_web::rt::spawn(self.server);

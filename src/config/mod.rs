@@ -99,7 +99,7 @@ impl Config {
         ] {
             self.duration(key)?;
         }
-        for key in ["audit.retention", "provisioning_log.retention"] {
+        for key in ["audit.retention", "provisioning_log.retention", "invitations.retention"] {
             self.retention(key)?;
         }
         let listen = self.listen()?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::administration::{audit, provisioning_log};
+use crate::administration::{audit, invitation, provisioning_log};
 use crate::clock::{Clock, Timestamp};
 use crate::error::Result;
 use crate::store::Store;
@@ -16,6 +16,8 @@ const SELDOM: Duration = Duration::from_hours(1);
 pub struct Kept {
     pub audit: Option<Duration>,
     pub provisioning_log: Option<Duration>,
+    /// Invitations that are over.
+    pub invitations: Option<Duration>,
 }
 
 /// Forgets what is too old for as long as the service lives.
@@ -42,6 +44,10 @@ pub async fn round(store: &Store, now: Timestamp, kept: Kept) -> Result<()> {
     if let Some(length) = kept.provisioning_log {
         let entries = provisioning_log::forget(store, now, length).await?;
         tracing::debug!(entries, "old entries of the provisioning log were forgotten");
+    }
+    if let Some(length) = kept.invitations {
+        let invitations = invitation::forget(store, now, length).await?;
+        tracing::debug!(invitations, "old invitations were forgotten");
     }
     Ok(())
 }

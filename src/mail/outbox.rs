@@ -130,10 +130,18 @@ pub fn withhold(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>, why: &str) {
 /// # Errors
 /// None of its own.
 pub fn post(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>) -> Result<MailId> {
+    post_at(batch, desk, post, desk.now)
+}
+
+/// [`post`] of what is not to be delivered before a time.
+///
+/// # Errors
+/// None of its own.
+pub fn post_at(batch: &mut Batch, desk: Desk<'_>, post: &Post<'_>, due_at: Timestamp) -> Result<MailId> {
     let id: MailId = desk.ids.next();
     let letter = serde_json::to_vec(post.letter).map_err(Error::internal)?;
     let sealed = desk.sealing.seal(&letter, id.as_bytes(), desk.random);
-    insert(batch, post, &envelope(id, desk, post, sealed));
+    insert(batch, post, &Mail { due_at: due_at.0, ..envelope(id, desk, post, sealed) });
     Ok(id)
 }
 

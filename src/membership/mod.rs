@@ -1,6 +1,7 @@
 //! Membership (floor 4): what every door shares when somebody becomes a member other than by
 //! provisioning, and when a member loses access.
 
+pub mod authority;
 mod meeting;
 mod removal;
 mod seat;

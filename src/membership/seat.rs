@@ -35,7 +35,7 @@ impl Room {
 /// the address of whoever becomes active, whose own invitation holds the seat for them.
 ///
 /// Those who wait come before whoever asks: a seat is taken from an invitation that is over only while there are
-/// more of them than people who wait, and the rest is left to the job that admits those.
+/// more of them than those need, and the rest is left to the job that admits them.
 ///
 /// # Errors
 /// The database's.
@@ -50,12 +50,15 @@ pub fn room(
     if usage.pending > 0 {
         room.own = invitations::held_for(connection, organization, key)?.pop().map(|(id, _)| id);
         if room.own.is_none() && !usage.has_a_seat() {
-            let over = invitations::due(connection, organization, (now, true), usage.waiting + 1)?;
-            room.over = usize::try_from(usage.waiting).ok().and_then(|waiting| over.get(waiting)).copied();
+            let missing = usage.waiting - usage.free();
+            let over = invitations::due(connection, organization, (now, true), missing + 1)?;
+            room.over = usize::try_from(missing).ok().and_then(|missing| over.get(missing)).copied();
         }
     }
-    let freed = i64::from(room != Room::default());
-    Ok((Usage { pending: usage.pending - freed, ..usage }, room))
+    if room == Room::default() {
+        return Ok((usage, room));
+    }
+    Ok((Usage { pending: usage.pending - 1, ..usage }.with_a_seat_kept(), room))
 }
 
 /// Both: looks for the seat, and takes it.

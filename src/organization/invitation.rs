@@ -10,7 +10,8 @@ use crate::text::address_key;
 
 /// The prefix of an invitation's secret.
 pub const PREFIX: &str = "hci_";
-/// Invitation mails that somebody gets in a day at most (design.md §5).
+/// Invitation mails that somebody gets in a day at most (design.md §5): from one organization, which is told so; and
+/// from all together, which nobody is told.
 pub const MAILS_A_DAY: usize = 3;
 /// Characters of a personal message at most.
 pub const LONGEST_MESSAGE: usize = 1_000;
@@ -76,7 +77,7 @@ pub struct Known {
     pub member: Option<(Standing, bool)>,
     /// Whether an invitation for it is open.
     pub invited: bool,
-    /// Invitation mails it got within a day.
+    /// Invitation mails that the organization has written to it within a day.
     pub mails: usize,
 }
 
@@ -151,7 +152,10 @@ impl Verdict {
             Self::MemberKeptOut(why) => format!("Is a member who {why}, which an invitation does not change."),
             Self::AlreadyInvited => "Is invited already. Send that invitation again instead.".into(),
             Self::TooManyMailsToThem => {
-                format!("Has got {MAILS_A_DAY} invitation mails within a day. Go on tomorrow, or copy the link of one.")
+                format!(
+                    "The organization has sent them {MAILS_A_DAY} invitation mails within a day. Go on tomorrow, or copy the \
+                     link of one."
+                )
             }
             Self::TooManyMails => {
                 "The organization has written as many mails as it may in a day. Go on tomorrow.".into()

@@ -151,10 +151,16 @@ impl Usage {
         self.seats - self.used - self.pending
     }
 
-    /// Whether a seat is free.
+    /// Whether a seat is free for somebody new. One that is free while somebody waits is on its way to them.
     #[must_use]
     pub const fn has_a_seat(&self) -> bool {
-        self.free() > 0
+        self.free() > self.waiting
+    }
+
+    /// The ledger as somebody meets it for whom a seat is kept: nobody waits before them.
+    #[must_use]
+    pub const fn with_a_seat_kept(self) -> Self {
+        Self { waiting: 0, ..self }
     }
 
     /// The standing a member gets when the provider says `active`.
@@ -168,8 +174,7 @@ impl Usage {
         match from {
             // Who waits keeps the place; a free seat is given out when it becomes free.
             Some(standing @ (Standing::Active | Standing::Waiting)) => Ok(standing),
-            // A seat that is free while somebody waits is on its way to them.
-            _ if self.free() > self.waiting => Ok(Standing::Active),
+            _ if self.has_a_seat() => Ok(Standing::Active),
             _ if policy == SeatPolicy::Waitlist => Ok(Standing::Waiting),
             _ => Err(self.no_seat()),
         }
@@ -229,6 +234,12 @@ mod tests {
         let due = Usage { seats: 4, waiting: 2, ..FULL };
         assert_eq!(due.admit(SeatPolicy::Waitlist, None, true).unwrap(), Standing::Waiting, "both seats are theirs");
         assert_eq!(due.admit(SeatPolicy::Reject, None, true).unwrap_err().code, Code::SeatLimitReached);
+        let kept = due.with_a_seat_kept();
+        assert_eq!(
+            kept.admit(SeatPolicy::Waitlist, None, true).unwrap(),
+            Standing::Active,
+            "one of them is somebody's"
+        );
     }
 
     #[test]

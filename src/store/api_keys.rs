@@ -34,6 +34,28 @@ pub struct Credential {
 /// # Errors
 /// The database's.
 pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Credential>> {
+    Ok(load_credentials(connection, Sql::new("k.hash = ").bind_here(hash))?.pop())
+}
+
+/// The keys of an organization with these ids, also those that are expired or revoked.
+///
+/// # Errors
+/// The database's.
+pub fn credentials(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    ids: &[ApiKeyId],
+) -> Result<Vec<Credential>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let padded = (0..ids.len().next_power_of_two()).map(|place| ids.get(place).copied());
+    let mut condition = Sql::new("k.organization_id = ").bind_here(organization);
+    condition.push(" AND k.id IN ").push_list(padded);
+    load_credentials(connection, condition)
+}
+
+fn load_credentials(connection: &mut Connection, condition: Sql) -> Result<Vec<Credential>> {
     type Columns = (
         (SqlId, Text, Text, SqlId, Text),
         (Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>, Nullable<SqlId>),
@@ -44,21 +66,22 @@ pub fn find(connection: &mut Connection, hash: SecretHash) -> Result<Option<Cred
         (Option<i64>, Option<i64>, Option<i64>, Option<ResourceId>),
         (Option<String>, Option<String>, Option<bool>),
     );
-    let row = Sql::new(
+    let mut sql = Sql::new(
         "SELECT k.organization_id, o.slug, o.state, k.id, k.role, k.expires_at, k.revoked_at, k.last_used_at, k.creator, \
          m.role, m.status, m.suspended FROM api_keys k JOIN organizations o ON o.id = k.organization_id \
-         LEFT JOIN members m ON m.organization_id = k.organization_id AND m.id = k.creator WHERE k.hash = ?",
-    )
-    .bind(hash)
-    .first::<Columns, Row>(connection)
-    .map_err(database_error)?;
-    Ok(row.map(|((organization, slug, state, id, role), (expires_at, revoked_at, last_used_at, creator), place)| {
+         LEFT JOIN members m ON m.organization_id = k.organization_id AND m.id = k.creator WHERE ",
+    );
+    sql.append(condition);
+    let credential = |((organization, slug, state, id, role), times, place): Row| {
+        let (expires_at, revoked_at, last_used_at, creator) = times;
         let place = match place {
             (Some(role), Some(status), Some(suspended)) => Some((role, status, suspended)),
             _ => None,
         };
         Credential { organization, slug, state, id, role, expires_at, revoked_at, last_used_at, creator, place }
-    }))
+    };
+    let rows = sql.load::<Columns, Row>(connection).map_err(database_error)?;
+    Ok(rows.into_iter().map(credential).collect())
 }
 
 /// Somebody acts by a key that must still be what it was when it is written; what they do may revoke it.

@@ -172,6 +172,24 @@ pub fn user_name_is_taken(
     Ok(found.is_some())
 }
 
+/// Role, status and suspension of members.
+///
+/// # Errors
+/// The database's.
+pub fn places(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    ids: &[ResourceId],
+) -> Result<Vec<(ResourceId, (String, String, bool))>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let padded = (0..ids.len().next_power_of_two()).map(|place| ids.get(place).copied());
+    let mut sql = Sql::new("SELECT id, role, status, suspended FROM members WHERE organization_id = ");
+    sql.push_bind(organization).push(" AND id IN ").push_list(padded);
+    sql.load::<(SqlId, (Text, Text, Bool)), (ResourceId, (String, String, bool))>(connection).map_err(database_error)
+}
+
 /// The keys of the addresses of active owners and admins; at most `limit`.
 ///
 /// # Errors

@@ -197,6 +197,15 @@ pub fn withdraw(batch: &mut Batch, id: MailId, why: &str) {
     );
 }
 
+/// [`withdraw`] of all of a kind that an organization has written.
+pub fn withdraw_all(batch: &mut Batch, organization: OrganizationId, kind: &str, why: &str) {
+    let mut sql =
+        Sql::new("UPDATE outbox SET state = 'dead', letter = ?, last_error = ").bind(Value::Bytes(Vec::new()));
+    sql.push_bind(why).push(" WHERE organization_id = ").push_bind(organization);
+    sql.push(" AND kind = ").push_bind(kind).push(" AND state = 'waiting'");
+    batch.run(sql);
+}
+
 /// Gives up what could not be delivered while it was true. `why` beside what went wrong before.
 pub fn give_up_expired(batch: &mut Batch, now: i64, kept_until: i64, why: &str) {
     batch.run(

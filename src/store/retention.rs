@@ -4,15 +4,17 @@ use diesel::sql_types::BigInt;
 
 use super::connection::Connection;
 use super::database_error;
-use super::sql::{Sql, SqlId};
+use super::sql::{Sql, SqlId, Value};
 use crate::error::Result;
-use crate::id::{EventId, OrganizationId};
+use crate::id::OrganizationId;
 
 /// What is kept for a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
     AuditEvents,
     ProvisioningLog,
+    /// Those that are over.
+    Invitations,
 }
 
 impl Kept {
@@ -20,6 +22,15 @@ impl Kept {
         match self {
             Self::AuditEvents => "audit_events",
             Self::ProvisioningLog => "provisioning_log",
+            Self::Invitations => "invitations",
+        }
+    }
+
+    /// What tells how old it is: ids are in the order in which they were made.
+    const fn age(self) -> &'static str {
+        match self {
+            Self::AuditEvents | Self::ProvisioningLog => "id",
+            Self::Invitations => "ended_at",
         }
     }
 }
@@ -46,10 +57,15 @@ pub fn next_organization(
 ///
 /// # Errors
 /// The database's.
-pub fn is_due(connection: &mut Connection, kept: Kept, organization: OrganizationId, bound: EventId) -> Result<bool> {
+pub fn is_due(
+    connection: &mut Connection,
+    kept: Kept,
+    organization: OrganizationId,
+    bound: impl Into<Value>,
+) -> Result<bool> {
     let mut sql = Sql::new("SELECT CAST(1 AS BIGINT) FROM ");
     sql.push(kept.table()).push(" WHERE organization_id = ").push_bind(organization);
-    sql.push(" AND id < ").push_bind(bound).push(" LIMIT 1");
+    sql.push(" AND ").push(kept.age()).push(" < ").push_bind(bound).push(" LIMIT 1");
     Ok(sql.first::<BigInt, i64>(connection).map_err(database_error)?.is_some())
 }
 
@@ -61,15 +77,16 @@ pub fn forget(
     connection: &mut Connection,
     kept: Kept,
     organization: OrganizationId,
-    bound: EventId,
+    bound: impl Into<Value>,
     at_most: i64,
 ) -> Result<usize> {
+    let bound = bound.into();
     let oldest = |table: &str, key: &str| {
         let mut sql = Sql::new("DELETE FROM ");
         sql.push(table).push(" WHERE organization_id = ").push_bind(organization);
         sql.push(" AND ").push(key).push(" IN (SELECT id FROM ").push(kept.table()).push(" WHERE organization_id = ");
-        sql.push_bind(organization).push(" AND id < ").push_bind(bound);
-        sql.push(" ORDER BY id LIMIT ").push_bind(at_most).push(")");
+        sql.push_bind(organization).push(" AND ").push(kept.age()).push(" < ").push_bind(bound.clone());
+        sql.push(" ORDER BY ").push(kept.age()).push(" LIMIT ").push_bind(at_most).push(")");
         sql
     };
     if kept == Kept::ProvisioningLog {

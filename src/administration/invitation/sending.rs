@@ -1,7 +1,5 @@
 //! Inviting: one or many, in one transaction with the seats they hold and the mails that tell them.
 
-use std::collections::HashMap;
-
 use serde_json::{Value, json};
 
 use super::super::{Actor, Administration, By, named};
@@ -20,7 +18,7 @@ use crate::scim::index;
 use crate::secret::SecretToken;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
-use crate::store::invitations::{self, Invitation};
+use crate::store::invitations::{self, Facts, Invitation};
 use crate::store::organizations::{self, Organization};
 use crate::store::{Planned, members};
 
@@ -41,9 +39,7 @@ pub(super) struct Assessment {
     pub(super) organization: Organization,
     pub(super) usage: Usage,
     pub(super) verdicts: Vec<Verdict>,
-    /// Invitations for some of the addresses that are stored as pending though their time is over, and whether they
-    /// hold a seat: they are sent anew.
-    over: HashMap<String, (InvitationId, bool)>,
+    facts: Facts,
     /// All that hold a seat though their time is over.
     overdue: Vec<InvitationId>,
 }
@@ -88,7 +84,7 @@ pub(super) fn assess(
     }
     let now = administration.clock.now();
     let keys = invitation::keys(wanted);
-    let (known, over) = invitations::known(connection, organization.id, &keys, (now.0, now.minus(DAY).0))?;
+    let facts = invitations::facts(connection, organization.id, &keys, (now.0, now.minus(DAY).0))?;
     let usage = organizations::usage(connection, organization.id)?;
     let overdue = match usage.pending {
         0 => Vec::new(),
@@ -98,11 +94,11 @@ pub(super) fn assess(
     let room = Room { seats: available(&usage, overdue.len()), mails };
     let verdicts = invitation::judge(
         wanted,
-        |key| known.get(key).copied().unwrap_or_default(),
+        |key| facts.known.get(key).copied().unwrap_or_default(),
         room,
         |role| by.check_grant(None, Role::Read, role).is_ok(),
     );
-    Ok(Assessment { organization, usage, verdicts, over, overdue })
+    Ok(Assessment { organization, usage, verdicts, facts, overdue })
 }
 
 /// Plans the invitation of everybody who is ready; one for each row, in their order, where there is one.
@@ -113,7 +109,7 @@ pub(super) fn send(
     assessment: &Assessment,
     (wanted, manner): (&[Wanted], &Manner),
 ) -> Result<Planned<Vec<Option<Invitation>>>> {
-    let Assessment { organization, usage, verdicts, over, overdue } = assessment;
+    let Assessment { organization, usage, verdicts, facts, overdue } = assessment;
     let message = invitation::message(manner.message.as_deref()).map_err(|why| Error::new(Code::InvalidValue, why))?;
     let inviter_name = inviter(connection, by, organization)?;
     let mut work = Work { administration, by, organization, manner, message, inviter_name, batch: Batch::default() };
@@ -123,12 +119,13 @@ pub(super) fn send(
             sent.push(None);
             continue;
         };
-        let before = over.get(key).copied();
+        let before = facts.over.get(key).copied();
         if !before.is_some_and(|(_, holds_seat)| holds_seat) {
             seats += 1;
         }
         renewed.extend(before.map(|(id, _)| id));
-        sent.push(Some(work.invite(&wanted.email, key, *role, before)?));
+        let crowded = facts.crowded.get(key).copied();
+        sent.push(Some(work.invite((&wanted.email, key), *role, before, crowded)?));
         keys.push(key.clone());
     }
     if keys.is_empty() {
@@ -173,10 +170,10 @@ struct Work<'a> {
 impl Work<'_> {
     fn invite(
         &mut self,
-        address: &str,
-        key: &str,
+        (address, key): (&str, &str),
         role: Role,
         before: Option<(InvitationId, bool)>,
+        crowded: Option<i64>,
     ) -> Result<Invitation> {
         let administration = self.administration;
         let now = administration.clock.now().to_millisecond();
@@ -205,7 +202,7 @@ impl Work<'_> {
             &mut self.batch,
             self.organization,
             &mut invitation,
-            (&secret, &self.manner.public_url),
+            (&secret, &self.manner.public_url, crowded),
         )?;
         match before {
             Some((_, holds_seat)) => {

@@ -9,6 +9,7 @@ use super::super::{Actor, Administration, By, billing, named, no_organization};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId};
+use crate::mail::outbox::Kind;
 use crate::membership::Stored;
 use crate::organization::DELETED;
 use crate::organization::joining::Sso;
@@ -20,7 +21,7 @@ use crate::store::audit_events::SERVICE;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::memberships::Membership;
-use crate::store::{Planned, Store, members, memberships, organizations, purge, sessions, subscriptions};
+use crate::store::{Planned, Store, members, memberships, organizations, outbox, purge, sessions, subscriptions};
 
 /// Who deletes an organization has signed in within this.
 const RECENT: Duration = Duration::from_mins(5);
@@ -126,6 +127,7 @@ pub fn delete(
     let mut batch = Batch::default();
     organizations::delete(&mut batch, &organization, now.to_millisecond().0);
     sessions::end_of_members(&mut batch, organization.id, None);
+    outbox::withdraw_all(&mut batch, organization.id, Kind::Invitation.name(), "the organization was deleted");
     billing::ending::cancel(connection, administration, by, &mut batch, organization.id)?;
     let restorable_until = now.plus(RESTORABLE).to_string();
     let detail = json!({"name": organization.name, "restorable_until": restorable_until});

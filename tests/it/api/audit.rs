@@ -155,7 +155,7 @@ async fn old_events_are_forgotten(database: Database) {
     let store = team.place.house.assembly.store.clone();
     let round = async |audit: Option<Duration>| {
         let now = headcount::clock::Timestamp(team.place.now());
-        retention::round(&store, now, Kept { audit, provisioning_log: None }).await.unwrap();
+        retention::round(&store, now, Kept { audit, provisioning_log: None, invitations: None }).await.unwrap();
     };
     let count = |organization: &[&str]| {
         let events = team.place.command(&[["audit", "list"].as_slice(), organization].concat());

@@ -372,7 +372,7 @@ async fn old_entries_are_forgotten(database: Database) {
     let day = Duration::from_hours(24);
     let store = team.place.house.assembly.store.clone();
     let round = async || {
-        let kept = retention::Kept { audit: None, provisioning_log: Some(day) };
+        let kept = retention::Kept { audit: None, provisioning_log: Some(day), invitations: None };
         retention::round(&store, headcount::clock::Timestamp(team.place.now()), kept).await.unwrap();
     };
     let count = |table: &'static str| crate::sign_in::join_requests::count(&team.place, table);

@@ -4,11 +4,14 @@
 mod accepting;
 mod blocks;
 mod commands;
+mod crowded;
+mod ending;
 mod importing;
 mod letters;
 mod listing;
 mod races;
 mod seats;
+mod standing_by;
 
 use headcount::administration::{By, organization};
 use headcount::jobs::outbox::deliver;

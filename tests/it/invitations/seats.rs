@@ -2,6 +2,7 @@
 //! by itself when its time is over (product.md §2).
 
 use headcount::stand_in::person::Person;
+use headcount::store::sql::Sql;
 use serde_json::{Value, json};
 
 use super::{Desk, INVITATIONS, accept, id, path_in, scim_user};
@@ -16,6 +17,9 @@ in_process_on_each_database!(
     what_is_over_holds_none,
     who_needs_a_seat_gets_that_of_one_that_is_over,
     those_who_wait_come_first,
+    sent_again_behind_those_who_wait,
+    nobody_new_passes_those_who_wait,
+    a_kept_seat_is_kept_while_others_wait,
     invited_anew_when_it_is_over,
     fewer_seats,
     counted_twice,
@@ -157,6 +161,68 @@ async fn those_who_wait_come_first(database: Database) {
     assert_eq!(desk.settle().await, 1);
     assert_eq!(desk.scim("GET", &format!("/Users/{}", id(&waits)), None).await.1["active"], true);
     assert_eq!(desk.seats().await, (3, 0, 1));
+}
+
+async fn sent_again_behind_those_who_wait(database: Database) {
+    let desk = Desk::open(database).await;
+    desk.set(&["--seats", "3", "--seat-policy", "waitlist"]);
+    let made = desk.invite("gus@guest.example", "read").await;
+    let (_, waits) = desk.scim("POST", "/Users", Some(&scim_user("waits@guest.example"))).await;
+    let again = format!("{INVITATIONS}/{}/resend", id(&made));
+    desk.admin.make(&again, &Value::Null).await.is(200);
+    desk.place.clock.advance_seconds(WEEK);
+    let admin = joined(&desk.place, "admin").await;
+    admin.make(&again, &Value::Null).await.problem(409, "seat_limit_reached");
+    assert_eq!(desk.settle().await, 1);
+    assert_eq!(desk.scim("GET", &format!("/Users/{}", id(&waits)), None).await.1["active"], true);
+    // One seat more, and somebody who has waited for it since.
+    let (_, second) = desk.scim("POST", "/Users", Some(&scim_user("second@guest.example"))).await;
+    one_more(&desk);
+    admin.make(&again, &Value::Null).await.problem(409, "seat_limit_reached");
+    desk.settle().await;
+    assert_eq!(desk.scim("GET", &format!("/Users/{}", id(&second)), None).await.1["active"], true);
+    desk.set(&["--seats", "5"]);
+    admin.make(&again, &Value::Null).await.is(200);
+    assert_eq!(desk.seats().await, (4, 1, 0));
+}
+
+/// A seat becomes free, and nobody has been admitted yet.
+fn one_more(desk: &Desk) {
+    let sql = Sql::new("UPDATE organization_usage SET seats = seats + 1");
+    assert_eq!(sql.execute(&mut desk.place.house.database()).unwrap(), 1);
+}
+
+/// A free seat that somebody waits for is theirs, whatever door others come by.
+async fn nobody_new_passes_those_who_wait(database: Database) {
+    let desk = Desk::open(database).await;
+    desk.set(&["--seats", "3", "--seat-policy", "waitlist"]);
+    let sue = desk.scim("POST", "/Users", Some(&scim_user("sue@guest.example"))).await.1;
+    desk.admin.end(&format!("/api/v1/organizations/acme/members/{}", id(&sue))).await.is(204);
+    let (_, first) = desk.scim("POST", "/Users", Some(&scim_user("first@guest.example"))).await;
+    let (_, waits) = desk.scim("POST", "/Users", Some(&scim_user("waits@guest.example"))).await;
+    assert_eq!((&first["active"], &waits["active"]), (&json!(true), &json!(false)));
+    one_more(&desk);
+    let (_, answer) = desk.place.sign_in(&Person::new("U2cid", "cid@acme.example", TENANT)).await;
+    assert!(answer.status == 403 && answer.body.contains("All seats"), "{}", answer.body);
+    let back = json!({"status": "active"});
+    let sue = format!("/api/v1/organizations/acme/members/{}", id(&sue));
+    desk.admin.change(&sue, &back).await.problem(409, "seat_limit_reached");
+    desk.settle().await;
+    assert_eq!(desk.scim("GET", &format!("/Users/{}", id(&waits)), None).await.1["active"], true);
+}
+
+/// Whoever is invited has their seat, also while others wait.
+async fn a_kept_seat_is_kept_while_others_wait(database: Database) {
+    let desk = Desk::open(database).await;
+    desk.set(&["--seats", "4", "--seat-policy", "waitlist"]);
+    let path = desk.link("gus@guest.example", "read").await;
+    desk.invite("may@guest.example", "read").await;
+    let (_, waits) = desk.scim("POST", "/Users", Some(&scim_user("waits@guest.example"))).await;
+    assert_eq!(waits["active"], false);
+    let gus = desk.guest("gus@guest.example").await;
+    assert_eq!(accept(&gus, &path).await.status, 303);
+    let (_, may) = desk.scim("POST", "/Users", Some(&scim_user("may@guest.example"))).await;
+    assert_eq!((&may["active"], desk.seats().await), (&json!(true), (4, 0, 1)));
 }
 
 async fn invited_anew_when_it_is_over(database: Database) {

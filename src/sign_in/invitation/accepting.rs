@@ -1,21 +1,17 @@
-//! Somebody opens an invitation and accepts it (product.md §4): with a session that has proven the invited address,
-//! by a button, once.
-//!
-//! The link's secret shows that the mail was read; the session shows whose address it is. Neither does it alone,
-//! and both are a further proof for the rules of joining, which keep out whom they keep out at every other door.
+//! The button of an invitation is pressed: once, whatever presses it, the person is a member.
 
 use serde_json::json;
 
-use super::meeting::{Taken, taken_by};
-use super::session::{self, Visitor};
-use super::{Circumstances, Service, is_open, link};
-use crate::clock::Timestamp;
+use super::super::meeting::{Taken, taken_by};
+use super::super::session::{self, Visitor};
+use super::super::{Circumstances, Service, link};
+use super::{Open, Over, has_proven, is_by_tenant, live};
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId};
 use crate::membership::{self, Newcomer, counted};
 use crate::organization::associated_domain::domain_of;
 use crate::organization::invitation::State;
-use crate::organization::joining::{self, Admission, Proven, Refusal, Sso};
+use crate::organization::joining::{self, Admission, Proven, Refusal};
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, Standing};
 use crate::scim::registry::Kind;
@@ -28,157 +24,6 @@ use crate::store::members::{self, User};
 use crate::store::organizations::{self, Organization};
 use crate::store::{Planned, acquaintances, associated_domains, join_requests, sessions};
 use crate::text::{address_key, address_shown, scim_key};
-
-/// Why a link leads nowhere any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
-    /// Never was one, or a later one has taken its place.
-    Unknown,
-    Accepted,
-    Revoked,
-    Expired,
-    /// The organization takes nobody at the moment.
-    Closed,
-}
-
-impl Over {
-    /// The title of the page.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Unknown => "This invitation is not known",
-            Self::Accepted => "This invitation was accepted already",
-            Self::Revoked => "This invitation was taken back",
-            Self::Expired => "This invitation has expired",
-            Self::Closed => "This organization takes nobody at the moment",
-        }
-    }
-
-    /// Why, and what to do.
-    #[must_use]
-    pub const fn sentence(self) -> &'static str {
-        match self {
-            Self::Unknown => {
-                "The link is not whole, or a newer one has taken its place. Open the link of the latest mail, or ask \
-                 whoever invited you for a new one."
-            }
-            Self::Accepted => "It works once. If it was you who accepted it, sign in.",
-            Self::Revoked => "Ask whoever invited you if that is wrong.",
-            Self::Expired => "Ask whoever invited you to send it again.",
-            Self::Closed => "Ask whoever invited you, and try again later.",
-        }
-    }
-
-    /// The status of the page.
-    #[must_use]
-    pub const fn code(self) -> Code {
-        match self {
-            Self::Unknown => Code::NotFound,
-            _ => Code::Conflict,
-        }
-    }
-}
-
-/// What an invitation says, for the page with the button.
-#[derive(Clone, Debug)]
-pub struct Offer {
-    pub organization: String,
-    pub slug: String,
-    /// Who invites, if that is a person.
-    pub inviter: Option<String>,
-    pub message: Option<String>,
-    pub role: String,
-    /// Whose invitation it is.
-    pub address: String,
-    pub expires_at: Timestamp,
-    /// Whether only the organization's own tenant opens it.
-    pub by_tenant: bool,
-    pub stands: Stands,
-}
-
-/// Who looks at it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stands {
-    SignedOut,
-    /// With another account, or one that proves no address: what it is called.
-    Another(Option<String>),
-    /// With the right account, but not through the organization's own sign-in.
-    NotByTenant,
-    Ready,
-}
-
-/// An invitation while it is open, and whose it is.
-type Open = (Organization, Invitation);
-
-/// The open invitation with this secret, or why there is none.
-fn live(
-    connection: &mut Connection,
-    service: &Service,
-    hash: SecretHash,
-) -> Result<Result<Open, (Over, Option<OrganizationId>)>> {
-    let Some((organization, invitation)) = invitations::by_secret(connection, hash)? else {
-        return Ok(Err((Over::Unknown, None)));
-    };
-    let over = |why| Ok(Err((why, Some(organization))));
-    match State::at(&invitation.state, service.clock.now(), invitation.expires_at) {
-        State::Pending => {}
-        State::Accepted => return over(Over::Accepted),
-        State::Revoked => return over(Over::Revoked),
-        State::Expired => return over(Over::Expired),
-    }
-    match organizations::by_id(connection, organization)?.filter(|found| is_open(&found.state)) {
-        Some(found) => Ok(Ok((found, invitation))),
-        None => over(Over::Closed),
-    }
-}
-
-/// Shows an invitation to whoever opens its link. Nothing changes: mail scanners open links.
-///
-/// # Errors
-/// The database's.
-pub fn look(
-    connection: &mut Connection,
-    service: &Service,
-    hash: SecretHash,
-    session: Option<SecretHash>,
-) -> Result<Result<Offer, Over>> {
-    let (organization, invitation) = match live(connection, service, hash)? {
-        Ok(found) => found,
-        Err((over, _)) => return Ok(Err(over)),
-    };
-    let visitor = match session.map(|session| session::visitor(connection, service, session)) {
-        Some(Ok(visitor)) => Some(visitor),
-        Some(Err(error)) if error.status() >= 500 => return Err(error),
-        _ => None,
-    };
-    let by_tenant = organization.tenant_id.is_some() && organization.sso.parse() == Ok(Sso::Required);
-    let stands = match visitor {
-        None => Stands::SignedOut,
-        Some(visitor) if !has_proven(&visitor, &invitation) => Stands::Another(visitor.identity.address),
-        Some(visitor) if by_tenant && !is_by_tenant(&visitor, organization.id) => Stands::NotByTenant,
-        Some(_) => Stands::Ready,
-    };
-    Ok(Ok(Offer {
-        organization: organization.name,
-        slug: organization.slug,
-        inviter: invitation.inviter_name,
-        message: invitation.message,
-        role: invitation.role,
-        address: address_shown(&invitation.address_key),
-        expires_at: Timestamp(invitation.expires_at),
-        by_tenant,
-        stands,
-    }))
-}
-
-/// Whether the session has proven the address that was invited.
-fn has_proven(visitor: &Visitor, invitation: &Invitation) -> bool {
-    visitor.session.proven_address.as_deref() == Some(invitation.address_key.as_str())
-}
-
-fn is_by_tenant(visitor: &Visitor, organization: OrganizationId) -> bool {
-    visitor.session.tenant_proven && visitor.session.organization == Some(organization)
-}
 
 /// What came of pressing the button.
 #[derive(Debug)]
@@ -208,7 +53,7 @@ pub fn accept(
 ) -> Result<Planned<Accepted>> {
     let nothing = |answer| Ok(Planned { batch: Batch::default(), answer });
     let visitor = session::visitor(connection, service, session)?;
-    let (organization, invitation) = match live(connection, service, hash)? {
+    let Open { organization, invitation, authority } = match live(connection, service, hash)? {
         Ok(found) => found,
         Err((over, whose)) => return nothing(Accepted::Over(over, whose)),
     };
@@ -217,7 +62,10 @@ pub fn accept(
     }
     let mut acceptance = Acceptance { service, circumstances, visitor: &visitor, batch: Batch::default() };
     match acceptance.decide(connection, &organization, &invitation, hash)? {
-        Ok(()) => Ok(Planned { batch: acceptance.batch, answer: Accepted::Joined }),
+        Ok(()) => {
+            authority.expect(&mut acceptance.batch, organization.id);
+            Ok(Planned { batch: acceptance.batch, answer: Accepted::Joined })
+        }
         Err(refusal) => {
             let (organization, organization_id) = (organization.name, organization.id);
             nothing(Accepted::Refused { organization, organization_id, refusal })
@@ -250,7 +98,7 @@ impl Acceptance<'_> {
         let usage = if invitation.holds_seat {
             // The seat was kept for whoever accepts, or somebody with the address has one already.
             ledger.pending -= 1;
-            usage.after(&ledger)
+            usage.after(&ledger).with_a_seat_kept()
         } else if is_new {
             membership::make_room(connection, &mut self.batch, organization.id, usage, None, (now.0, &mut ledger))?
         } else {
