@@ -78,6 +78,14 @@ impl Answer {
     pub const fn done(body: Value) -> Self {
         Self { status: 200, location: None, body }
     }
+
+    /// [`Answer::done`] with what describes it.
+    ///
+    /// # Errors
+    /// Never: what use cases answer can be written.
+    pub fn did(body: &impl Serialize) -> Result<Self> {
+        serde_json::to_value(body).map(Self::done).map_err(Error::internal)
+    }
 }
 
 /// Plans a use case once for a key; without a key it is planned each time.

@@ -1,14 +1,16 @@
 //! Requests to be let in: listed, approved, declined.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{Administration, By, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::id::OrganizationId;
+use crate::id::{IdentityId, OrganizationId};
 use crate::membership::{self, Newcomer};
 use crate::organization::associated_domain::{Joining, domain_of};
-use crate::organization::join_request::State;
+use crate::organization::join_request::{DECLINED_FOR, PATIENCE, State};
 use crate::organization::joining::{self, Admission, Domain, Proven, Refusal};
 use crate::organization::permission::Action;
 use crate::organization::seats::{Change, Usage};
@@ -18,25 +20,67 @@ use crate::store::connection::Connection;
 use crate::store::join_requests::{self, Request};
 use crate::store::{Planned, acquaintances, associated_domains};
 
-/// Who asks, and who was declined.
+/// A request as it is shown.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = JoinRequest)]
+pub struct Shown {
+    pub id: String,
+    pub email: String,
+    pub name: Option<String>,
+    /// `pending` or `declined`.
+    pub status: String,
+    #[schema(format = "date-time")]
+    pub requested_at: String,
+    #[schema(format = "date-time")]
+    pub declined_at: Option<String>,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = DecidedJoinRequest)]
+pub struct Decided {
+    pub id: String,
+    pub email: String,
+    /// `approved` or `declined`.
+    pub status: String,
+    /// Who was let in is this member.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member_id: Option<String>,
+}
+
+impl Decided {
+    fn new(request: &Request, status: &str) -> Self {
+        let (id, email) = (request.identity.to_string(), request.address.clone());
+        Self { id, email, status: status.to_owned(), member_id: None }
+    }
+}
+
+/// A page of who asks, and who was declined, in the order in which they first came.
 ///
 /// # Errors
-/// `not_found`.
-pub fn list(connection: &mut Connection, administration: &Administration, by: &By, slug: &str) -> Result<Value> {
+/// `forbidden`, `not_found`.
+pub fn list(
+    connection: &mut Connection,
+    administration: &Administration,
+    by: &By,
+    slug: &str,
+    after: Option<IdentityId>,
+    limit: i64,
+) -> Result<Vec<Shown>> {
     by.check(Action::ManageJoinRequests)?;
     let organization = named(connection, by, slug)?.id;
     let now = administration.clock.now();
-    let describe = |request: &Request| {
-        let state = State::at(now, request.requested_at, request.declined_at);
-        (state != State::Over).then(|| {
-            json!({
-                "id": request.identity.to_string(), "email": request.address, "name": request.name,
-                "status": state.name(), "requested_at": Timestamp(request.requested_at).to_string(),
-                "declined_at": request.declined_at.map(|at| Timestamp(at).to_string())
-            })
-        })
+    let since = (now.minus(PATIENCE).0, now.minus(DECLINED_FOR).0);
+    let requests = join_requests::list(connection, organization, since, after, limit)?;
+    let describe = |request: &Request| Shown {
+        id: request.identity.to_string(),
+        email: request.address.clone(),
+        name: request.name.clone(),
+        status: State::at(now, request.requested_at, request.declined_at).name().to_owned(),
+        requested_at: Timestamp(request.requested_at).to_string(),
+        declined_at: request.declined_at.map(|at| Timestamp(at).to_string()),
     };
-    Ok(join_requests::list(connection, organization)?.iter().filter_map(describe).collect::<Vec<_>>().into())
+    Ok(requests.iter().map(describe).collect())
 }
 
 /// Makes whoever asks a member, with the role of the domain; also who was declined. They enter when they sign in
@@ -50,7 +94,7 @@ pub fn approve(
     by: &By,
     slug: &str,
     request: &str,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Decided>> {
     by.check(Action::ManageJoinRequests)?;
     let organization = named(connection, by, slug)?;
     let request = pending(connection, administration, organization.id, request)?;
@@ -94,10 +138,8 @@ pub fn approve(
     };
     let detail = json!({"identity": request.identity.to_string(), "address": request.address});
     administration.audit_member(&mut batch, by, organization.id, "join_request.approved", member, &detail);
-    let answer = json!({
-        "id": request.identity.to_string(), "email": request.address, "status": "approved",
-        "member_id": member.map(|member| member.to_string())
-    });
+    let member_id = member.map(|member| member.to_string());
+    let answer = Decided { member_id, ..Decided::new(&request, "approved") };
     Ok(Planned { batch, answer })
 }
 
@@ -111,7 +153,7 @@ pub fn decline(
     by: &By,
     slug: &str,
     request: &str,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Decided>> {
     by.check(Action::ManageJoinRequests)?;
     let organization = named(connection, by, slug)?.id;
     let request = pending(connection, administration, organization, request)?;
@@ -123,8 +165,7 @@ pub fn decline(
     join_requests::decline(&mut batch, organization, request.identity, now);
     let detail = json!({"identity": request.identity.to_string(), "address": request.address});
     administration.audit(&mut batch, by, organization, "join_request.declined", &detail);
-    let answer = json!({"id": request.identity.to_string(), "email": request.address, "status": "declined"});
-    Ok(Planned { batch, answer })
+    Ok(Planned { batch, answer: Decided::new(&request, "declined") })
 }
 
 fn pending(

@@ -1,11 +1,13 @@
 //! Provisioning clients: who may get access tokens by OAuth 2.0 client credentials.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{Administration, By, check_name, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::id::OrganizationId;
+use crate::id::{ClientId, OrganizationId};
 use crate::jwt;
 use crate::organization::permission::Action;
 use crate::provisioning::client_credentials::ClientName;
@@ -14,6 +16,48 @@ use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::provisioning_clients::{self, Authentication, Client};
 use crate::store::{self, Planned, provisioning_tokens};
+
+/// What every client's secret begins with, by which people and scanners tell it.
+pub const SECRET_PREFIX: &str = "hcs_";
+/// An organization has so many live clients at most.
+const MOST: usize = 100;
+
+/// A client as it is shown.
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = ProvisioningClient)]
+pub struct Shown {
+    pub client_id: String,
+    /// By which people know it.
+    pub name: String,
+    /// How it proves itself: `client_secret` or `private_key_jwt`.
+    pub authentication: String,
+    /// How its secret ends.
+    pub hint: Option<String>,
+    #[schema(format = "date-time")]
+    pub created_at: String,
+    #[schema(format = "date-time")]
+    pub revoked_at: Option<String>,
+    #[schema(format = "date-time")]
+    pub last_used_at: Option<String>,
+    /// Only in the answer that makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
+}
+
+/// Nothing of the secret.
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shown").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}
+
+/// A client that gets no tokens any more.
+#[derive(Clone, Debug, Serialize)]
+pub struct Revoked {
+    pub client_id: String,
+    pub name: String,
+    pub revoked: bool,
+}
 
 /// How a new client will prove itself.
 #[derive(Debug)]
@@ -26,7 +70,7 @@ pub enum Credential {
 /// Makes a client; the answer is the only one that shows its secret.
 ///
 /// # Errors
-/// `not_found`, or `invalidValue` for keys that cannot be used.
+/// `forbidden`, `not_found`, `invalid_value` also for keys that cannot be used; `conflict` when there are enough.
 pub fn create(
     connection: &mut Connection,
     administration: &Administration,
@@ -34,10 +78,19 @@ pub fn create(
     slug: &str,
     name: &str,
     credential: &Credential,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Shown>> {
     by.check(Action::ManageProvisioning)?;
     check_name(name)?;
     let organization = named(connection, by, slug)?;
+    let all = provisioning_clients::list(connection, organization.id, None, i64::MAX)?;
+    if all.iter().filter(|client| client.revoked_at.is_none()).count() >= MOST {
+        return Err(Error::new(
+            Code::Conflict,
+            format!(
+                "The organization has {MOST} provisioning clients that are not revoked. Revoke one that nobody uses."
+            ),
+        ));
+    }
     let authentication = match credential {
         Credential::Secret(secret) => Authentication::Secret { hash: secret.hash(), hint: secret.hint().to_owned() },
         Credential::Keys(text) => {
@@ -56,23 +109,29 @@ pub fn create(
     let mut batch = Batch::default();
     provisioning_clients::insert(&mut batch, organization.id, &client);
     let mut answer = describe(organization.id, &client);
-    let detail = json!({"name": name, "client_id": answer["client_id"]});
+    let detail = json!({"name": name, "client_id": answer.client_id});
     administration.audit(&mut batch, by, organization.id, "provisioning_client.created", &detail);
     if let Credential::Secret(secret) = credential {
-        answer["client_secret"] = secret.reveal().into();
+        answer.client_secret = Some(secret.reveal().to_owned());
     }
     Ok(Planned { batch, answer })
 }
 
-/// The organization's clients without their secrets.
+/// A page of the organization's clients without their secrets, oldest first, from the one after `after` on.
 ///
 /// # Errors
-/// `not_found`.
-pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+/// `forbidden`, `not_found`.
+pub fn list(
+    connection: &mut Connection,
+    by: &By,
+    slug: &str,
+    after: Option<ClientId>,
+    limit: i64,
+) -> Result<Vec<Shown>> {
     by.check(Action::ManageProvisioning)?;
     let organization = named(connection, by, slug)?;
-    let clients = provisioning_clients::list(connection, organization.id)?;
-    Ok(clients.iter().map(|client| describe(organization.id, client)).collect::<Vec<_>>().into())
+    let clients = provisioning_clients::list(connection, organization.id, after, limit)?;
+    Ok(clients.iter().map(|client| describe(organization.id, client)).collect())
 }
 
 /// Revokes a client by its id or its name, and every access token it has. To be run in a transaction:
@@ -86,7 +145,7 @@ pub fn revoke(
     by: &By,
     slug: &str,
     client: &str,
-) -> Result<Value> {
+) -> Result<Revoked> {
     by.check(Action::ManageProvisioning)?;
     let organization = named(connection, by, slug)?.id;
     let found = find_live(connection, organization, client)?;
@@ -105,11 +164,11 @@ pub fn revoke(
     };
     store::run(connection, revoke)?;
     store::run(connection, revoke_tokens)?;
-    Ok(json!({"client_id": name_of(organization, &found), "name": found.name, "revoked": true}))
+    Ok(Revoked { client_id: name_of(organization, &found), name: found.name, revoked: true })
 }
 
 fn find_live(connection: &mut Connection, organization: OrganizationId, client: &str) -> Result<Client> {
-    let mut live = provisioning_clients::list(connection, organization)?;
+    let mut live = provisioning_clients::list(connection, organization, None, i64::MAX)?;
     live.retain(|listed| {
         listed.revoked_at.is_none() && (listed.name == client || name_of(organization, listed) == client)
     });
@@ -117,24 +176,33 @@ fn find_live(connection: &mut Connection, organization: OrganizationId, client: 
         let why = format!("{} live clients are called \"{client}\". Revoke by client_id; list them first.", live.len());
         return Err(Error::new(Code::Conflict, why));
     }
-    live.pop().ok_or_else(|| {
-        Error::new(Code::NotFound, format!("There is no live provisioning client \"{client}\". List them first."))
-    })
+    live.pop().ok_or_else(|| no_client(client))
+}
+
+/// The 404 of a client that there is not.
+#[must_use]
+pub fn no_client(client: &str) -> Error {
+    Error::new(Code::NotFound, format!("There is no live provisioning client \"{client}\". List them first."))
 }
 
 fn name_of(organization: OrganizationId, client: &Client) -> String {
     ClientName { organization, client: client.id }.to_string()
 }
 
-fn describe(organization: OrganizationId, client: &Client) -> Value {
-    let time = |at: Option<i64>| at.map(|at| Timestamp(at).to_string());
-    let (method, hint) = match &client.authentication {
-        Authentication::Secret { hint, .. } => ("client_secret", Some(hint)),
+fn describe(organization: OrganizationId, client: &Client) -> Shown {
+    let at = |at: i64| Timestamp(at).to_string();
+    let (authentication, hint) = match &client.authentication {
+        Authentication::Secret { hint, .. } => ("client_secret", Some(hint.clone())),
         Authentication::Keys(_) => ("private_key_jwt", None),
     };
-    json!({
-        "client_id": name_of(organization, client), "name": client.name, "authentication": method, "hint": hint,
-        "created_at": Timestamp(client.created_at).to_string(), "revoked_at": time(client.revoked_at),
-        "last_used_at": time(client.last_used_at)
-    })
+    Shown {
+        client_id: name_of(organization, client),
+        name: client.name.clone(),
+        authentication: authentication.to_owned(),
+        hint,
+        created_at: at(client.created_at),
+        revoked_at: client.revoked_at.map(at),
+        last_used_at: client.last_used_at.map(at),
+        client_secret: None,
+    }
 }

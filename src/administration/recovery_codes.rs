@@ -1,8 +1,10 @@
 //! Recovery codes of owners (product.md §6): made, shown once, and said to be kept somewhere safe.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
-use super::{Administration, By, named};
+use super::{Actor, Administration, By, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId};
@@ -16,11 +18,45 @@ use crate::store::recovery_codes::{self, Holder, Left};
 use crate::store::{Planned, acquaintances, sessions};
 use crate::text::address_key;
 
-/// How an operator names a member.
+/// How a member is named.
 #[derive(Clone, Debug)]
 pub enum Whom {
+    /// The one who acts.
+    Oneself,
     Id(String),
     Address(String),
+}
+
+/// New codes. They are shown this once.
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = NewRecoveryCodes)]
+pub struct Made {
+    pub member_id: String,
+    pub email: Option<String>,
+    pub codes: Vec<String>,
+}
+
+/// Nothing of the codes.
+impl std::fmt::Debug for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Made").field("member_id", &self.member_id).finish_non_exhaustive()
+    }
+}
+
+/// What an owner has left of their codes.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RecoveryCodes)]
+pub struct Shown {
+    pub member_id: String,
+    /// How many were not used yet.
+    pub left: i64,
+    #[schema(format = "date-time")]
+    pub created_at: String,
+    /// When the owner said that they are kept somewhere safe.
+    #[schema(format = "date-time")]
+    pub saved_at: Option<String>,
+    /// Whether they would open anything now: an active owner's.
+    pub usable: bool,
 }
 
 /// Makes an owner's codes, in place of those before. They are shown this once.
@@ -33,10 +69,10 @@ pub fn create(
     by: &By,
     slug: &str,
     whom: &Whom,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Made>> {
     by.check(Action::ManageRecoveryCodes)?;
     let organization = named(connection, by, slug)?.id;
-    let owner = owner(connection, organization, whom)?;
+    let owner = owner(connection, by, organization, whom)?;
     let random = administration.random.as_ref();
     let codes: Vec<String> = (0..recovery_code::COUNT).map(|_| recovery_code::generate(random)).collect();
     let hashes: Vec<_> = codes.iter().map(|code| recovery_code::hash(code)).collect();
@@ -46,10 +82,7 @@ pub fn create(
     // Who makes new ones may do so because somebody else has used one of the old.
     sessions::end_recovering(&mut batch, organization, owner.member);
     audit(administration, &mut batch, by, &owner, "recovery_codes.created");
-    Ok(Planned {
-        batch,
-        answer: json!({"member_id": owner.member.to_string(), "email": owner.address_key, "codes": codes}),
-    })
+    Ok(Planned { batch, answer: Made { member_id: owner.member.to_string(), email: owner.address_key, codes } })
 }
 
 /// Writes down that an owner's codes are kept somewhere safe; until then they open no way to require SSO.
@@ -62,10 +95,10 @@ pub fn confirm(
     by: &By,
     slug: &str,
     whom: &Whom,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Shown>> {
     by.check(Action::ManageRecoveryCodes)?;
     let organization = named(connection, by, slug)?.id;
-    let owner = owner(connection, organization, whom)?;
+    let owner = owner(connection, by, organization, whom)?;
     let left = recovery_codes::left(connection, organization)?.into_iter().find(|left| left.member == owner.member);
     let left = left.ok_or_else(|| {
         Error::new(Code::NotFound, "This owner has no recovery codes. Make them first: recovery-codes create.")
@@ -83,29 +116,37 @@ pub fn confirm(
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Vec<Shown>> {
     by.check(Action::ManageRecoveryCodes)?;
     let organization = named(connection, by, slug)?.id;
     let left = recovery_codes::left(connection, organization)?;
-    Ok(left.iter().map(describe).collect::<Vec<_>>().into())
+    Ok(left.iter().map(describe).collect())
 }
 
-fn describe(left: &Left) -> Value {
-    json!({
-        "member_id": left.member.to_string(), "left": left.count,
-        "created_at": Timestamp(left.created_at).to_string(),
-        "saved_at": left.saved_at.map(|at| Timestamp(at).to_string())
-    })
+fn describe(left: &Left) -> Shown {
+    Shown {
+        member_id: left.member.to_string(),
+        left: left.count,
+        created_at: Timestamp(left.created_at).to_string(),
+        saved_at: left.saved_at.map(|at| Timestamp(at).to_string()),
+        usable: left.usable,
+    }
 }
 
 fn audit(administration: &Administration, batch: &mut Batch, by: &By, owner: &Holder, action: &str) {
     administration.audit_member(batch, by, owner.organization, action, Some(owner.member), &json!({}));
 }
 
-/// The active owner that is meant.
-fn owner(connection: &mut Connection, organization: OrganizationId, whom: &Whom) -> Result<Holder> {
+/// The active owner that is meant. Whoever is no operator has their own codes in hand and nobody else's: by them
+/// somebody comes in as who they were made for.
+fn owner(connection: &mut Connection, by: &By, organization: OrganizationId, whom: &Whom) -> Result<Holder> {
     let absent = || Error::new(Code::NotFound, "There is no such member. headcount member list shows all of them.");
+    let own = match &by.actor {
+        Actor::Member(member) => Some(member.id),
+        _ => None,
+    };
     let id: ResourceId = match whom {
+        Whom::Oneself => own.ok_or_else(absent)?,
         Whom::Id(id) => id.parse().map_err(|_| absent())?,
         Whom::Address(address) => {
             let key = address_key(address)
@@ -123,6 +164,9 @@ fn owner(connection: &mut Connection, organization: OrganizationId, whom: &Whom)
             }
         }
     };
+    if by.is_guarded() && own != Some(id) {
+        return Err(Error::new(Code::Forbidden, "An owner makes their own recovery codes, and nobody else's."));
+    }
     let holder = recovery_codes::member(connection, organization, id)?.ok_or_else(absent)?;
     if is_active_owner(&holder) {
         return Ok(holder);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{Administration, By, named};
 use crate::error::{Code, Error, Result};
@@ -20,11 +22,42 @@ use crate::store::{Planned, Store, organizations, unique_values};
 
 /// Users in one transaction.
 const SLICE: i64 = 500;
+/// An organization has so many extension schemas at most: each request of its provider goes by all of them.
+const MOST: usize = 20;
+/// A schema is at most this large.
+const LARGEST: usize = 64 * 1_024;
+
+/// An extension schema as it is shown.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ExtensionSchema)]
+pub struct Shown {
+    /// Whether every User must have it.
+    pub required: bool,
+    /// The Schema resource (RFC 7643 §7).
+    #[schema(value_type = Object)]
+    pub schema: Value,
+}
+
+/// An extension schema that was added.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AddedSchema)]
+pub struct Added {
+    /// Its URN.
+    pub schema: String,
+    pub required: bool,
+}
+
+/// An extension schema that is there no more.
+#[derive(Clone, Debug, Serialize)]
+pub struct Removed {
+    pub schema: String,
+    pub removed: bool,
+}
 
 /// Adds an extension schema of the organization's own (RFC 7643 §7).
 ///
 /// # Errors
-/// `invalidValue` for what is no Schema, `uniqueness` for a URN that is taken.
+/// `invalidValue` for what is no Schema, `uniqueness` for a URN that is taken; `conflict` when there are enough.
 pub fn add(
     connection: &mut Connection,
     administration: &Administration,
@@ -32,11 +65,20 @@ pub fn add(
     slug: &str,
     mut resource: Value,
     required: bool,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Added>> {
     by.check(Action::ManageProvisioning)?;
     let organization = named(connection, by, slug)?;
+    if resource.to_string().len() > LARGEST {
+        return Err(Error::new(Code::InvalidValue, format!("The schema has more than {LARGEST} bytes.")));
+    }
     let schema = Schema::from_json(resource.clone())?;
     check(&schema)?;
+    if organizations::extensions(connection, organization.id)?.len() >= MOST {
+        return Err(Error::new(
+            Code::Conflict,
+            format!("The organization has {MOST} extension schemas, as many as it can have. Remove one first."),
+        ));
+    }
     let registry = administration.provisioning.registries.current(connection, organization.id)?;
     let id = schema.id.clone();
     registry.with_extension(schema, required)?;
@@ -51,23 +93,22 @@ pub fn add(
         administration.clock.now().0,
     );
     administration.audit(&mut batch, by, organization.id, "schema.added", &json!({"schema": id}));
-    Ok(Planned { batch, answer: json!({"schema": id, "required": required}) })
+    Ok(Planned { batch, answer: Added { schema: id, required } })
 }
 
 /// The organization's extension schemas.
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Vec<Shown>> {
     by.check(Action::ManageProvisioning)?;
     let organization = named(connection, by, slug)?;
     let all = organizations::extensions(connection, organization.id)?;
     all.iter()
         .map(|(text, required)| {
-            Ok(json!({"required": required, "schema": serde_json::from_str::<Value>(text).map_err(Error::internal)?}))
+            Ok(Shown { required: *required, schema: serde_json::from_str(text).map_err(Error::internal)? })
         })
-        .collect::<Result<Vec<Value>>>()
-        .map(Value::from)
+        .collect()
 }
 
 /// Removes an extension schema and then, in slices, the values stored under it: added again, it starts
@@ -81,7 +122,7 @@ pub async fn remove(
     by: &By,
     slug: &str,
     schema_id: &str,
-) -> Result<Value> {
+) -> Result<Removed> {
     by.check(Action::ManageProvisioning)?;
     let (shared, by, slug, id) = (administration.clone(), by.clone(), slug.to_owned(), schema_id.to_owned());
     let organization = store.write(move |connection| forget(connection, &shared, &by, &slug, &id)).await?;
@@ -90,7 +131,7 @@ pub async fn remove(
         let service = Arc::clone(&administration.provisioning);
         after = store.write(move |connection| strip(connection, &service, organization, after)).await?;
         if after.is_none() {
-            return Ok(json!({"schema": schema_id, "removed": true}));
+            return Ok(Removed { schema: schema_id.to_owned(), removed: true });
         }
     }
 }

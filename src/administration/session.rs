@@ -1,6 +1,8 @@
 //! Where members are signed in, and signing them out everywhere.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{Administration, By, named};
 use crate::clock::Timestamp;
@@ -16,62 +18,139 @@ use crate::store::{Planned, members};
 /// Lines that are read at once.
 const PAGE: i64 = 1_000;
 
-/// The live sessions of an organization's members, or of one.
+/// A session as admins see it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = MemberSession)]
+pub struct Shown {
+    pub id: String,
+    pub member_id: String,
+    /// `sso_settings` for what a recovery code opened.
+    pub scope: Option<String>,
+    #[schema(format = "date-time")]
+    pub started_at: String,
+    /// To the minute.
+    #[schema(format = "date-time")]
+    pub last_used_at: String,
+    /// When it ends if it is not used again.
+    #[schema(format = "date-time")]
+    pub ends_at: String,
+    /// The network address it was opened from.
+    pub address: Option<String>,
+    pub user_agent: Option<String>,
+}
+
+impl Shown {
+    /// Its place in a list.
+    #[must_use]
+    pub fn place(&self) -> (String, String) {
+        (self.member_id.clone(), self.id.clone())
+    }
+}
+
+/// How many sessions were ended.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RevokedSessions)]
+pub struct Revoked {
+    pub revoked: usize,
+}
+
+/// A page of the live sessions of an organization's members, or of one, by member, from the one after `after` on.
 ///
 /// # Errors
-/// `not_found`.
+/// `forbidden`, `not_found`.
 pub fn list(
     connection: &mut Connection,
     administration: &Administration,
     by: &By,
-    slug: &str,
-    member: Option<&str>,
-) -> Result<Value> {
+    (slug, member): (&str, Option<&str>),
+    after: Option<Place>,
+    limit: usize,
+) -> Result<Vec<Shown>> {
     by.check(Action::ManageMembers)?;
     let (organization, member) = whose(connection, by, slug, member)?;
     let (now, idle) = (administration.clock.now().0, administration.session_idle);
-    let live = live(connection, organization, member, |session| now < session.ends_at(idle))?;
-    let describe = |(member, session): &(ResourceId, Session)| {
-        json!({
-            "id": session.id.to_string(),
-            "member_id": member.to_string(),
-            "scope": session.recovers.map(|_| "sso_settings"),
-            "started_at": Timestamp(session.created_at).to_string(),
-            "last_used_at": Timestamp(session.seen_at).to_string(),
-            "ends_at": Timestamp(session.ends_at(idle)).to_string(),
-            "address": session.client_address,
-            "user_agent": session.user_agent
-        })
+    let live = live(connection, (organization, member), after, limit, |session| now < session.ends_at(idle))?;
+    let describe = |(member, session): &(ResourceId, Session)| Shown {
+        id: session.id.to_string(),
+        member_id: member.to_string(),
+        scope: session.recovers.map(|_| "sso_settings".to_owned()),
+        started_at: Timestamp(session.created_at).to_string(),
+        last_used_at: Timestamp(session.seen_at).to_string(),
+        ends_at: Timestamp(session.ends_at(idle)).to_string(),
+        address: session.client_address.clone(),
+        user_agent: session.user_agent.clone(),
     };
-    Ok(live.iter().map(describe).collect::<Vec<_>>().into())
+    Ok(live.iter().map(describe).collect())
 }
 
 /// Signs an organization's members out everywhere, or one: whatever organization a session was opened
-/// for, it opens all of the person's. How many sessions end.
+/// for, it opens all of the person's. How many sessions end. Whoever signs everybody out signs owners out too.
 ///
 /// # Errors
-/// `not_found`.
+/// `forbidden`, `not_found`.
 pub fn revoke(
     connection: &mut Connection,
     administration: &Administration,
     by: &By,
     slug: &str,
     member: Option<&str>,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Revoked>> {
     by.check(Action::ManageMembers)?;
     let (organization, member) = whose(connection, by, slug, member)?;
-    if let Some(member) = member {
-        let (_, found) = members::user(connection, organization, member)?;
-        let role = found.and_then(|(_, found)| found.role.parse().ok()).unwrap_or(Role::Read);
-        by.check_grant(Some(member), role, role)?;
-    }
+    check_role(connection, by, organization, member)?;
     let (now, idle) = (administration.clock.now().0, administration.session_idle);
-    let ended = live(connection, organization, member, |session| now < session.ends_at(idle))?.len();
+    let is_live = |session: &Session| now < session.ends_at(idle);
+    let ended = live(connection, (organization, member), None, usize::MAX, is_live)?.len();
     let mut batch = Batch::default();
     sessions::end_of_members(&mut batch, organization, member);
     let detail = json!({"sessions": ended});
     administration.audit_member(&mut batch, by, organization, "sessions.revoked", member, &detail);
-    Ok(Planned { batch, answer: json!({"revoked": ended}) })
+    Ok(Planned { batch, answer: Revoked { revoked: ended } })
+}
+
+/// Ends one session of a member.
+///
+/// # Errors
+/// `forbidden`, `not_found`.
+pub fn end(
+    connection: &mut Connection,
+    administration: &Administration,
+    by: &By,
+    (slug, member): (&str, &str),
+    session: &str,
+) -> Result<Planned<Revoked>> {
+    by.check(Action::ManageMembers)?;
+    let (organization, member) = whose(connection, by, slug, Some(member))?;
+    check_role(connection, by, organization, member)?;
+    let (now, idle) = (administration.clock.now().0, administration.session_idle);
+    let is_live = |session: &Session| now < session.ends_at(idle);
+    let live = live(connection, (organization, member), None, usize::MAX, is_live)?;
+    let found = live.iter().find(|(_, found)| found.id.to_string() == session);
+    let Some((member, found)) = found else {
+        return Err(Error::new(Code::NotFound, format!("This member has no session with the id \"{session}\".")));
+    };
+    let mut batch = Batch::default();
+    sessions::end_by_id(&mut batch, found.id);
+    let detail = json!({"sessions": 1, "session": session});
+    administration.audit_member(&mut batch, by, organization, "sessions.revoked", Some(*member), &detail);
+    Ok(Planned { batch, answer: Revoked { revoked: 1 } })
+}
+
+/// Refuses who may not touch this member, or the highest of all.
+fn check_role(
+    connection: &mut Connection,
+    by: &By,
+    organization: OrganizationId,
+    member: Option<ResourceId>,
+) -> Result<()> {
+    let role = match member {
+        Some(member) => {
+            let (_, found) = members::user(connection, organization, member)?;
+            found.and_then(|(_, found)| found.role.parse().ok()).unwrap_or(Role::Read)
+        }
+        None => Role::Owner,
+    };
+    by.check_grant(member, role, role)
 }
 
 fn whose(
@@ -88,17 +167,25 @@ fn whose(
     Ok((organization, Some(id)))
 }
 
+/// Where a session stands in the order of members.
+type Place = (ResourceId, SessionId);
+
 fn live(
     connection: &mut Connection,
-    organization: OrganizationId,
-    member: Option<ResourceId>,
+    (organization, member): (OrganizationId, Option<ResourceId>),
+    mut after: Option<Place>,
+    limit: usize,
     is_live: impl Fn(&Session) -> bool,
 ) -> Result<Vec<(ResourceId, Session)>> {
-    let (mut found, mut after) = (Vec::new(), None::<(ResourceId, SessionId)>);
+    let mut found = Vec::new();
     loop {
         let page = sessions::of_members(connection, organization, member, after, PAGE)?;
         let Some((last, session)) = page.last() else { return Ok(found) };
         after = Some((*last, session.id));
         found.extend(page.into_iter().filter(|(_, session)| is_live(session)));
+        if found.len() >= limit {
+            found.truncate(limit);
+            return Ok(found);
+        }
     }
 }

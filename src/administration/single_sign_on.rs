@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
 use super::actor::Member;
-use super::{Actor, Administration, By, named};
+use super::{Actor, Administration, By, named, organization};
 use crate::error::{Code, Error, Result};
 use crate::id::{IdentityId, OrganizationId};
 use crate::organization::associated_domain::State;
@@ -22,8 +24,25 @@ use crate::store::{Planned, associated_domains, members, proven_sign_ins, recove
 /// How long a sign-in through the tenant shows that it works.
 const FRESH: Duration = Duration::from_hours(24);
 
+/// How people sign in, and what it takes before it is only through the organization's tenant.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SingleSignOn)]
+pub struct Shown {
+    /// `off`, `optional` or `required`.
+    pub sso: String,
+    /// The tenant at Descope; without it, it is off.
+    pub descope_tenant_id: Option<String>,
+    pub requirements: Requirements,
+    /// What is to be done before it can be required.
+    pub missing: Vec<String>,
+    /// Of the organization's settings.
+    #[serde(skip)]
+    pub version: i64,
+}
+
 /// What has to be there before SSO can be required, so that nobody is locked out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = SingleSignOnRequirements)]
 pub struct Requirements {
     /// An associated domain is proven now.
     pub verified_domain: bool,
@@ -35,17 +54,17 @@ pub struct Requirements {
 
 impl Requirements {
     /// What is missing, as the person reads it.
-    fn missing(self) -> Vec<&'static str> {
+    fn missing(self) -> Vec<String> {
         let all = [
             (self.verified_domain, "verify a domain of the organization"),
             (self.test_sign_in, "sign in through the organization's tenant yourself (it counts for 24 hours)"),
             (self.recovery_codes, "make recovery codes for an owner and confirm that they are kept somewhere safe"),
         ];
-        all.into_iter().filter(|(is_there, _)| !is_there).map(|(_, what)| what).collect()
+        all.into_iter().filter(|(is_there, _)| !is_there).map(|(_, what)| what.to_owned()).collect()
     }
 }
 
-/// What is there of what requiring SSO needs.
+/// What is there of what requiring SSO needs; nobody's sign-in is no test of it.
 ///
 /// # Errors
 /// The database's.
@@ -53,11 +72,14 @@ pub fn requirements(
     connection: &mut Connection,
     administration: &Administration,
     organization: &Organization,
-    identity: IdentityId,
+    identity: Option<IdentityId>,
 ) -> Result<Requirements> {
     let since = administration.clock.now().minus(FRESH).0;
     let domains = associated_domains::list(connection, organization.id)?;
-    let last = proven_sign_ins::last(connection, organization.id, identity)?;
+    let last = match identity {
+        Some(identity) => proven_sign_ins::last(connection, organization.id, identity)?,
+        None => None,
+    };
     let codes = recovery_codes::left(connection, organization.id)?;
     Ok(Requirements {
         verified_domain: domains.iter().any(|domain| State::from_name(&domain.state) == State::Verified),
@@ -66,20 +88,56 @@ pub fn requirements(
     })
 }
 
-/// Changes whether the organization's tenant is the way in.
+/// How the organization's people sign in, and what is missing before it can be required.
+///
+/// # Errors
+/// `forbidden`, `not_found`.
+pub fn show(connection: &mut Connection, administration: &Administration, by: &By, slug: &str) -> Result<Shown> {
+    by.check(Action::ManageSingleSignOn)?;
+    let organization = named(connection, by, slug)?;
+    shown(connection, administration, by, &organization)
+}
+
+fn shown(
+    connection: &mut Connection,
+    administration: &Administration,
+    by: &By,
+    organization: &Organization,
+) -> Result<Shown> {
+    let decider = match &by.actor {
+        Actor::Member(member) => Some(member.identity),
+        _ => None,
+    };
+    let requirements = requirements(connection, administration, organization, decider)?;
+    let mut missing = requirements.missing();
+    if organization.tenant_id.is_none() {
+        missing.insert(0, "set the Descope Tenant ID of the organization".to_owned());
+    }
+    Ok(Shown {
+        sso: organization.sso.clone(),
+        descope_tenant_id: organization.tenant_id.clone(),
+        requirements,
+        missing,
+        version: organization.version,
+    })
+}
+
+/// Changes whether the organization's tenant is the way in, unless its settings are of another version than expected.
 ///
 /// # Errors
 /// `forbidden` for who is no active admin; `invalidValue` without a tenant; `conflict` when SSO is to be required
-/// and something is missing that keeps people from being locked out.
+/// and something is missing that keeps people from being locked out; `precondition_failed`.
 pub fn set(
     connection: &mut Connection,
     administration: &Administration,
     by: &By,
     slug: &str,
     sso: Sso,
-) -> Result<Planned<Value>> {
+    expected: Option<i64>,
+) -> Result<Planned<Shown>> {
     by.check(Action::ManageSingleSignOn)?;
-    let organization = named(connection, by, slug)?;
+    let mut organization = named(connection, by, slug)?;
+    organization::check_version(&organization, expected)?;
     guard(connection, administration, by, &organization, sso)?;
     let mut batch = Batch::default();
     if organization.sso != sso.name() {
@@ -87,12 +145,13 @@ pub fn set(
             expect_requirements(&mut batch, organization.id);
         }
         let now = administration.clock.now().to_millisecond().0;
-        let after = Organization { sso: sso.name().into(), ..organization.clone() };
-        organizations::update_settings(&mut batch, (&organization, &after), None, &Change::default(), now, None);
+        let after = Organization { sso: sso.name().into(), version: organization.version + 1, ..organization.clone() };
+        organizations::update_settings(&mut batch, (&organization, &after), None, &Change::default(), now, expected);
         let detail = json!({"sso": sso.name(), "before": organization.sso});
         administration.audit(&mut batch, by, organization.id, "organization.changed", &detail);
+        organization = after;
     }
-    Ok(Planned { batch, answer: json!({"slug": organization.slug, "sso": sso.name()}) })
+    Ok(Planned { batch, answer: shown(connection, administration, by, &organization)? })
 }
 
 /// Refuses what would lock people out. Operators decide without.
@@ -123,7 +182,7 @@ pub(super) fn guard(
         _ => return Ok(()),
     };
     if sso == Sso::Required {
-        let missing = requirements(connection, administration, organization, decider.identity)?.missing();
+        let missing = requirements(connection, administration, organization, Some(decider.identity))?.missing();
         if !missing.is_empty() {
             return Err(Error::new(
                 Code::Conflict,

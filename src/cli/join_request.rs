@@ -35,7 +35,7 @@ pub(super) enum Command {
 pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
     match command {
         Command::List { organization: slug } => operator.look(move |connection, administration| {
-            join_request::list(connection, administration, &By::OPERATOR, &slug)
+            join_request::list(connection, administration, &By::OPERATOR, &slug, None, i64::MAX)
         }),
         Command::Approve { organization: slug, request } => operator.write(move |connection, administration| {
             join_request::approve(connection, administration, &By::OPERATOR, &slug, &request)

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::operator::Operator;
 use crate::administration::By;
-use crate::administration::provisioning_client::{self, Credential};
+use crate::administration::provisioning_client::{self, Credential, SECRET_PREFIX};
 use crate::secret::{SecretToken, SystemRandom};
 
 #[derive(Debug, Subcommand)]
@@ -44,14 +44,14 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
                     std::fs::read_to_string(&path)
                         .map_err(|error| format!("{} cannot be read: {error}.", path.display()))?,
                 ),
-                None => Credential::Secret(SecretToken::generate("hcs_", &SystemRandom::default())),
+                None => Credential::Secret(SecretToken::generate(SECRET_PREFIX, &SystemRandom::default())),
             };
             operator.write(move |connection, administration| {
                 provisioning_client::create(connection, administration, &By::OPERATOR, &slug, &name, &credential)
             })
         }
         Command::List { organization: slug } => {
-            operator.read(move |connection| provisioning_client::list(connection, &By::OPERATOR, &slug))
+            operator.read(move |connection| provisioning_client::list(connection, &By::OPERATOR, &slug, None, i64::MAX))
         }
         Command::Revoke { organization: slug, client } => operator.transaction(move |connection, administration| {
             provisioning_client::revoke(connection, administration, &By::OPERATOR, &slug, &client)

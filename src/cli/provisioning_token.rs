@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::operator::Operator;
 use crate::administration::By;
-use crate::administration::provisioning_token::{self, New};
+use crate::administration::provisioning_token::{self, New, PREFIX};
 use crate::secret::{SecretToken, SystemRandom};
 use crate::text::duration;
 
@@ -45,7 +45,7 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
     match command {
         Command::Create { organization: slug, name, expires_in, descope_signing_secret_file } => {
             let signing_secret = descope_signing_secret_file.as_deref().map(secret).transpose()?;
-            let token = SecretToken::generate("hcp_", &SystemRandom::default());
+            let token = SecretToken::generate(PREFIX, &SystemRandom::default());
             operator.write(move |connection, administration| {
                 let new =
                     New { name: &name, lifetime: expires_in, signing_secret: signing_secret.as_deref(), token: &token };
@@ -53,7 +53,7 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
             })
         }
         Command::List { organization: slug } => {
-            operator.read(move |connection| provisioning_token::list(connection, &By::OPERATOR, &slug))
+            operator.read(move |connection| provisioning_token::list(connection, &By::OPERATOR, &slug, None, i64::MAX))
         }
         Command::Revoke { organization: slug, token } => operator.write(move |connection, administration| {
             provisioning_token::revoke(connection, administration, &By::OPERATOR, &slug, &token)

@@ -24,16 +24,24 @@ pub(super) enum Command {
         /// This member only, by its id
         #[arg(long)]
         member: Option<String>,
+        /// This session of the member only, by its id
+        #[arg(long, requires = "member")]
+        session: Option<String>,
     },
 }
 
 pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String> {
     match command {
         Command::List { organization: slug, member } => operator.look(move |connection, administration| {
-            session::list(connection, administration, &By::OPERATOR, &slug, member.as_deref())
+            session::list(connection, administration, &By::OPERATOR, (&slug, member.as_deref()), None, usize::MAX)
         }),
-        Command::Revoke { organization: slug, member } => operator.write(move |connection, administration| {
-            session::revoke(connection, administration, &By::OPERATOR, &slug, member.as_deref())
-        }),
+        Command::Revoke { organization: slug, member, session } => {
+            operator.write(move |connection, administration| match (&member, &session) {
+                (Some(member), Some(session)) => {
+                    session::end(connection, administration, &By::OPERATOR, (&slug, member), session)
+                }
+                _ => session::revoke(connection, administration, &By::OPERATOR, &slug, member.as_deref()),
+            })
+        }
     }
 }

@@ -42,13 +42,25 @@ pub fn find(
     Ok(sql.first::<Columns, Row>(connection).map_err(database_error)?.map(from_row))
 }
 
-/// The requests of an organization, also those that are over, in the order in which people first came.
+/// The requests of an organization that are not over, in the order in which people first came, from the one after
+/// `after` on: those that were made, and those that were declined, after a time.
 ///
 /// # Errors
 /// The database's.
-pub fn list(connection: &mut Connection, organization: OrganizationId) -> Result<Vec<Request>> {
+pub fn list(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    (requested, declined): (i64, i64),
+    after: Option<IdentityId>,
+    limit: i64,
+) -> Result<Vec<Request>> {
     let mut sql = Sql::new(SELECT).bind_here(organization);
-    sql.push(" ORDER BY identity_id");
+    sql.push(" AND (declined_at > ").push_bind(declined);
+    sql.push(" OR (declined_at IS NULL AND requested_at > ").push_bind(requested).push("))");
+    if let Some(after) = after {
+        sql.push(" AND identity_id > ").push_bind(after);
+    }
+    sql.push(" ORDER BY identity_id LIMIT ").push_bind(limit);
     Ok(sql.load::<Columns, Row>(connection).map_err(database_error)?.into_iter().map(from_row).collect())
 }
 

@@ -39,7 +39,7 @@ fn clients(connection: &mut Connection, organization: OrganizationId, condition:
         "SELECT c.id, c.name, c.secret_hash, c.hint, c.jwks, c.created_at, c.revoked_at, c.last_used_at, o.state \
          FROM provisioning_clients c JOIN organizations o ON o.id = c.organization_id WHERE c.organization_id = ",
     );
-    sql.push_bind(organization).append(condition).push(" ORDER BY c.id");
+    sql.push_bind(organization).append(condition);
     let rows = sql.load::<Columns, Row>(connection).map_err(database_error)?;
     Ok(rows
         .into_iter()
@@ -66,12 +66,22 @@ pub fn find(
     Ok(clients(connection, organization, Sql::new(" AND c.id = ?").bind(client))?.pop())
 }
 
-/// The organization's clients, oldest first.
+/// The organization's clients, oldest first, from the one after `after` on.
 ///
 /// # Errors
 /// The database's.
-pub fn list(connection: &mut Connection, organization: OrganizationId) -> Result<Vec<Client>> {
-    Ok(clients(connection, organization, Sql::default())?.into_iter().map(|(client, _)| client).collect())
+pub fn list(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    after: Option<ClientId>,
+    limit: i64,
+) -> Result<Vec<Client>> {
+    let mut page = Sql::default();
+    if let Some(after) = after {
+        page.push(" AND c.id > ").push_bind(after);
+    }
+    page.push(" ORDER BY c.id LIMIT ").push_bind(limit);
+    Ok(clients(connection, organization, page)?.into_iter().map(|(client, _)| client).collect())
 }
 
 /// Stores a new client.

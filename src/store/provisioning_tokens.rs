@@ -108,17 +108,28 @@ pub struct Listed {
     pub last_used_at: Option<i64>,
 }
 
-/// The organization's tokens, oldest first; without those that clients got for an hour.
+/// The organization's tokens, oldest first, from the one after `after` on; without those that clients got for an hour.
 ///
 /// # Errors
 /// The database's.
-pub fn list(connection: &mut Connection, organization: OrganizationId) -> Result<Vec<Listed>> {
+pub fn list(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    after: Option<TokenId>,
+    limit: i64,
+) -> Result<Vec<Listed>> {
     type Columns = (SqlId, Text, Text, BigInt, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>);
     type Row = (TokenId, String, String, i64, Option<i64>, Option<i64>, Option<i64>);
-    let rows = Sql::new("SELECT id, name, hint, created_at, expires_at, revoked_at, last_used_at FROM provisioning_tokens WHERE organization_id = ? AND client_id IS NULL ORDER BY id")
-        .bind(organization)
-        .load::<Columns, Row>(connection)
-        .map_err(database_error)?;
+    let mut sql = Sql::new(
+        "SELECT id, name, hint, created_at, expires_at, revoked_at, last_used_at FROM provisioning_tokens \
+         WHERE client_id IS NULL AND organization_id = ",
+    )
+    .bind_here(organization);
+    if let Some(after) = after {
+        sql.push(" AND id > ").push_bind(after);
+    }
+    sql.push(" ORDER BY id LIMIT ").push_bind(limit);
+    let rows = sql.load::<Columns, Row>(connection).map_err(database_error)?;
     Ok(rows
         .into_iter()
         .map(|(id, name, hint, created_at, expires_at, revoked_at, last_used_at)| Listed {

@@ -171,6 +171,11 @@ pub fn end_one(batch: &mut Batch, identity: IdentityId, id: SessionId) {
     batch.run_once(Sql::new("DELETE FROM sessions WHERE identity_id = ? AND id = ?").bind(identity).bind(id));
 }
 
+/// Ends the session with this id.
+pub fn end_by_id(batch: &mut Batch, id: SessionId) {
+    batch.run_once(Sql::new("DELETE FROM sessions WHERE id = ?").bind(id));
+}
+
 /// Ends the oldest sessions of an identity, so that `kept` are left.
 pub fn end_oldest(batch: &mut Batch, identity: IdentityId, kept: i64) {
     let sql = Sql::new(

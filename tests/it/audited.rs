@@ -78,6 +78,7 @@ const USE_CASES: &[(&str, Told)] = &[
     ("administration::reindex::reindex", Here),
     ("administration::schema::add", Here),
     ("administration::schema::remove", Here),
+    ("administration::session::end", In("api::ways_in")),
     ("administration::session::revoke", Here),
     ("administration::setup_link::create", Here),
     ("administration::setup_link::create_at_first_run", Not(OF_ROWS)),

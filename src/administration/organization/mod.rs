@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 pub use self::founding::{Founding, found};
 pub use self::leaving::{delete, purge, restore, transfer};
+pub(super) use self::settings::check_version;
 pub use self::settings::{Settings, set};
 use super::{Administration, By, check_name, named};
 use crate::clock::Timestamp;

@@ -59,12 +59,7 @@ pub fn set(
 ) -> Result<Planned<Value>> {
     by.check(Action::ManageSettings)?;
     let before = named(connection, by, slug)?;
-    if settings.expected_version.is_some_and(|expected| expected != before.version) {
-        return Err(Error::new(
-            Code::PreconditionFailed,
-            "Somebody has changed the settings since you read them. Read them again and repeat your change.",
-        ));
-    }
+    check_version(&before, settings.expected_version)?;
     let mut organization = before.clone();
     let usage = organizations::usage(connection, organization.id)?;
     let now = administration.clock.now().to_millisecond().0;
@@ -102,6 +97,17 @@ pub fn set(
         answer["admitted"] = ledger.used.into();
     }
     Ok(Planned { batch, answer })
+}
+
+/// Refuses settings that somebody has changed since they were read.
+pub(in crate::administration) fn check_version(organization: &Organization, expected: Option<i64>) -> Result<()> {
+    if expected.is_some_and(|expected| expected != organization.version) {
+        return Err(Error::new(
+            Code::PreconditionFailed,
+            "Somebody has changed the settings since you read them. Read them again and repeat your change.",
+        ));
+    }
+    Ok(())
 }
 
 /// Another number of seats, and whom it admits.

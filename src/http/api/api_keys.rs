@@ -1,5 +1,7 @@
 //! `/api/v1/organizations/{organization}/api-keys`: keys of the organization's own programs.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -11,7 +13,7 @@ use super::openapi::Refused;
 use super::organizations::parsed;
 use crate::administration::api_key::{self, New, PREFIX};
 use crate::administration::idempotency::Answer;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::id::ApiKeyId;
 use crate::organization::permission::Action;
@@ -80,8 +82,7 @@ pub(super) async fn create(
         call.by(&organization).await?.check(Action::ManageApiKeys)?;
         let wanted: Wanted = body::json(call, payload).await?;
         let role: Role = parsed("role", Some(wanted.role))?.unwrap_or(Role::Read);
-        let invalid = |why: String| Error::new(Code::InvalidValue, format!("expires_in: {why}."));
-        let lifetime = wanted.expires_in.map(|text| duration(&text).map_err(invalid)).transpose()?;
+        let lifetime = lifetime(wanted.expires_in)?;
         let key = SecretToken::generate(PREFIX, call.state.random.as_ref());
         let (slug, name) = (organization.to_owned(), wanted.name);
         let create = move |connection: &mut _, administration: &_, by: &_| {
@@ -93,6 +94,12 @@ pub(super) async fn create(
         call.make(&organization, create).await
     })
     .await
+}
+
+/// How long a secret works.
+pub(super) fn lifetime(expires_in: Option<String>) -> Result<Option<Duration>> {
+    let invalid = |why: String| Error::new(Code::InvalidValue, format!("expires_in: {why}."));
+    expires_in.map(|text| duration(&text).map_err(invalid)).transpose()
 }
 
 /// `DELETE /api/v1/organizations/{organization}/api-keys/{id}`.

@@ -1,5 +1,7 @@
 //! Lists of the API: `{"items": […], "next": null | "cursor"}`, read by `limit` and `after`.
 
+use std::str::FromStr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -70,15 +72,36 @@ impl Query {
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// [`Query::after`] of a list in the order of an id, or of what has one in it.
+    pub(super) fn after_id<K: FromStr>(&self) -> Result<Option<K>> {
+        let id = self.after::<String>()?;
+        id.map(|id| id.parse().map_err(|_| invalid_cursor())).transpose()
+    }
+
+    /// The same of a list in the order of two ids.
+    pub(super) fn after_pair<A: FromStr, B: FromStr>(&self) -> Result<Option<(A, B)>> {
+        let Some((first, second)) = self.after::<(String, String)>()? else { return Ok(None) };
+        let pair = first.parse().ok().zip(second.parse().ok());
+        pair.map(Some).ok_or_else(invalid_cursor)
+    }
+
     /// Where the page begins: what [`page`] was given of the last item of the page before.
     pub(super) fn after<K: DeserializeOwned>(&self) -> Result<Option<K>> {
         let read = |text: &String| {
             let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
             serde_json::from_slice(&bytes).ok()
         };
-        let invalid = || Error::new(Code::InvalidCursor, "after is not the cursor of a page of this list.");
-        self.after.as_ref().map(|text| read(text).ok_or_else(invalid)).transpose()
+        self.after.as_ref().map(|text| read(text).ok_or_else(invalid_cursor)).transpose()
     }
+
+    /// How many items to look for: one more than are shown tells whether there is another page.
+    pub(super) const fn one_more(&self) -> i64 {
+        self.limit as i64 + 1
+    }
+}
+
+fn invalid_cursor() -> Error {
+    Error::new(Code::InvalidCursor, "after is not the cursor of a page of this list.")
 }
 
 fn others(own: &[&str]) -> String {
@@ -111,11 +134,12 @@ impl<T> List<T> {
         Self { items, next: None }
     }
 
-    /// The first `limit` of what was found, which has one more where the list goes on; `key` is what
-    /// [`Query::after`] reads of the last item.
-    pub(super) fn page<K: Serialize>(mut found: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> Result<Self> {
-        let goes_on = found.len() > limit as usize;
-        found.truncate(limit as usize);
+    /// The page that was asked for, of what was found: [`Query::one_more`]. `key` is what [`Query::after`] reads of
+    /// the last item.
+    pub(super) fn page<K: Serialize>(query: &Query, mut found: Vec<T>, key: impl Fn(&T) -> K) -> Result<Self> {
+        let limit = query.limit as usize;
+        let goes_on = found.len() > limit;
+        found.truncate(limit);
         let last = found.last().filter(|_| goes_on);
         let next = last.map(|last| serde_json::to_vec(&key(last))).transpose().map_err(Error::internal)?;
         Ok(Self { items: found, next: next.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)) })

@@ -223,7 +223,7 @@ pub(super) async fn sign_out(
         let name = slug.clone();
         let revoke = move |connection: &mut _, administration: &_, by: &_| {
             let planned = session::revoke(connection, administration, by, &name, Some(&id))?;
-            Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
+            Ok(Planned { batch: planned.batch, answer: Answer::did(&planned.answer)? })
         };
         call.make(&slug, revoke).await
     })

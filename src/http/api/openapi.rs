@@ -6,10 +6,10 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::call::answer;
-use super::{api_keys, webhooks};
 use super::{
-    audit, billing, domains, founding, invitations, me, members, organizations, provisioning_log, role_mappings,
-    sessions,
+    api_keys, audit, billing, domains, founding, invitations, join_requests, me, member_sessions, members,
+    organizations, provisioning_clients, provisioning_log, provisioning_tokens, recovery_codes, role_mappings, schemas,
+    sessions, single_sign_on, webhooks,
 };
 use crate::http::State;
 
@@ -68,11 +68,11 @@ pub(super) enum Refused {
 #[openapi(
     info(title = "Headcount", description = "Organizations, their members, and what becomes of them."),
     paths(
-        audit::export,
-        audit::list,
         api_keys::create,
         api_keys::list,
         api_keys::revoke,
+        audit::export,
+        audit::list,
         billing::check_out,
         billing::invoices,
         billing::portal,
@@ -97,7 +97,14 @@ pub(super) enum Refused {
         invitations::resend,
         invitations::revoke,
         invitations::show,
+        join_requests::approve,
+        join_requests::decline,
+        join_requests::list,
         me::show,
+        member_sessions::end,
+        member_sessions::list,
+        member_sessions::list_of_member,
+        member_sessions::revoke,
         members::list,
         members::remove,
         members::seats,
@@ -108,16 +115,30 @@ pub(super) enum Refused {
         organizations::list,
         organizations::set,
         organizations::show,
+        provisioning_clients::create,
+        provisioning_clients::list,
+        provisioning_clients::revoke,
         provisioning_log::export,
         provisioning_log::list,
         provisioning_log::show,
+        provisioning_tokens::create,
+        provisioning_tokens::list,
+        provisioning_tokens::revoke,
+        recovery_codes::confirm,
+        recovery_codes::create,
+        recovery_codes::list,
         role_mappings::list,
         role_mappings::preview,
         role_mappings::remove,
         role_mappings::set,
+        schemas::add,
+        schemas::list,
+        schemas::remove,
         sessions::list,
         sessions::revoke,
         show,
+        single_sign_on::set,
+        single_sign_on::show,
         webhooks::create,
         webhooks::list,
         webhooks::log,

@@ -3,10 +3,10 @@
 use actix_web::Resource;
 
 use super::super::web;
-use super::webhooks;
 use super::{
-    api_keys, audit, billing, domains, founding, invitations, me, members, openapi, organizations, provisioning_log,
-    role_mappings, sessions, stripe,
+    api_keys, audit, billing, domains, founding, invitations, join_requests, me, member_sessions, members, openapi,
+    organizations, provisioning_clients, provisioning_log, provisioning_tokens, recovery_codes, role_mappings, schemas,
+    sessions, single_sign_on, stripe, webhooks,
 };
 
 /// Puts the API on an application.
@@ -100,6 +100,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/billing/stripe/webhook", "POST").route(web::post().to(stripe::webhook)))
         .configure(people)
         .configure(connection)
+        .configure(ways_in)
         .service(web::resource("/api/{path:.*}").route(web::route().to(super::nothing_here)));
 }
 
@@ -154,6 +155,80 @@ fn connection(config: &mut web::ServiceConfig) {
         .service(
             resource("/api/v1/organizations/{organization}/domains/{domain}/check", "POST")
                 .route(web::post().to(domains::check)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/provisioning-tokens", "GET, POST")
+                .route(web::get().to(provisioning_tokens::list))
+                .route(web::post().to(provisioning_tokens::create)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/provisioning-tokens/{id}", "DELETE")
+                .route(web::delete().to(provisioning_tokens::revoke)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/provisioning-clients", "GET, POST")
+                .route(web::get().to(provisioning_clients::list))
+                .route(web::post().to(provisioning_clients::create)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/provisioning-clients/{id}", "DELETE")
+                .route(web::delete().to(provisioning_clients::revoke)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/schemas", "GET, POST")
+                .route(web::get().to(schemas::list))
+                .route(web::post().to(schemas::add)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/schemas/{schema}", "DELETE")
+                .route(web::delete().to(schemas::remove)),
+        );
+}
+
+/// How people come in, who asks to, and who is in.
+fn ways_in(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            resource("/api/v1/organizations/{organization}/single-sign-on", "GET, PUT")
+                .route(web::get().to(single_sign_on::show))
+                .route(web::put().to(single_sign_on::set)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/recovery-codes", "GET, POST")
+                .route(web::get().to(recovery_codes::list))
+                .route(web::post().to(recovery_codes::create)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/recovery-codes/confirm", "POST")
+                .route(web::post().to(recovery_codes::confirm)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/sessions", "GET")
+                .route(web::get().to(member_sessions::list)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/sessions/revoke", "POST")
+                .route(web::post().to(member_sessions::revoke)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/members/{id}/sessions", "GET")
+                .route(web::get().to(member_sessions::list_of_member)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/members/{id}/sessions/{session}", "DELETE")
+                .route(web::delete().to(member_sessions::end)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/join-requests", "GET")
+                .route(web::get().to(join_requests::list)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/join-requests/{id}/approve", "POST")
+                .route(web::post().to(join_requests::approve)),
+        )
+        .service(
+            resource("/api/v1/organizations/{organization}/join-requests/{id}/decline", "POST")
+                .route(web::post().to(join_requests::decline)),
         );
 }
 

@@ -2,6 +2,7 @@
 
 use actix_web::http::header::{ETAG, IF_MATCH};
 use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
@@ -14,6 +15,11 @@ pub(super) fn answer(mut settings: Value) -> HttpResponse {
         response.insert_header((ETAG, format!("\"{version}\"")));
     }
     response.json(settings)
+}
+
+/// The same with what describes the settings beside their version.
+pub(super) fn tagged(version: i64, settings: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().insert_header((ETAG, format!("\"{version}\""))).json(settings)
 }
 
 /// The version the client has seen; `None` when it takes any.

@@ -135,7 +135,7 @@ async fn set(visit: &Visit<'_>, form: Sent<web::Form<Decision>>) -> Result<HttpR
             request_id: Some(circumstances.request_id.clone()),
             address: circumstances.client_address.clone(),
         };
-        single_sign_on::set(connection, &administration, &by, &organization.to_string(), sso)
+        single_sign_on::set(connection, &administration, &by, &organization.to_string(), sso, None)
     };
     visit.state.store.write(plan).await?;
     Ok(see_other("/"))

@@ -9,5 +9,7 @@ mod kept_answers;
 mod leaving;
 mod members;
 mod organizations;
+mod provisioning;
 mod provisioning_log;
 mod role_mappings;
+mod ways_in;

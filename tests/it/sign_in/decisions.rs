@@ -14,7 +14,7 @@ use headcount::stand_in::person::Person;
 use headcount::store::Planned;
 use headcount::store::connection::Connection;
 use headcount::store::sql::Sql;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::browser::{Office, TENANT};
 use super::in_each_office;
@@ -23,11 +23,11 @@ use super::recovery::{OLGA, as_member, assembly, codes, decider};
 in_each_office!(what_others_set_meanwhile_counts: 10);
 
 /// Runs a use case for which, between its first look and its write, a statement of somebody else's is done.
-async fn with_meanwhile(
+async fn with_meanwhile<T: Send + 'static>(
     house: &Assembly,
     (url, meanwhile): (&str, &'static str),
-    use_case: impl Fn(&mut Connection, &Administration) -> Result<Planned<Value>> + Send + Sync + 'static,
-) -> std::result::Result<Value, Code> {
+    use_case: impl Fn(&mut Connection, &Administration) -> Result<Planned<T>> + Send + Sync + 'static,
+) -> std::result::Result<T, Code> {
     let (is_first, url) = (AtomicBool::new(true), url.to_owned());
     let use_case = move |connection: &mut Connection, administration: &Administration| {
         let planned = use_case(connection, administration);
@@ -52,7 +52,7 @@ async fn what_others_set_meanwhile_counts(office: Office) {
     let decide = async |sso: Sso, meanwhile: &'static str| {
         let olga = olga.clone();
         let use_case = move |connection: &mut Connection, administration: &Administration| {
-            single_sign_on::set(connection, administration, &as_member(&olga), "acme", sso)
+            single_sign_on::set(connection, administration, &as_member(&olga), "acme", sso, None)
         };
         with_meanwhile(&house, (url, meanwhile), use_case).await
     };

@@ -1,6 +1,6 @@
 //! People whose domain leaves it to an admin: who asks is listed, let in or kept out.
 
-use headcount::administration::join_request::{self, approve, decline};
+use headcount::administration::join_request::{self, Decided, approve, decline};
 use headcount::administration::{Administration, By};
 use headcount::store::Planned;
 use headcount::store::batch::Batch;
@@ -33,15 +33,15 @@ fn place(database: Database) -> Clocked {
     place
 }
 
-type Decision = fn(&mut Connection, &Administration, &By, &str, &str) -> headcount::error::Result<Planned<Value>>;
+type Decision = fn(&mut Connection, &Administration, &By, &str, &str) -> headcount::error::Result<Planned<Decided>>;
 
 impl Clocked {
     async fn requests(&self) -> Vec<Value> {
         let listed = self.house.assembly.operate(|connection, administration| {
-            let answer = join_request::list(connection, administration, &By::OPERATOR, "acme")?;
+            let answer = join_request::list(connection, administration, &By::OPERATOR, "acme", None, i64::MAX)?;
             Ok(Planned { batch: Batch::default(), answer })
         });
-        listed.await.unwrap().as_array().unwrap().clone()
+        listed.await.unwrap().iter().map(|request| serde_json::to_value(request).unwrap()).collect()
     }
 
     /// Approves or declines, on the clock of the test; commands have the machine's.
@@ -50,7 +50,8 @@ impl Clocked {
         let decide = move |connection: &mut _, administration: &_| {
             decision(connection, administration, &By::OPERATOR, slug, &id)
         };
-        self.house.assembly.operate(decide).await.map_err(|error| error.detail.into_owned())
+        let decided = self.house.assembly.operate(decide).await.map_err(|error| error.detail.into_owned())?;
+        Ok(serde_json::to_value(decided).unwrap())
     }
 
     async fn decide(&self, decision: Decision, id: &str) -> Value {

@@ -19,7 +19,7 @@ mod meanwhile;
 mod outbox_page;
 pub mod post;
 mod races;
-mod recovery;
+pub mod recovery;
 mod refusals;
 mod rules;
 mod sessions;

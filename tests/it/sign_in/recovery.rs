@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use diesel::sql_types::{BigInt, Text};
 use headcount::administration::actor::Member;
+use headcount::administration::single_sign_on::Shown;
 use headcount::administration::{Actor, By, single_sign_on};
 use headcount::assembly::Assembly;
 use headcount::assembly::keys::Keys;
@@ -300,10 +301,11 @@ pub fn as_member(member: &Member) -> By {
 }
 
 /// What comes of a decision.
-async fn set(house: &Assembly, decider: &Member, sso: Sso) -> Result<Value, (Code, String)> {
+async fn set(house: &Assembly, decider: &Member, sso: Sso) -> Result<Shown, (Code, String)> {
     let by = as_member(decider);
-    let use_case =
-        move |connection: &mut _, administration: &_| single_sign_on::set(connection, administration, &by, "acme", sso);
+    let use_case = move |connection: &mut _, administration: &_| {
+        single_sign_on::set(connection, administration, &by, "acme", sso, None)
+    };
     house.operate(use_case).await.map_err(|error| (error.code, error.detail.into_owned()))
 }
 
@@ -359,7 +361,7 @@ async fn sso_is_required_only_when_nobody_is_locked_out(office: Office) {
     }
     domain("verified");
     assert_eq!(sso(server), "optional", "nothing of it has changed anything");
-    assert_eq!(set(&house, &olga, Sso::Required).await.unwrap()["sso"], "required");
+    assert_eq!(set(&house, &olga, Sso::Required).await.unwrap().sso, "required");
     assert_eq!(sso(server), "required");
     let actors = Sql::new("SELECT actor FROM audit_events WHERE action = 'organization.changed' ORDER BY id DESC")
         .load::<Text, String>(&mut server.database())
