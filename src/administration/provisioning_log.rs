@@ -91,10 +91,10 @@ pub fn show(
     let entry = id.parse().map_err(|_| absent())?;
     let (line, bodies) = provisioning_entries::get(connection, organization, entry)?.ok_or_else(absent)?;
     let registry = administration.provisioning.registries.current(connection, organization)?;
-    Ok(with_bodies(&line, &bodies, &Redaction::by(&registry)))
+    Ok(with_bodies(&line, &bodies, registry.redaction()))
 }
 
-fn with_bodies(line: &Line, bodies: &Bodies, redaction: &Redaction<'_>) -> Value {
+fn with_bodies(line: &Line, bodies: &Bodies, redaction: &Redaction) -> Value {
     // What was stored is whole, for undo; what is shown is not.
     let document = |text: &Option<String>| {
         let value = text.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());

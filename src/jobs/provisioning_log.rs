@@ -20,7 +20,7 @@ pub async fn run(store: Store, service: Arc<Service>) {
 }
 
 /// Writes what waits. What cannot be written is lost: a log of reads is no reason to keep them in memory.
-pub async fn round(store: &Store, service: &Service) {
+pub async fn round(store: &Store, service: &Arc<Service>) {
     if let Err(error) = log_buffer::flush(store, service).await {
         tracing::warn!(?error, "some reads are missing in the provisioning log");
     }

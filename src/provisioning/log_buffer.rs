@@ -2,15 +2,19 @@
 //! planned. They wait in memory, so many and no more, and are written together behind the answers, so that no
 //! answer waits for them; what finds no place is not written.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Service;
+use super::record::Said;
+use super::{Service, names};
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::id::{EventId, OrganizationId, ResourceId, TokenId};
 use crate::rate::Limiter;
-use crate::scim::registry::Kind;
+use crate::scim::registry::{Kind, Registry};
 use crate::secret::SecretHash;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
@@ -44,18 +48,19 @@ pub struct Waiting {
     pub at: Timestamp,
     pub owner: Owner,
     pub request_id: String,
-    pub client_address: Option<String>,
+    pub client_address: Option<IpAddr>,
     pub method: &'static str,
+    /// As it was sent, like the query: what is secret to whom is known when the entry is written.
     pub path: String,
-    pub query: Option<String>,
+    pub query: String,
     pub status: u16,
     pub latency_us: i64,
-    pub kind: Option<Kind>,
-    pub resource: Option<ResourceId>,
+    pub resource: Option<(Kind, ResourceId)>,
     pub explanation: String,
-    pub response: Option<String>,
-    /// Whom it names that no resource tells.
-    pub names: Vec<String>,
+    /// The error that was answered.
+    pub refused: Option<Code>,
+    /// The filter of a query that found nobody in particular.
+    pub filter: Option<String>,
 }
 
 /// See the module.
@@ -72,24 +77,32 @@ impl Default for LogBuffer {
 }
 
 impl LogBuffer {
-    /// Takes an entry, if there is room for one like it.
+    /// Takes an entry, if there is room for one like it; what finds none is not even made. `organization`: whose
+    /// token it is, where that is known.
     #[must_use]
-    pub fn offer(&self, entry: Waiting) -> bool {
-        let room = match (&entry.owner, entry.status) {
-            (Owner::Bearer(_), _) => MOST_WITH_STRANGERS,
-            (Owner::Token(..), 400..) => MOST,
-            (Owner::Token(..), _) => MOST_WITH_READS,
+    pub fn offer(
+        &self,
+        organization: Option<OrganizationId>,
+        status: u16,
+        now: Timestamp,
+        entry: impl FnOnce() -> Waiting,
+    ) -> bool {
+        let room = match (organization, status) {
+            (None, _) => MOST_WITH_STRANGERS,
+            (Some(_), 400..) => MOST,
+            (Some(_), _) => MOST_WITH_READS,
         };
-        if self.lock().len() >= room {
+        if self.lock().len() >= room || !organization.is_none_or(|organization| self.counts(organization, now)) {
             return false;
         }
-        if let Owner::Token(organization, ..) = entry.owner
-            && self.by_organization.take(organization, entry.at, "entries").is_err()
-        {
-            return false;
-        }
+        let entry = entry();
         self.lock().push(entry);
         true
+    }
+
+    /// Counts an entry, unless the organization has had too many.
+    fn counts(&self, organization: OrganizationId, now: Timestamp) -> bool {
+        self.by_organization.take(organization, now, "entries").is_ok()
     }
 
     fn take(&self) -> Vec<Waiting> {
@@ -105,56 +118,86 @@ impl LogBuffer {
 ///
 /// # Errors
 /// The database's; what could not be written is lost.
-pub async fn flush(store: &Store, service: &Service) -> Result<usize> {
+pub async fn flush(store: &Store, service: &Arc<Service>) -> Result<usize> {
     let mut written = 0;
     let mut waiting = service.log_buffer.take();
     while !waiting.is_empty() {
         let rest = waiting.split_off(waiting.len().min(TOGETHER));
         let slice = std::mem::replace(&mut waiting, rest);
-        written += store.write(move |connection| write(connection, &slice)).await?;
+        let service = Arc::clone(service);
+        written += store.write(move |connection| write(connection, &service, &slice)).await?;
     }
     Ok(written)
 }
 
-fn write(connection: &mut Connection, waiting: &[Waiting]) -> Result<Planned<usize>> {
-    let (mut batch, mut written) = (Batch::default(), 0);
+fn write(connection: &mut Connection, service: &Service, waiting: &[Waiting]) -> Result<Planned<usize>> {
+    let (mut batch, mut registries, mut written) = (Batch::default(), HashMap::new(), 0);
     for entry in waiting {
-        let owner = match &entry.owner {
-            Owner::Token(organization, token, name) => Some((*organization, *token, name.clone())),
-            Owner::Bearer(hash) => {
-                provisioning_tokens::find(connection, *hash)?.map(|found| (found.organization, found.token, found.name))
-            }
+        let Some((organization, token, name)) = owner(connection, service, entry)? else { continue };
+        let registry = match registries.entry(organization) {
+            Occupied(known) => known.into_mut(),
+            Vacant(place) => place.insert(service.registries.current(connection, organization)?),
         };
-        let Some((organization, token, name)) = owner else { continue };
-        provisioning_log::insert(&mut batch, organization, &entry.of(token, &name));
-        provisioning_log::insert_names(&mut batch, organization, entry.id, &entry.names);
+        entry.insert(&mut batch, registry, organization, (token, &name));
         written += 1;
     }
     Ok(Planned { batch, answer: written })
 }
 
+/// Whose an entry is, if anybody's. One who presents a token that is none any more is counted like others.
+fn owner(
+    connection: &mut Connection,
+    service: &Service,
+    entry: &Waiting,
+) -> Result<Option<(OrganizationId, TokenId, String)>> {
+    let hash = match &entry.owner {
+        Owner::Token(organization, token, name) => return Ok(Some((*organization, *token, name.clone()))),
+        Owner::Bearer(hash) => *hash,
+    };
+    let found = provisioning_tokens::find(connection, hash)?;
+    let counted = found.filter(|found| service.log_buffer.counts(found.organization, entry.at));
+    Ok(counted.map(|found| (found.organization, found.token, found.name)))
+}
+
 impl Waiting {
-    fn of<'e>(&'e self, token: TokenId, token_name: &'e str) -> Entry<'e> {
-        Entry {
+    fn insert(
+        &self,
+        batch: &mut Batch,
+        registry: &Registry,
+        organization: OrganizationId,
+        (token, token_name): (TokenId, &str),
+    ) {
+        let said = Said::new(registry, &self.path, &self.query, &self.explanation);
+        let address = self.client_address.map(|address| address.to_string());
+        let response = self.refused.map(|code| said.answer(code));
+        let entry = Entry {
             id: self.id,
             at: self.at.0,
             token,
             token_name,
             request_id: &self.request_id,
-            client_address: self.client_address.as_deref(),
+            client_address: address.as_deref(),
             method: self.method,
-            path: &self.path,
-            query: self.query.as_deref(),
+            path: &said.path,
+            query: said.query.as_deref(),
             request: None,
-            response: self.response.as_deref(),
+            response: response.as_deref(),
             status: i64::from(self.status),
             latency_us: self.latency_us,
-            resource_kind: self.kind.map(kind_number),
-            resource_id: self.resource,
-            explanation: &self.explanation,
+            resource_kind: self.resource.map(|(kind, _)| kind_number(kind)),
+            resource_id: self.resource.map(|(_, id)| id),
+            explanation: &said.sentence,
             before: None,
             after: None,
-        }
+        };
+        provisioning_log::insert(batch, organization, &entry);
+        provisioning_log::insert_names(batch, organization, self.id, &self.names(registry));
+    }
+
+    /// Whom it looked for and did not find.
+    fn names(&self, registry: &Registry) -> Vec<String> {
+        let filter = self.filter.as_deref().filter(|filter| !registry.redaction().speaks_of_a_secret(filter));
+        filter.map(names::of_filter).unwrap_or_default()
     }
 }
 
@@ -162,52 +205,49 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    fn entry(owner: Owner, status: u16) -> Waiting {
+    fn entry() -> Waiting {
         Waiting {
             id: EventId::from_bytes([0; 16]),
             at: Timestamp(0),
-            owner,
+            owner: Owner::Bearer(SecretHash::of(b"hcp_x")),
             request_id: String::new(),
             client_address: None,
             method: "GET",
             path: String::new(),
-            query: None,
-            status,
+            query: String::new(),
+            status: 200,
             latency_us: 0,
-            kind: None,
             resource: None,
             explanation: String::new(),
-            response: None,
-            names: Vec::new(),
+            refused: None,
+            filter: None,
         }
     }
 
     #[test]
     fn a_flood_leaves_room_for_what_matters_more() {
         let buffer = LogBuffer::default();
-        let own = || Owner::Token(OrganizationId::from_bytes([1; 16]), TokenId::from_bytes([1; 16]), "t".into());
-        let stranger = || Owner::Bearer(SecretHash::of(b"hcp_x"));
-        let taken =
-            |owner: &dyn Fn() -> Owner, status| (0..5_000).filter(|_| buffer.offer(entry(owner(), status))).count();
-        assert_eq!(taken(&stranger, 401), MOST_WITH_STRANGERS);
-        assert_eq!(taken(&own, 200), MOST_WITH_READS - MOST_WITH_STRANGERS);
-        assert_eq!(taken(&stranger, 401), 0);
-        assert_eq!(taken(&own, 404), MOST - MOST_WITH_READS);
+        let own = Some(OrganizationId::from_bytes([1; 16]));
+        let taken = |owner, status| (0..5_000).filter(|_| buffer.offer(owner, status, Timestamp(0), entry)).count();
+        assert_eq!(taken(None, 401), MOST_WITH_STRANGERS);
+        assert_eq!(taken(own, 200), MOST_WITH_READS - MOST_WITH_STRANGERS);
+        assert_eq!(taken(None, 401), 0);
+        assert_eq!(taken(own, 404), MOST - MOST_WITH_READS);
+        assert!(!buffer.offer(own, 404, Timestamp(0), || panic!("made without a place for it")));
         assert_eq!(buffer.take().len(), MOST);
-        assert_eq!(taken(&own, 200), MOST_WITH_READS, "there is room again");
+        assert_eq!(taken(own, 200), MOST_WITH_READS, "there is room again");
     }
 
     #[test]
     fn who_only_reads_does_not_fill_the_disk() {
         let buffer = LogBuffer::default();
-        let own = || Owner::Token(OrganizationId::from_bytes([1; 16]), TokenId::from_bytes([1; 16]), "t".into());
+        let organization = |number| Some(OrganizationId::from_bytes([number; 16]));
         let mut taken = 0;
         for _ in 0..30 {
-            taken += (0..1_500).filter(|_| buffer.offer(entry(own(), 200))).count();
+            taken += (0..1_500).filter(|_| buffer.offer(organization(1), 200, Timestamp(0), entry)).count();
             drop(buffer.take());
         }
         assert_eq!(taken, BY_ORGANIZATION as usize);
-        let other = Owner::Token(OrganizationId::from_bytes([2; 16]), TokenId::from_bytes([1; 16]), "t".into());
-        assert!(buffer.offer(entry(other, 200)), "another organization has its own");
+        assert!(buffer.offer(organization(2), 200, Timestamp(0), entry), "another organization has its own");
     }
 }

@@ -21,6 +21,7 @@ pub mod record;
 pub mod signature;
 pub mod users;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -86,11 +87,12 @@ pub struct Service {
 pub struct Call {
     pub credential: SecretHash,
     pub request_id: String,
-    pub client_address: Option<String>,
+    pub client_address: Option<IpAddr>,
     pub method: &'static str,
+    /// Below the base.
     pub path: String,
-    /// The query string, without secrets.
-    pub query: Option<String>,
+    /// The query string, as it was sent.
+    pub query: String,
     /// What was sent, for the log.
     pub body: Option<Arc<Value>>,
     /// Whether the provisioning log has it.

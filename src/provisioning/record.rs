@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
 use super::{Call, Caller, Service, names};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::id::{EventId, ResourceId};
 use crate::scim::message;
-use crate::scim::redact::Redaction;
-use crate::scim::registry::Kind;
+use crate::scim::registry::{Kind, Registry};
 use crate::store::audit_events::{self, Event};
 use crate::store::batch::Batch;
 use crate::store::provisioning_log::{self, Entry};
@@ -26,21 +25,29 @@ pub struct Outcome<'a> {
     pub explanation: &'a str,
     pub before: Option<&'a str>,
     pub after: Option<&'a str>,
-    /// The answer, where it is not the resource.
-    pub response: Option<&'a str>,
+    /// The error that is answered.
+    pub refused: Option<Code>,
     /// Whom it names that the resource does not tell.
     pub names: &'a [String],
 }
 
 /// Bytes of a request's body that are kept.
 const LONGEST_REQUEST: usize = 4_096;
+/// Bytes of a query string.
+const LONGEST_QUERY: usize = 1_000;
+/// Bytes of a path.
+const LONGEST_PATH: usize = 300;
+/// Bytes of a sentence.
+const LONGEST_SENTENCE: usize = 2_000;
 
 /// Adds the log entry of an operation, and the audit event when something changed.
 pub fn record(batch: &mut Batch, service: &Service, call: &Call, caller: &Caller, outcome: Outcome<'_>) {
-    let explanation = explain(call, outcome.explanation);
+    let said = Said::new(&caller.registry, &call.path, &call.query, outcome.explanation);
+    let explanation = explain(call, &said.sentence);
     let now = service.clock.now();
     let id: EventId = service.ids.next();
-    let request = call.body.as_ref().map(|body| Redaction::by(&caller.registry).json(body, LONGEST_REQUEST));
+    let request = call.body.as_ref().map(|body| caller.registry.redaction().json(body, LONGEST_REQUEST));
+    let address = call.client_address.map(|address| address.to_string());
     call.logged.store(true, Ordering::Relaxed);
     provisioning_log::insert_names(batch, caller.organization, id, outcome.names);
     provisioning_log::insert(
@@ -52,12 +59,12 @@ pub fn record(batch: &mut Batch, service: &Service, call: &Call, caller: &Caller
             token: caller.token,
             token_name: &caller.token_name,
             request_id: &call.request_id,
-            client_address: call.client_address.as_deref(),
+            client_address: address.as_deref(),
             method: call.method,
-            path: &call.path,
-            query: call.query.as_deref(),
+            path: &said.path,
+            query: said.query.as_deref(),
             request: request.as_deref(),
-            response: outcome.response,
+            response: outcome.refused.map(|code| said.answer(code)).as_deref(),
             status: i64::from(outcome.status),
             // The clock may have stepped back meanwhile.
             latency_us: (now.0 - call.started.0).max(0),
@@ -80,22 +87,41 @@ pub fn record(batch: &mut Batch, service: &Service, call: &Call, caller: &Caller
                 target_kind: outcome.kind.map_or("", Kind::name),
                 target_id: outcome.resource,
                 request_id: Some(&call.request_id),
-                address: call.client_address.as_deref(),
+                address: address.as_deref(),
                 detail: &explanation,
             },
         );
     }
 }
 
-/// The body of an error's answer.
-#[must_use]
-pub fn answer_to(error: &Error) -> String {
-    let row = error.code.row();
-    message::error(row.status, row.scim_type, &error.detail).to_string()
+/// What a request said and was told, as the log keeps it: without secrets, and not without end.
+#[derive(Debug)]
+pub(super) struct Said<'s> {
+    pub(super) path: Cow<'s, str>,
+    pub(super) query: Option<String>,
+    pub(super) sentence: Cow<'s, str>,
+}
+
+impl<'s> Said<'s> {
+    pub(super) fn new(registry: &Registry, path: &'s str, query: &str, sentence: &'s str) -> Self {
+        let redaction = registry.redaction();
+        let parameters = form_urlencoded::parse(query.as_bytes()).into_owned().collect::<Vec<_>>();
+        Self {
+            path: redaction.text(&path[..path.floor_char_boundary(LONGEST_PATH)]),
+            query: (!query.is_empty()).then(|| redaction.query(&parameters, LONGEST_QUERY)),
+            sentence: redaction.sentence(sentence, LONGEST_SENTENCE),
+        }
+    }
+
+    /// The body of an error's answer.
+    pub(super) fn answer(&self, code: Code) -> String {
+        let row = code.row();
+        message::error(row.status, row.scim_type, &self.sentence).to_string()
+    }
 }
 
 /// The explanation with what was ignored of the request's query.
-fn explain<'a>(call: &Call, explanation: &'a str) -> Cow<'a, str> {
+fn explain<'e>(call: &Call, explanation: &'e str) -> Cow<'e, str> {
     if call.ignored_parameters.is_empty() {
         return Cow::Borrowed(explanation);
     }
@@ -124,7 +150,7 @@ pub fn refusal(
         explanation: &error.detail,
         before: None,
         after: None,
-        response: Some(&answer_to(error)),
+        refused: Some(error.code),
         names: &names,
     };
     record(batch, service, call, caller, outcome);

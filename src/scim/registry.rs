@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::redact::Redaction;
 use super::schema::{Attribute, Mutability, Returned, Schema};
 use crate::error::{Code, Error, Result};
 
@@ -168,6 +169,7 @@ pub struct Registry {
     user: ResourceType,
     group: ResourceType,
     service_provider: Arc<[Schema]>,
+    redaction: Redaction,
 }
 
 impl Registry {
@@ -185,7 +187,7 @@ impl Registry {
         let service_provider = service_provider.into_iter().map(Schema::from_json).collect::<Result<_>>()?;
         let common = read(include_str!("../../schemas/common.json"))?;
         let enterprise = read(include_str!("../../schemas/enterprise_user.json"))?;
-        Ok(Self {
+        let mut registry = Self {
             user: ResourceType {
                 kind: Kind::User,
                 common: Arc::clone(&common),
@@ -199,7 +201,10 @@ impl Registry {
                 extensions: Vec::new(),
             },
             service_provider,
-        })
+            redaction: Redaction::default(),
+        };
+        registry.redact();
+        Ok(registry)
     }
 
     /// This registry with an organization's extension of the User type.
@@ -211,7 +216,24 @@ impl Registry {
             return Err(Error::new(Code::Uniqueness, format!("A schema with the URN {} exists already.", schema.id)));
         }
         self.user.extensions.push(Extension { schema: Arc::new(schema), required });
+        self.redact();
         Ok(self)
+    }
+
+    /// Learns what is secret of the schemas that there are.
+    fn redact(&mut self) {
+        let mut never = Vec::new();
+        for resource_type in [&self.user, &self.group] {
+            let schemas = resource_type.extensions.iter().map(|extension| &extension.schema);
+            schemas.chain([&resource_type.core]).for_each(|schema| never_returned(&schema.attributes, &mut never));
+        }
+        self.redaction = Redaction::new(never);
+    }
+
+    /// What of a request may be kept for people to read.
+    #[must_use]
+    pub const fn redaction(&self) -> &Redaction {
+        &self.redaction
     }
 
     /// The schemas of what discovery itself serves (RFC 7643 §8.7.2).
@@ -226,6 +248,16 @@ impl Registry {
         match kind {
             Kind::User => &self.user,
             Kind::Group => &self.group,
+        }
+    }
+}
+
+fn never_returned<'r>(attributes: &'r [Attribute], names: &mut Vec<&'r str>) {
+    for attribute in attributes {
+        if attribute.returned == Returned::Never {
+            names.push(&attribute.name);
+        } else {
+            never_returned(&attribute.sub_attributes, names);
         }
     }
 }

@@ -11,30 +11,50 @@ use crate::http::State;
 use crate::id::ResourceId;
 use crate::provisioning::list::Page;
 use crate::provisioning::log_buffer::{Owner, Waiting};
-use crate::provisioning::record::answer_to;
 use crate::scim::registry::Kind;
 
 /// What the log is to say of a read.
-#[derive(Debug, Default)]
-pub(super) struct Noted {
-    pub(super) explanation: String,
-    pub(super) kind: Option<Kind>,
-    pub(super) resource: Option<ResourceId>,
-    /// Whom it looked for and did not find.
-    pub(super) names: Vec<String>,
+#[derive(Debug)]
+pub(super) enum Noted {
+    Read(Kind, ResourceId),
+    /// A query, and the one resource that it found.
+    Found {
+        total: i64,
+        answered: usize,
+        one: Option<(Kind, ResourceId)>,
+        filter: Option<String>,
+    },
 }
 
 impl Noted {
-    pub(super) fn said(explanation: String) -> Self {
-        Self { explanation, ..Self::default() }
+    /// Of a page of resources.
+    pub(super) fn found(page: &Page, filter: Option<String>) -> Self {
+        let one = match page.resources.as_slice() {
+            [one] => Some((one.kind, one.resource.id)),
+            _ => None,
+        };
+        Self::Found { total: page.total, answered: page.resources.len(), one, filter }
     }
 
-    /// Of a page of resources.
-    pub(super) fn found(page: &Page, names: Vec<String>) -> Self {
-        let explanation = format!("Found {}, answered {}.", page.total, page.resources.len());
-        match page.resources.as_slice() {
-            [one] => Self { kind: Some(one.kind), resource: Some(one.resource.id), ..Self::said(explanation) },
-            _ => Self { names, ..Self::said(explanation) },
+    fn explanation(&self) -> String {
+        match self {
+            Self::Read(..) => "Read.".into(),
+            Self::Found { total, answered, .. } => format!("Found {total}, answered {answered}."),
+        }
+    }
+
+    const fn resource(&self) -> Option<(Kind, ResourceId)> {
+        match self {
+            Self::Read(kind, id) => Some((*kind, *id)),
+            Self::Found { one, .. } => *one,
+        }
+    }
+
+    /// The filter of who was looked for and not found.
+    fn filter(self) -> Option<String> {
+        match self {
+            Self::Found { one: None, filter, .. } => filter,
+            _ => None,
         }
     }
 }
@@ -49,29 +69,31 @@ pub(super) fn write(request: &Request<'_>, state: &web::Data<State>, answered: &
     if status >= 500 || request.logged.load(Ordering::Relaxed) {
         return;
     }
-    let noted = match answered {
-        Ok(_) => request.take_note().unwrap_or_else(|| Noted::said("Answered.".into())),
-        Err(error) => Noted::said(error.detail.to_string()),
+    let (now, service) = (state.clock.now(), &state.provisioning);
+    let entry = || {
+        let noted = request.take_note();
+        let explanation = match answered {
+            Ok(_) => noted.as_ref().map_or_else(|| "Answered.".into(), Noted::explanation),
+            Err(error) => error.detail.to_string(),
+        };
+        Waiting {
+            id: state.ids.next(),
+            at: now,
+            owner: service.bearers.owner(bearer).unwrap_or(Owner::Bearer(bearer)),
+            request_id: request.id.clone(),
+            client_address: request.client_address(state),
+            method: request.method_name(),
+            path: request.path(),
+            query: request.query().to_owned(),
+            status,
+            latency_us: (now.0 - request.started.0).max(0),
+            resource: noted.as_ref().and_then(Noted::resource),
+            explanation,
+            refused: answered.as_ref().err().map(|error| error.code),
+            filter: noted.and_then(Noted::filter),
+        }
     };
-    let now = state.clock.now();
-    let entry = Waiting {
-        id: state.ids.next(),
-        at: now,
-        owner: state.provisioning.bearers.owner(bearer).unwrap_or(Owner::Bearer(bearer)),
-        request_id: request.id.clone(),
-        client_address: request.client_address(state),
-        method: request.method_name(),
-        path: request.path(),
-        query: request.logged_query(state),
-        status,
-        latency_us: (now.0 - request.started.0).max(0),
-        kind: noted.kind,
-        resource: noted.resource,
-        explanation: noted.explanation,
-        response: answered.as_ref().err().map(answer_to),
-        names: noted.names,
-    };
-    if !state.provisioning.log_buffer.offer(entry) {
+    if !service.log_buffer.offer(service.bearers.organization(bearer), status, now, entry) {
         state.metrics.provisioning_log_dropped.inc();
     }
 }

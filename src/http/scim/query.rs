@@ -13,7 +13,7 @@ use crate::provisioning::answer::Relations;
 use crate::provisioning::authenticate::authenticate;
 use crate::provisioning::list::{self, Query};
 use crate::provisioning::list_all::list_all;
-use crate::provisioning::{Call, Caller, groups, names, presumption, users};
+use crate::provisioning::{Call, Caller, groups, presumption, users};
 use crate::scim::lenient;
 use crate::scim::message::SEARCH_REQUEST;
 use crate::scim::project::Projection;
@@ -199,7 +199,7 @@ pub(super) async fn get(
             Ok((caller, shown, projection))
         })
         .await?;
-    request.note(Noted { kind: Some(kind), resource: Some(shown.resource.id), ..Noted::said("Read.".into()) });
+    request.note(Noted::Read(kind, shown.resource.id));
     if request.if_none_match().is_some_and(|condition| shown.is_named_by(&condition)) {
         return Ok(HttpResponse::NotModified().insert_header(("ETag", shown.etag())).finish());
     }
@@ -234,7 +234,7 @@ async fn answer(
     parameters: Parameters,
 ) -> Result<HttpResponse> {
     let shared = state.clone();
-    let names = parameters.query.filter.as_deref().map(names::of_filter).unwrap_or_default();
+    let filter = parameters.query.filter.clone();
     let work = move |connection: &mut crate::store::connection::Connection| {
         let caller = authenticate(connection, &shared.provisioning, &call)?;
         let kinds: Vec<Kind> = kind.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
@@ -255,6 +255,6 @@ async fn answer(
         Ok((caller, page, projections))
     };
     let (caller, page, projections) = state.store.read(work).await?;
-    request.note(Noted::found(&page, names));
+    request.note(Noted::found(&page, filter));
     respond::page(state, caller.organization, &caller.registry, &page, &projections)
 }

@@ -1,6 +1,7 @@
 //! A SCIM request read: credential, request id, client address, body.
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -23,15 +24,11 @@ use crate::http::operations::Operation;
 use crate::provisioning::authenticate::authenticate;
 use crate::provisioning::signature::Signed;
 use crate::provisioning::{Call, Caller};
-use crate::scim::redact::Redaction;
 use crate::scim::{json, lenient};
 use crate::secret::SecretHash;
 
 /// Of Descope's outbound connector.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-descope-webhook-s256");
-
-/// Bytes of a query string that the log keeps.
-const LONGEST_QUERY: usize = 1_000;
 
 pub(super) struct Request<'r> {
     pub(super) id: String,
@@ -92,7 +89,7 @@ impl<'r> Request<'r> {
             client_address: self.client_address(state),
             method: method_name(&self.method),
             path: self.path(),
-            query: self.logged_query(state),
+            query: self.query().to_owned(),
             body: None,
             logged: Arc::clone(&self.logged),
             started: self.started,
@@ -102,21 +99,13 @@ impl<'r> Request<'r> {
         })
     }
 
-    pub(super) fn client_address(&self, state: &State) -> Option<String> {
-        client_address(self.http, state).map(|address| address.to_string())
+    pub(super) fn client_address(&self, state: &State) -> Option<IpAddr> {
+        client_address(self.http, state)
     }
 
     /// The path below the base, for the log.
     pub(super) fn path(&self) -> String {
-        self.http.path().trim_start_matches("/scim").trim_start_matches("/v2").chars().take(300).collect()
-    }
-
-    /// The query string without secrets, for the log.
-    pub(super) fn logged_query(&self, state: &State) -> Option<String> {
-        let text = Some(self.query()).filter(|text| !text.is_empty())?;
-        let parameters = web::Query::<Vec<(String, String)>>::from_query(text).ok()?;
-        let registry = state.provisioning.registries.standard();
-        Some(Redaction::by(registry).query(&parameters, LONGEST_QUERY))
+        self.http.path().trim_start_matches("/scim").trim_start_matches("/v2").to_owned()
     }
 
     pub(super) fn method_name(&self) -> &'static str {

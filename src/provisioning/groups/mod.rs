@@ -61,7 +61,7 @@ pub fn create(
         explanation: &explanation,
         before: None,
         after: Some(&text),
-        response: None,
+        refused: None,
         names: &[],
     };
     record(&mut batch, service, call, caller, outcome);
@@ -201,7 +201,7 @@ fn rewrite(
         explanation: &explanation,
         before: document_changed.then_some(resource.document.as_str()),
         after: Some(if document_changed { &text } else { &delta }),
-        response: None,
+        refused: None,
         names: &[],
     };
     record(&mut batch, service, call, caller, outcome);
@@ -250,7 +250,7 @@ pub fn delete(
         explanation: "Deleted.",
         before: Some(&resource.document),
         after: None,
-        response: None,
+        refused: None,
         names: &[],
     };
     record(&mut batch, service, call, caller, outcome);

@@ -210,7 +210,7 @@ fn add(
         explanation: &accepted.notes.after(explanation),
         before: None,
         after: Some(text),
-        response: None,
+        refused: None,
         names: &[],
     };
     record(batch, service, call, caller, outcome);

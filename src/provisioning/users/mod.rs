@@ -139,7 +139,7 @@ pub fn delete(
         explanation: "Deleted.",
         before: Some(&before),
         after: None,
-        response: None,
+        refused: None,
         names: &names::of_former(&stored.derived, None),
     };
     record(&mut batch, service, call, caller, outcome);

@@ -101,7 +101,7 @@ pub(super) fn rewrite(
         explanation: &notes.after(if changed { explanation } else { "Nothing to change." }),
         before: changed.then_some(stored.resource.document.as_str()),
         after: changed.then_some(resource.document.as_str()),
-        response: None,
+        refused: None,
         names: &if changed { names::of_former(&stored.derived, Some(&derived)) } else { Vec::new() },
     };
     record(&mut batch, service, call, caller, outcome);

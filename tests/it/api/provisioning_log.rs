@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use diesel::sql_types::Text;
 use headcount::jobs::{provisioning_log, retention};
+use headcount::provisioning::log_buffer::{Owner, Waiting};
+use headcount::secret::SecretHash;
 use headcount::store::sql::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -19,6 +21,7 @@ in_process_on_each_database!(
     reads_come_behind_the_answer,
     people_are_found_when_they_are_no_more,
     dead_tokens,
+    dead_tokens_are_counted,
     bulk,
     exports_and_commands,
     old_entries_are_forgotten,
@@ -183,6 +186,18 @@ async fn nothing_secret_is_kept(database: Database) {
     team.push(Method::POST, "/Bulk", Some(&bulk)).await;
     let filter = format!("/Users?filter=password%20eq%20%22{SECRET}%22&access_token={SECRET}");
     assert_eq!(team.push(Method::GET, &filter, None).await.0, 400);
+    for filter in [
+        format!("urn:acme:door:pin eq \"{SECRET}\""),
+        format!("urn:acme:door:pin eq {SECRET}"),
+        format!("active eq true and urn:acme:door:pin eq \"\\\"{SECRET}\""),
+        format!("pin pr {SECRET}"),
+    ] {
+        let search = json!({"filter": filter});
+        team.push(Method::POST, "/Users/.search", Some(&search)).await;
+        let query = filter.replace(' ', "%20").replace('"', "%22").replace('\\', "%5C");
+        team.push(Method::GET, &format!("/Users?filter={query}"), None).await;
+        team.push(Method::GET, &format!("/password={SECRET}"), None).await;
+    }
     team.push(Method::DELETE, &path, None).await;
     team.flush().await;
     let found = entries(&team.owner, "").await;
@@ -198,10 +213,14 @@ async fn nothing_secret_is_kept(database: Database) {
     );
     // Nor is the password in the database.
     let stored = Sql::new(
-        "SELECT COALESCE(request, '') || COALESCE(query, '') || COALESCE(response, '') || explanation FROM provisioning_log",
+        "SELECT COALESCE(request, '') || COALESCE(query, '') || COALESCE(response, '') || explanation || path FROM provisioning_log",
     );
     for row in stored.load::<Text, String>(&mut team.place.house.database()).unwrap() {
         assert!(!row.contains(SECRET), "{row}");
+    }
+    let names = Sql::new("SELECT name_key FROM provisioning_log_names");
+    for name in names.load::<Text, String>(&mut team.place.house.database()).unwrap() {
+        assert!(!name.to_lowercase().contains(&SECRET.to_lowercase()), "{name}");
     }
 }
 
@@ -312,6 +331,47 @@ async fn dead_tokens(database: Database) {
     assert_eq!(team.push(Method::GET, "/Users", None).await.0, 401);
     team.flush().await;
     assert_eq!(entries(&team.admin, "token=test").await.len(), 1);
+}
+
+/// Whoever presents a token that is none any more fills no disk.
+async fn dead_tokens_are_counted(database: Database) {
+    let team = Team::open(database).await;
+    let service = &team.place.house.assembly.provisioning;
+    let made = team.place.command(&["provisioning-token", "create", "--organization", "acme", "--name", "old"]);
+    let token = made["token"].as_str().unwrap();
+    let refused = async || assert_eq!(team.place.scim(token, Method::GET, "/Users", None).await.0, 401);
+    team.place.command(&["provisioning-token", "revoke", "--organization", "acme", "--token", "old"]);
+    refused().await;
+    team.flush().await;
+    assert_eq!(entries(&team.admin, "token=old").await.len(), 1);
+    // All that the organization may have in an hour.
+    assert_eq!(team.push(Method::GET, "/Users", None).await.0, 200);
+    let organization = service.bearers.organization(SecretHash::of(team.place.house.token.as_bytes()));
+    let organization = organization.unwrap_or_else(|| panic!("the token is not known yet"));
+    let now = service.clock.now();
+    let nobodys = || Waiting {
+        id: service.ids.next(),
+        at: now,
+        owner: Owner::Bearer(SecretHash::of(b"hcp_nobodys")),
+        request_id: String::new(),
+        client_address: None,
+        method: "GET",
+        path: String::new(),
+        query: String::new(),
+        status: 200,
+        latency_us: 0,
+        resource: None,
+        explanation: String::new(),
+        refused: None,
+        filter: None,
+    };
+    while service.log_buffer.offer(Some(organization), 200, now, nobodys) || {
+        team.flush().await;
+        service.log_buffer.offer(Some(organization), 200, now, nobodys)
+    } {}
+    refused().await;
+    team.flush().await;
+    assert_eq!(entries(&team.admin, "token=old").await.len(), 1, "no more than the organization may have");
 }
 
 async fn bulk(database: Database) {

@@ -3,17 +3,17 @@
 //! Secret is what the schemas never return (RFC 7643 §7 `returned`), and what is called as secrets are, whoever
 //! sent it and wherever.
 
+mod names;
+mod text;
+
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-use super::registry::{Kind, Registry};
-use super::schema::{Attribute, Returned};
+use self::names::Names;
 
 /// In the place of what is secret.
 pub const MASK: &str = "***";
-
-/// What the names of secrets have in them.
-const SECRET: [&str; 9] =
-    ["password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "api_key", "privatekey"];
 
 /// The members of an object by which its `value` is named: a PATCH operation's `path`, and what else is sent.
 const NAMING: [&str; 4] = ["path", "name", "key", "attribute"];
@@ -22,23 +22,16 @@ const NAMING: [&str; 4] = ["path", "name", "key", "attribute"];
 const DEEPEST: usize = 64;
 
 /// What is secret to an organization.
-#[derive(Debug)]
-pub struct Redaction<'r> {
-    /// The names of attributes that are never returned.
-    never: Vec<&'r str>,
+#[derive(Clone, Debug, Default)]
+pub struct Redaction {
+    names: Names,
 }
 
-impl<'r> Redaction<'r> {
-    /// By an organization's schemas.
+impl Redaction {
+    /// By the names of the attributes that its schemas never return.
     #[must_use]
-    pub fn by(registry: &'r Registry) -> Self {
-        let mut never = Vec::new();
-        for kind in Kind::ALL {
-            let kind = registry.resource_type(kind);
-            let schemas = kind.extensions.iter().map(|extension| &extension.schema).chain([&kind.core]);
-            schemas.for_each(|schema| collect(&schema.attributes, &mut never));
-        }
-        Self { never }
+    pub fn new<'n>(never: impl IntoIterator<Item = &'n str>) -> Self {
+        Self { names: Names::new(never) }
     }
 
     /// A body as JSON text of so many bytes at most, and a note where it is cut.
@@ -64,9 +57,10 @@ impl<'r> Redaction<'r> {
         let mut out = Bounded { text: String::new(), limit, full: false };
         for (position, (name, value)) in parameters.iter().enumerate() {
             out.push(if position > 0 { "&" } else { "" });
-            out.push(name);
+            // A name can be anything, also a filter whose own name was forgotten.
+            out.push(&self.text(name));
             out.push("=");
-            if self.is_secret(name) { out.push(MASK) } else { out.push(&self.text(value)) }
+            if self.names.are_in(name) { out.push(MASK) } else { out.push(&self.text(value)) }
         }
         if out.full {
             out.text.extend(["… [cut after ", &limit.to_string(), " bytes]"]);
@@ -76,18 +70,26 @@ impl<'r> Redaction<'r> {
 
     /// A text that may be a filter or a path: what it compares a secret with is left out.
     #[must_use]
-    pub fn text(&self, text: &str) -> String {
-        if !self.names_secret(text) || !text.contains('"') {
-            return text.to_owned();
-        }
-        let mut out = String::with_capacity(text.len());
-        for (position, piece) in text.replace("\\\"", "").split('"').enumerate() {
-            if position > 0 {
-                out.push('"');
-            }
-            out.push_str(if position % 2 == 1 { MASK } else { piece });
-        }
-        out
+    pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.names.are_in(text) { Cow::Owned(text::filter(&self.names, text)) } else { Cow::Borrowed(text) }
+    }
+
+    /// Whether a text has the name of a secret in it.
+    #[must_use]
+    pub fn speaks_of_a_secret(&self, text: &str) -> bool {
+        self.names.are_in(text)
+    }
+
+    /// A sentence of ours, of so many bytes at most; when it speaks of a secret, without what may be one.
+    #[must_use]
+    pub fn sentence<'t>(&self, sentence: &'t str, limit: usize) -> Cow<'t, str> {
+        let clipped = &sentence[..sentence.floor_char_boundary(limit)];
+        let redacted = if self.names.are_in(sentence) {
+            Cow::Owned(text::sentence(&self.names, clipped))
+        } else {
+            Cow::Borrowed(clipped)
+        };
+        if clipped.len() == sentence.len() { redacted } else { Cow::Owned(format!("{redacted}…")) }
     }
 
     fn write(&self, out: &mut Bounded, value: &Value, depth: usize) {
@@ -111,14 +113,14 @@ impl<'r> Redaction<'r> {
                 let named = |name: &str| NAMING.iter().any(|naming| naming.eq_ignore_ascii_case(name));
                 let is_named_secret = members
                     .iter()
-                    .any(|(name, value)| named(name) && value.as_str().is_some_and(|text| self.names_secret(text)));
+                    .any(|(name, value)| named(name) && value.as_str().is_some_and(|text| self.names.are_in(text)));
                 out.push("{");
                 for (position, (name, value)) in members.iter().enumerate() {
                     out.push(if position > 0 { "," } else { "" });
                     out.push_json(name);
                     out.push(":");
-                    let is_value = is_named_secret && name.eq_ignore_ascii_case("value");
-                    if (is_value || self.is_secret(name)) && !value.is_null() {
+                    let is_value = is_named_secret && begins_with_value(name);
+                    if (is_value || self.names.are_in(name)) && !value.is_null() {
                         out.push_json(MASK);
                     } else {
                         self.write(out, value, depth + 1);
@@ -131,53 +133,39 @@ impl<'r> Redaction<'r> {
         }
     }
 
-    /// A text; some clients send JSON in one.
+    /// A text; some clients send JSON in one, where a name can be spelled with escapes.
     fn write_text(&self, out: &mut Bounded, text: &str, depth: usize) {
-        if !self.names_secret(text) {
-            return out.push_json(text);
-        }
-        match serde_json::from_str::<Value>(text) {
-            Ok(inner @ (Value::Array(_) | Value::Object(_))) => {
-                let mut redacted = Bounded { text: String::new(), limit: out.limit, full: false };
-                self.write(&mut redacted, &inner, depth + 1);
-                out.push_json(&redacted.text);
+        if text.trim_start().starts_with(['{', '[']) {
+            match serde_json::from_str::<Value>(text) {
+                Ok(inner) if self.is_clean(&inner) => {}
+                Ok(inner) => {
+                    let mut redacted = Bounded { text: String::new(), limit: out.limit, full: false };
+                    self.write(&mut redacted, &inner, depth + 1);
+                    return out.push_json(&redacted.text);
+                }
+                Err(_) if self.names.are_in(text) || text.contains("\\u") => return out.push_json(MASK),
+                Err(_) => {}
             }
-            _ if text.trim_start().starts_with(['{', '[']) => out.push_json(MASK),
-            _ => out.push_json(&self.text(text)),
         }
+        out.push_json(&self.text(text));
     }
 
-    /// Whether a name is one of a secret: `password`, and `urn:…:User:password` too.
-    fn is_secret(&self, name: &str) -> bool {
-        SECRET.iter().any(|word| contains(name, word)) || self.segments(name)
-    }
-
-    /// Whether a text names a secret somewhere.
-    fn names_secret(&self, text: &str) -> bool {
-        self.is_secret(text)
-    }
-
-    fn segments(&self, text: &str) -> bool {
-        !self.never.is_empty()
-            && text
-                .split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '$'))
-                .any(|segment| self.never.iter().any(|never| never.eq_ignore_ascii_case(segment)))
-    }
-}
-
-fn collect<'r>(attributes: &'r [Attribute], never: &mut Vec<&'r str>) {
-    for attribute in attributes {
-        if attribute.returned == Returned::Never {
-            never.push(&attribute.name);
-        } else {
-            collect(&attribute.sub_attributes, never);
+    /// Whether a value neither is called nor names a secret anywhere.
+    fn is_clean(&self, value: &Value) -> bool {
+        match value {
+            Value::Array(items) => items.iter().all(|item| self.is_clean(item)),
+            Value::Object(members) => {
+                members.iter().all(|(name, value)| !self.names.are_in(name) && self.is_clean(value))
+            }
+            Value::String(text) => !text.starts_with(['{', '[']) && !self.names.are_in(text),
+            _ => true,
         }
     }
 }
 
-fn contains(text: &str, word: &str) -> bool {
-    text.len() >= word.len()
-        && text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
+/// `value`, `values`, `valueString`.
+fn begins_with_value(name: &str) -> bool {
+    name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("value"))
 }
 
 /// A text that takes so much and no more.
@@ -217,6 +205,7 @@ impl Bounded {
 mod tests {
     use serde_json::json;
 
+    use super::super::registry::Registry;
     use super::super::schema::Schema;
     use super::*;
 
@@ -230,7 +219,7 @@ mod tests {
     #[test]
     fn nothing_secret_is_left_wherever_it_stands() {
         let registry = registry();
-        let redaction = Redaction::by(&registry);
+        let redaction = registry.redaction();
         for body in [
             json!({"userName": "ann", "password": "S3CRET"}),
             json!({"PassWord": {"value": "S3CRET"}}),
@@ -246,6 +235,10 @@ mod tests {
             json!({"Operations": [{"op": "remove", "path": "lock[code eq \"S3CRET\"]"}]}),
             json!({"attributes": [{"name": "password", "value": "S3CRET"}]}),
             json!({"clientSecret": "S3CRET", "access_token": "S3CRET", "apiKey": ["S3CRET"]}),
+            json!({"Operations": [{"op": "replace", "value": "{\"pass\\u0077ord\": \"S3CRET\"}"}]}),
+            json!({"attribute": "pin", "values": ["S3CRET"]}),
+            json!({"headers": {"Authorization": "Bearer S3CRET", "Cookie": "S3CRET", "X-Api-Key": "S3CRET"}}),
+            json!({"filter": "urn:acme:door:pin eq S3CRET"}),
             json!({"filter": "password eq \"S3CRET\" or userName eq \"a\\\"S3CRET\""}),
         ] {
             let text = redaction.json(&body, 4_096);
@@ -263,13 +256,13 @@ mod tests {
         let body = json!({"userName": "ann\u{1}\"ü", "emails": [{"value": "a@b.example", "primary": true}], "n": 1.5, "x": null,
             "password": null});
         let registry = registry();
-        assert_eq!(Redaction::by(&registry).value(&body), body);
+        assert_eq!(registry.redaction().value(&body), body);
     }
 
     #[test]
     fn nothing_is_without_end() {
         let registry = registry();
-        let redaction = Redaction::by(&registry);
+        let redaction = registry.redaction();
         let body = json!({"members": vec![json!({"value": "üüüü"}); 10_000]});
         let text = redaction.json(&body, 100);
         assert!(text.ends_with("… [cut after 100 bytes]") && text.len() < 140, "{text}");
