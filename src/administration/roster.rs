@@ -43,7 +43,7 @@ pub struct Page {
     pub totals: Value,
 }
 
-/// A page of the organization's members; of those removed, in the order they were made.
+/// A page of the organization's members, or of those removed.
 ///
 /// # Errors
 /// `not_found`, `forbidden`.
@@ -57,21 +57,21 @@ pub fn page(
     by.check(Action::ViewMembers)?;
     let organization = named(connection, by, slug)?.id;
     let usage = membership::usage_at(connection, organization, administration.clock.now().0)?;
-    let limit = i64::from(wanted.limit);
-    let mut lines = if wanted.status.as_deref() == Some("removed") {
-        let after = wanted.after.map(|(_, id)| id);
-        roster::page(connection, organization, Part::Removed, after, limit + 1)?
-    } else {
-        let query = Query {
-            sort: wanted.sort,
-            descending: wanted.descending,
-            role: wanted.role.map(|role| role.name().to_owned()),
-            status: wanted.status,
-            begins: wanted.search.map(|text| (text.to_ascii_lowercase(), scim_key(&text))),
-            after: wanted.after,
-        };
-        roster::members(connection, organization, &query, limit + 1)?
+    let part = if wanted.status.as_deref() == Some("removed") { Part::Removed } else { Part::Members };
+    if part == Part::Removed {
+        // Who has gone is nobody's to see but of who could bring them back.
+        by.check(Action::ManageMembers)?;
+    }
+    let query = Query {
+        part,
+        sort: wanted.sort,
+        descending: wanted.descending,
+        role: wanted.role,
+        status: wanted.status.filter(|_| part == Part::Members),
+        begins: wanted.search.map(|text| (text.to_ascii_lowercase(), scim_key(&text))),
+        after: wanted.after,
     };
+    let mut lines = roster::members(connection, organization, &query, i64::from(wanted.limit) + 1)?;
     let is_last = lines.len() <= wanted.limit as usize;
     lines.truncate(wanted.limit as usize);
     let next = lines.last().filter(|_| !is_last).map(|last| (last.sorted_by.clone(), last.id));
@@ -79,7 +79,7 @@ pub fn page(
     Ok(Page { items, next, totals: totals(&usage) })
 }
 
-/// One member, also one that was removed.
+/// One member; for whoever manages them also one that was removed.
 ///
 /// # Errors
 /// `not_found`, `forbidden`.
@@ -91,6 +91,7 @@ pub fn show(connection: &mut Connection, by: &By, slug: &str, member: &str) -> R
     let usage = organizations::usage(connection, organization)?;
     let line = match roster::line(connection, organization, Part::Members, id)? {
         Some(line) => line,
+        None if by.check(Action::ManageMembers).is_err() => return Err(absent()),
         None => roster::line(connection, organization, Part::Removed, id)?.ok_or_else(absent)?,
     };
     describe(by, &line, &usage)

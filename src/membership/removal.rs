@@ -67,7 +67,7 @@ pub fn remove(
         version: resource.version,
         created_at: resource.created_at,
     };
-    removed_members::insert(batch, organization, &removed, removed_by, now);
+    removed_members::insert(batch, organization, (&removed, &derived.name_key), removed_by, now);
     Ok((ledger, groups))
 }
 

@@ -22,6 +22,17 @@ impl Role {
             Self::Owner => "owner",
         }
     }
+
+    /// The number by which the database puts roles into order.
+    #[must_use]
+    pub const fn rank(self) -> i64 {
+        match self {
+            Self::Read => 1,
+            Self::Write => 2,
+            Self::Admin => 3,
+            Self::Owner => 4,
+        }
+    }
 }
 
 impl FromStr for Role {

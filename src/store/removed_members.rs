@@ -29,11 +29,18 @@ pub struct Removed {
 }
 
 /// Remembers somebody who is removed, so that no door opens to them by itself.
-pub fn insert(batch: &mut Batch, organization: OrganizationId, removed: &Removed, removed_by: &str, now: i64) {
+/// `name_key`: how the member was shown, as a key.
+pub fn insert(
+    batch: &mut Batch,
+    organization: OrganizationId,
+    (removed, name_key): (&Removed, &str),
+    removed_by: &str,
+    now: i64,
+) {
     batch.run(
         Sql::new(
             "INSERT INTO removed_members (organization_id, id, role, role_source, source, provisioned, address, address_key, identity_id, \
-             document, version, created_at, removed_by, removed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             document, version, created_at, removed_by, removed_at, name_sort) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(organization)
         .bind(removed.id)
@@ -48,7 +55,8 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, removed: &Removed
         .bind(removed.version)
         .bind(removed.created_at)
         .bind(removed_by)
-        .bind(now),
+        .bind(now)
+        .bind(name_key),
     );
 }
 

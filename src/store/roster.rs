@@ -1,5 +1,7 @@
-//! The members of an organization as people list them (floor 2): those there are, in any order a page at a
-//! time, and those removed.
+//! The members of an organization as people list them (floor 2): those there are and those removed, in any order a
+//! page at a time.
+
+mod narrowed;
 
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
@@ -8,6 +10,7 @@ use super::database_error;
 use super::sql::{Sql, SqlId};
 use crate::error::Result;
 use crate::id::{OrganizationId, ResourceId};
+use crate::organization::role::Role;
 
 /// A line of the list. Times in microseconds.
 #[derive(Clone, Debug)]
@@ -52,14 +55,24 @@ pub enum Sort {
 }
 
 impl Sort {
-    /// The column, and whether it is a text.
-    const fn column(self) -> Option<(&'static str, bool)> {
+    /// The column, and whether it is a text. Those who were removed have one status.
+    const fn column(self, part: Part) -> Option<(&'static str, bool)> {
         match self {
             Self::Email => Some(("email_sort", true)),
             Self::Name => Some(("name_sort", true)),
             Self::Role => Some(("role_sort", false)),
-            Self::Status => Some(("status_sort", true)),
-            Self::Joined => None,
+            Self::Status if matches!(part, Part::Members) => Some(("status_sort", true)),
+            Self::Status | Self::Joined => None,
+        }
+    }
+
+    /// Whether a place in a list is one of this order's.
+    #[must_use]
+    pub const fn has(self, part: Part, key: &SortKey) -> bool {
+        match self.column(part) {
+            Some((_, true)) => matches!(key, SortKey::Text(_)),
+            Some((_, false)) => matches!(key, SortKey::Rank(_)),
+            None => matches!(key, SortKey::Joined),
         }
     }
 }
@@ -67,10 +80,11 @@ impl Sort {
 /// Which members, in which order.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
+    pub part: Part,
     pub sort: Sort,
     pub descending: bool,
-    pub role: Option<String>,
-    /// As it is shown: active, suspended, deactivated, waiting.
+    pub role: Option<Role>,
+    /// As it is shown: active, suspended, deactivated, waiting. Of those who were removed all are wanted.
     pub status: Option<String>,
     /// What the address or the name begins with, as their keys are written.
     pub begins: Option<(String, String)>,
@@ -93,23 +107,24 @@ const MEMBER: &str = "m.id, r.document, m.role, m.role_source, m.status, m.suspe
      i.issuer, i.subject, i.signed_in_at, ";
 const OF_MEMBERS: &str = " m JOIN resources r ON r.organization_id = m.organization_id AND r.kind = 1 AND r.id = m.id \
      LEFT JOIN identities i ON i.id = m.identity_id";
-const REMOVED: &str = "SELECT m.id, m.document, m.role, m.role_source, CAST(NULL AS TEXT), false, m.source, m.provisioned, CAST(NULL AS BIGINT), \
-     i.issuer, i.subject, i.signed_in_at, '', CAST(0 AS BIGINT) FROM removed_members m \
-     LEFT JOIN identities i ON i.id = m.identity_id WHERE m.organization_id = ";
+const REMOVED: &str = "m.id, m.document, m.role, m.role_source, CAST(NULL AS TEXT), false, m.source, m.provisioned, \
+     CAST(NULL AS BIGINT), i.issuer, i.subject, i.signed_in_at, ";
+const NO_KEY: &str = "'', CAST(0 AS BIGINT)";
 
 /// Which members are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Part {
+    #[default]
     Members,
     Removed,
 }
 
 fn from_row(
-    sort: Sort,
+    column: Option<(&str, bool)>,
     ((id, document, role, role_source, status, suspended, source, provisioned, waiting_since), identity, key): Row,
 ) -> Listed {
     let (issuer, subject, signed_in_at) = identity;
-    let sorted_by = match sort.column() {
+    let sorted_by = match column {
         Some((_, true)) => SortKey::Text(key.0),
         Some((_, false)) => SortKey::Rank(key.1),
         None => SortKey::Joined,
@@ -141,20 +156,12 @@ pub fn page(
     after: Option<ResourceId>,
     limit: i64,
 ) -> Result<Vec<Listed>> {
-    if part == Part::Members {
-        let query = Query { after: after.map(|id| (SortKey::Joined, id)), ..Query::default() };
-        return members(connection, organization, &query, limit);
-    }
-    let mut sql = Sql::new(REMOVED).bind_here(organization);
-    if let Some(after) = after {
-        sql.push(" AND m.id > ").push_bind(after);
-    }
-    sql.push(" ORDER BY m.id LIMIT ").push_bind(limit);
-    load(connection, Sort::Joined, sql)
+    let query = Query { part, after: after.map(|id| (SortKey::Joined, id)), ..Query::default() };
+    members(connection, organization, &query, limit)
 }
 
-/// A page of members. The lines come from the index of their order, then the Users they are: however many members
-/// there are, a page costs the same.
+/// A page of members. The lines come from the indexes of their order, then the Users they are: however many members
+/// there are, and of whatever roles and statuses, a page costs the same.
 ///
 /// # Errors
 /// The database's.
@@ -164,65 +171,49 @@ pub fn members(
     query: &Query,
     limit: i64,
 ) -> Result<Vec<Listed>> {
-    let column = query.sort.column();
+    let mut found = Vec::new();
+    for places in narrowed::groups(query) {
+        let missing = limit - i64::try_from(found.len()).unwrap_or(limit);
+        if missing > 0 {
+            let mut sql = shown(organization, query, narrowed::lines(organization, query, &places, missing));
+            if !connection.is_sqlite() {
+                sql = narrowed::HINTS.into_iter().fold(sql, Sql::without);
+            }
+            found.extend(load(connection, query.sort.column(query.part), sql)?);
+        }
+    }
+    Ok(found)
+}
+
+/// `SELECT` of what lines show, in their order.
+fn shown(organization: OrganizationId, query: &Query, lines: Sql) -> Sql {
+    let column = query.sort.column(query.part);
     let direction = if query.descending { " DESC" } else { "" };
-    let order = |alias: &str| {
-        let id = format!("{alias}.id{direction}");
-        column.map_or_else(|| id.clone(), |(column, _)| format!("{alias}.{column}{direction}, {id}"))
-    };
-    let mut sql = Sql::new("SELECT ");
     let key = match column {
         Some((column, true)) => format!("m.{column}, CAST(0 AS BIGINT)"),
         Some((column, false)) => format!("'', m.{column}"),
-        None => "'', CAST(0 AS BIGINT)".to_owned(),
+        None => NO_KEY.to_owned(),
     };
-    sql.push(MEMBER).push(&key);
-    sql.push(" FROM (SELECT * FROM members p WHERE p.organization_id = ").push_bind(organization);
-    narrow(&mut sql, query);
-    sql.push(" ORDER BY ").push(&order("p")).push(" LIMIT ").push_bind(limit).push(")").push(OF_MEMBERS);
-    sql.push(" ORDER BY ").push(&order("m"));
-    load(connection, query.sort, sql)
-}
-
-fn narrow(sql: &mut Sql, query: &Query) {
-    if let Some(role) = &query.role {
-        sql.push(" AND p.role = ").push_bind(role.as_str());
+    // CROSS JOIN: SQLite takes the lines first, whatever it thinks of the rest.
+    let (shown, of) = match query.part {
+        Part::Members => (
+            MEMBER,
+            ") x CROSS JOIN members m CROSS JOIN resources r LEFT JOIN identities i ON i.id = m.identity_id \
+             WHERE r.organization_id = m.organization_id AND r.kind = 1 AND r.id = m.id AND m.id = x.id \
+             AND m.organization_id = ",
+        ),
+        Part::Removed => (
+            REMOVED,
+            ") x CROSS JOIN removed_members m LEFT JOIN identities i ON i.id = m.identity_id \
+             WHERE m.id = x.id AND m.organization_id = ",
+        ),
+    };
+    let mut sql = Sql::new("SELECT ");
+    sql.push(shown).push(&key).push(" FROM (").append(lines).push(of).push_bind(organization).push(" ORDER BY ");
+    if let Some((column, _)) = column {
+        sql.push("m.").push(column).push(direction).push(", ");
     }
-    if let Some(status) = &query.status {
-        sql.push(" AND p.status_sort = ").push_bind(status.as_str());
-    }
-    if let Some((email, name)) = &query.begins {
-        sql.push(" AND (")
-            .append(begins("p.email_sort", email))
-            .push(" OR ")
-            .append(begins("p.name_sort", name))
-            .push(")");
-    }
-    let beyond = if query.descending { " < (" } else { " > (" };
-    match &query.after {
-        Some((SortKey::Joined, id)) => {
-            sql.push(" AND (p.id)").push(beyond).push_bind(*id).push(")");
-        }
-        Some((key, id)) => {
-            let column = query.sort.column().map_or("id", |(column, _)| column);
-            sql.push(" AND (p.").push(column).push(", p.id)").push(beyond);
-            match key {
-                SortKey::Text(text) => sql.push_bind(text.as_str()),
-                SortKey::Rank(rank) => sql.push_bind(*rank),
-                SortKey::Joined => sql,
-            };
-            sql.push(", ").push_bind(*id).push(")");
-        }
-        None => {}
-    }
-}
-
-/// A range of an index: what begins with a text.
-fn begins(column: &str, text: &str) -> Sql {
-    let mut sql = Sql::new("(");
-    sql.push(column).push(" >= ").push_bind(text).push(" AND ").push(column).push(" < ");
-    // Behind every text that begins so.
-    sql.push_bind(format!("{text}\u{10FFFF}").as_str()).push(")");
+    sql.push("m.id").push(direction);
     sql
 }
 
@@ -236,20 +227,17 @@ pub fn line(
     part: Part,
     id: ResourceId,
 ) -> Result<Option<Listed>> {
-    let mut sql = match part {
-        Part::Members => {
-            let mut sql = Sql::new("SELECT ");
-            sql.push(MEMBER)
-                .push("'', CAST(0 AS BIGINT) FROM members")
-                .push(OF_MEMBERS)
-                .push(" WHERE m.organization_id = ");
-            sql.push_bind(organization);
-            sql
+    let mut sql = Sql::new("SELECT ");
+    match part {
+        Part::Members => sql.push(MEMBER).push(NO_KEY).push(" FROM members").push(OF_MEMBERS),
+        Part::Removed => {
+            let removed = " FROM removed_members m LEFT JOIN identities i ON i.id = m.identity_id";
+            sql.push(REMOVED).push(NO_KEY).push(removed)
         }
-        Part::Removed => Sql::new(REMOVED).bind_here(organization),
     };
+    sql.push(" WHERE m.organization_id = ").push_bind(organization);
     sql.push(" AND m.id = ").push_bind(id);
-    Ok(load(connection, Sort::Joined, sql)?.pop())
+    Ok(load(connection, None, sql)?.pop())
 }
 
 /// Who has waited longest for a seat, in turn.
@@ -258,13 +246,13 @@ pub fn line(
 /// The database's.
 pub fn waiting(connection: &mut Connection, organization: OrganizationId, limit: i64) -> Result<Vec<Listed>> {
     let mut sql = Sql::new("SELECT ");
-    sql.push(MEMBER).push("'', CAST(0 AS BIGINT) FROM (SELECT * FROM members p WHERE p.organization_id = ");
+    sql.push(MEMBER).push(NO_KEY).push(" FROM (SELECT * FROM members p WHERE p.organization_id = ");
     sql.push_bind(organization).push(" AND p.waiting_since IS NOT NULL ORDER BY p.waiting_since, p.id LIMIT ");
     sql.push_bind(limit).push(")").push(OF_MEMBERS).push(" ORDER BY m.waiting_since, m.id");
-    load(connection, Sort::Joined, sql)
+    load(connection, None, sql)
 }
 
-fn load(connection: &mut Connection, sort: Sort, sql: Sql) -> Result<Vec<Listed>> {
+fn load(connection: &mut Connection, column: Option<(&str, bool)>, sql: Sql) -> Result<Vec<Listed>> {
     let rows = sql.load::<Columns, Row>(connection).map_err(database_error)?;
-    Ok(rows.into_iter().map(|row| from_row(sort, row)).collect())
+    Ok(rows.into_iter().map(|row| from_row(column, row)).collect())
 }

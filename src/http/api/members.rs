@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::id::ResourceId;
 use crate::store::Planned;
-use crate::store::roster::{Sort, SortKey};
+use crate::store::roster::{Part, Sort, SortKey};
 
 /// The parameters of the list.
 const PARAMETERS: [&str; 4] = ["sort", "search", "status", "role"];
@@ -47,8 +47,8 @@ pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web:
             roster::page(connection, administration, by, &name, wanted)
         };
         // A page in an order costs the same whatever there is; one that is searched for may not.
-        let narrows = PARAMETERS.iter().any(|name| *name != "sort" && query.value(name).is_some());
-        let found = if narrows { call.scan(&slug, look).await } else { call.read(&slug, look).await }?;
+        let searches = query.value("search").is_some();
+        let found = if searches { call.scan(&slug, look).await } else { call.read(&slug, look).await }?;
         let next = found.next.map(|next| Cursor::of(&order, &next));
         let mut answer = page(found.items, next.as_ref())?;
         answer["totals"] = found.totals;
@@ -104,10 +104,10 @@ fn wanted(query: &Query, order: &str) -> Result<Wanted> {
     if search.as_ref().is_some_and(|text| text.chars().count() > 200) {
         return Err(invalid("search has at most 200 characters."));
     }
+    let part = if status.as_deref() == Some("removed") { Part::Removed } else { Part::Members };
     let after = query.after::<Cursor>()?.map(|cursor| {
-        cursor
-            .read(order)
-            .ok_or_else(|| Error::new(Code::InvalidCursor, "after is not the cursor of a page in this order."))
+        let read = cursor.read(order).filter(|(key, _)| sort.has(part, key));
+        read.ok_or_else(|| Error::new(Code::InvalidCursor, "after is not the cursor of a page in this order."))
     });
     Ok(Wanted {
         sort,

@@ -16,7 +16,18 @@ use crate::sign_in::browser::Browser;
 use crate::support::in_process::House;
 use crate::support::{Database, in_process_on_each_database, user};
 
-in_process_on_each_database!(pages, narrowed, roles, statuses, seats, signed_out, unlinked, two_owners_at_once);
+in_process_on_each_database!(
+    pages,
+    narrowed,
+    every_combination,
+    removed_in_any_order,
+    roles,
+    statuses,
+    seats,
+    signed_out,
+    unlinked,
+    two_owners_at_once
+);
 
 const MEMBERS: &str = "/api/v1/organizations/acme/members";
 
@@ -100,9 +111,102 @@ async fn narrowed(database: Database) {
     assert_eq!(found("status=removed").await, ["read@acme.example"]);
     assert_eq!(found("status=active").await.len(), 4);
     assert_eq!(team.admin.ask(&format!("{MEMBERS}/{reader}")).await.is(200)["status"], "removed");
+    team.writer.ask(&format!("{MEMBERS}?status=removed")).await.problem(403, "forbidden");
+    team.writer.ask(&format!("{MEMBERS}/{reader}")).await.problem(404, "not_found");
+    assert_eq!(all(&team.writer, "", 50).await.len(), 4);
     // Who may only look sees who there is, and nothing else.
     let seen = &all(&team.writer, "role=owner", 50).await[0];
     assert!(seen["email"].is_string() && seen.get("identity").is_none() && seen.get("permissions").is_none(), "{seen}");
+}
+
+/// Each role and status, in each order, forward and backward, in pages: the same as of the whole list.
+async fn every_combination(database: Database) {
+    let team = Team::open(database).await;
+    team.place.command(&[
+        "organization",
+        "set",
+        "--organization",
+        "acme",
+        "--seats",
+        "14",
+        "--seat-policy",
+        "waitlist",
+    ]);
+    for number in 0..12 {
+        let mut body = user(&format!("u{}", number * 7 % 12));
+        body["displayName"] = format!("Name {}", number * 5 % 12).into();
+        body["active"] = (number % 3 != 0).into();
+        assert_eq!(team.place.scim_post(&team.place.house.token, "/Users", &body).await.0, 201);
+    }
+    let mut database = team.place.house.database();
+    for (role, most) in [("write", 9), ("admin", 5), ("owner", 2)] {
+        let sql = Sql::new(
+            "UPDATE members SET role = ? WHERE id IN (SELECT id FROM members WHERE source = 'scim' ORDER BY name_sort LIMIT ?)",
+        );
+        sql.bind(role).bind(most).execute(&mut database).unwrap();
+    }
+    let sql = Sql::new(
+        "UPDATE members SET suspended = (1 = 1) WHERE id IN (SELECT id FROM members WHERE source = 'scim' ORDER BY address_key LIMIT 3)",
+    );
+    sql.execute(&mut database).unwrap();
+    let (mut seen, roles) = (0, ["", "read", "write", "admin", "owner"]);
+    for sort in ["email", "-email", "name", "-name", "role", "-role", "status", "-status", "joined", "-joined"] {
+        let whole = all(&team.admin, &format!("sort={sort}"), 100).await;
+        assert_eq!(whole.len(), 17);
+        for role in roles {
+            for status in ["", "active", "suspended", "deactivated", "waiting"] {
+                let is_wanted = |line: &&Value| {
+                    (role.is_empty() || line["role"] == role) && (status.is_empty() || line["status"] == status)
+                };
+                let expected: Vec<Value> = whole.iter().filter(is_wanted).cloned().collect();
+                seen += expected.len();
+                let found = all(&team.admin, &format!("sort={sort}&role={role}&status={status}"), 4).await;
+                assert_eq!(texts(&found, "id"), texts(&expected, "id"), "{sort} {role} {status}");
+            }
+        }
+        let found = all(&team.admin, &format!("sort={sort}&search=u1&role=write"), 1).await;
+        let is_wanted = |line: &&Value| line["role"] == "write" && line["email"].as_str().unwrap().starts_with("u1");
+        let expected: Vec<Value> = whole.iter().filter(is_wanted).cloned().collect();
+        assert_eq!(texts(&found, "id"), texts(&expected, "id"), "{sort}");
+    }
+    assert_eq!(seen, 10 * 4 * 17, "every member by each filter");
+}
+
+/// Those who were removed are searched, narrowed and put into order as the others are.
+async fn removed_in_any_order(database: Database) {
+    let team = Team::open(database).await;
+    for (name, shown, role) in
+        [("ida", "Zed", "read"), ("ivo", "Amy", "write"), ("jan", "Mia", "write"), ("kai", "Bob", "admin")]
+    {
+        let mut body = user(name);
+        body["displayName"] = shown.into();
+        let (_, made) = team.place.scim_post(&team.place.house.token, "/Users", &body).await;
+        let here = format!("{MEMBERS}/{}", made["id"].as_str().unwrap());
+        team.admin.change(&here, &json!({ "role": role })).await.is(200);
+        team.admin.end(&here).await.is(204);
+    }
+    for (query, expected) in [
+        ("sort=email", vec!["ida", "ivo", "jan", "kai"]),
+        ("sort=-email", vec!["kai", "jan", "ivo", "ida"]),
+        ("sort=name", vec!["ivo", "kai", "jan", "ida"]),
+        ("sort=role", vec!["ida", "ivo", "jan", "kai"]),
+        ("sort=-role", vec!["kai", "jan", "ivo", "ida"]),
+        ("sort=-status", vec!["kai", "jan", "ivo", "ida"]),
+        ("sort=joined", vec!["ida", "ivo", "jan", "kai"]),
+        ("role=write", vec!["ivo", "jan"]),
+        ("role=write&sort=-name", vec!["jan", "ivo"]),
+        ("search=i", vec!["ida", "ivo"]),
+        ("search=i&role=write&sort=name", vec!["ivo"]),
+        ("search=mia", vec!["jan"]),
+        ("role=owner", vec![]),
+    ] {
+        let found = texts(&all(&team.admin, &format!("status=removed&{query}"), 1).await, "email");
+        let names: Vec<&str> = found.iter().map(|email| email.split('@').next().unwrap()).collect();
+        assert_eq!(names, expected, "{query}");
+    }
+    let next = team.admin.ask(&format!("{MEMBERS}?status=removed&sort=status&limit=1")).await.is(200)["next"].clone();
+    let other = format!("{MEMBERS}?sort=status&after={}", next.as_str().unwrap());
+    team.admin.ask(&other).await.problem(400, "invalid_cursor");
 }
 
 async fn roles(database: Database) {

@@ -50,6 +50,8 @@ pub trait Observer {
 struct Organization {
     house: House,
     everybody: String,
+    /// Whether its members have been given other roles and statuses.
+    is_mixed: std::cell::Cell<bool>,
 }
 
 /// The clock stands, so that nothing that happens once a minute happens in between.
@@ -100,7 +102,7 @@ async fn fill(house: House, users: usize) -> Organization {
     let everybody = everybody["id"].as_str().unwrap().to_owned();
     group = json!({"displayName": "All of them", "members": [{"value": everybody}]});
     assert_eq!(ask(&application, &house.token, Method::POST, "/Groups", Some(&group)).await.0, 201);
-    Organization { house, everybody }
+    Organization { house, everybody, is_mixed: false.into() }
 }
 
 /// Pages in the orders that indexes have.

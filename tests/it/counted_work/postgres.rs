@@ -14,8 +14,15 @@ pub const EXPLAIN: &str = "-c session_preload_libraries=auto_explain -c auto_exp
     -c auto_explain.log_analyze=on -c auto_explain.log_timing=off -c auto_explain.log_format=json";
 
 /// Tables that grow with an organization; the others have a row or two, which are quickest read whole.
-const LARGE_TABLES: &[&str] =
-    &["resources", "attribute_values", "group_members", "members", "provisioning_log", "audit_events"];
+const LARGE_TABLES: &[&str] = &[
+    "resources",
+    "attribute_values",
+    "group_members",
+    "members",
+    "removed_members",
+    "provisioning_log",
+    "audit_events",
+];
 
 pub struct Log<'c> {
     cluster: &'c Cluster,

@@ -1,0 +1,169 @@
+//! Which lines a page of members has (floor 2).
+//!
+//! Where a list is narrowed, its indexes begin with the role and the status, so that any of them and any order has its
+//! rows side by side. A page is the first rows of each of the few places where there may be some, put together in their
+//! order: a few times as many as it shows, however many members there are.
+
+use super::super::sql::{Sql, Value};
+use super::{Part, Query, Sort, SortKey};
+use crate::id::{OrganizationId, ResourceId};
+use crate::organization::role::Role;
+
+/// Told to SQLite alone where the order is that of ids: it would walk the table in that order and look at each.
+pub(super) const HINTS: [&str; 2] = [" INDEXED BY members_by_standing", " INDEXED BY removed_members_by_role"];
+
+const ROLES: [Role; 4] = [Role::Read, Role::Write, Role::Admin, Role::Owner];
+const STATUSES: [&str; 4] = ["active", "deactivated", "suspended", "waiting"];
+
+/// One of the places: the role, and the status where there is one.
+pub(super) type Place = (Role, Option<&'static str>);
+
+/// Places that are looked at together, in the order in which they are looked at until a page is full. `None`: all
+/// there are, by the index of their order.
+pub(super) fn groups(query: &Query) -> Vec<Vec<Option<Place>>> {
+    if is_whole(query) {
+        return vec![vec![None]];
+    }
+    let places = places(query);
+    if !is_by_place(query) {
+        return vec![places.into_iter().map(Some).collect()];
+    }
+    // What comes first in the order fills the page, as a rule.
+    let mut groups: Vec<Vec<Option<Place>>> = if query.sort == Sort::Role {
+        ROLES.map(|role| places.iter().filter(|place| place.0 == role).copied().map(Some).collect()).into()
+    } else {
+        STATUSES.map(|status| places.iter().filter(|place| place.1 == Some(status)).copied().map(Some).collect()).into()
+    };
+    groups.retain(|group| !group.is_empty());
+    if query.descending {
+        groups.reverse();
+    }
+    groups
+}
+
+/// `SELECT` of the ids of a page of these places, in its order.
+pub(super) fn lines(organization: OrganizationId, query: &Query, places: &[Option<Place>], limit: i64) -> Sql {
+    let direction = if query.descending { " DESC" } else { "" };
+    let mut sql = Sql::new("SELECT w.id FROM (");
+    for (position, place) in places.iter().enumerate() {
+        // Each has a LIMIT of its own, which a compound select takes only inside parentheses.
+        sql.push(if position > 0 { " UNION ALL SELECT * FROM (" } else { "SELECT * FROM (" });
+        sql.append(of_place(organization, query, *place, limit)).push(") s");
+    }
+    sql.push(") w ORDER BY w.sorted").push(direction).push(", w.id").push(direction);
+    sql.push(" LIMIT ").push_bind(limit);
+    sql
+}
+
+/// Whether the order has an index of its own for all there are.
+fn is_whole(query: &Query) -> bool {
+    let has_index = match query.part {
+        Part::Members => !is_by_place(query),
+        Part::Removed => query.sort.column(query.part).is_none() && query.begins.is_none(),
+    };
+    has_index && query.role.is_none() && query.status.is_none()
+}
+
+/// The places where there may be rows of the page.
+fn places(query: &Query) -> Vec<Place> {
+    let roles = ROLES.into_iter().filter(|role| query.role.is_none_or(|wanted| wanted == *role));
+    let statuses: Vec<Option<&'static str>> = match query.part {
+        Part::Removed => vec![None],
+        Part::Members => {
+            let wanted = |status: &&str| query.status.as_deref().is_none_or(|wanted| wanted == *status);
+            STATUSES.into_iter().filter(wanted).map(Some).collect()
+        }
+    };
+    let places = roles.flat_map(|role| statuses.iter().map(move |status| (role, *status)));
+    places.filter(|place| is_ahead(query, *place)).collect()
+}
+
+/// Whether a place may have rows behind the last one of the page before, where the order is that of the places.
+fn is_ahead(query: &Query, (role, status): Place) -> bool {
+    let order = match &query.after {
+        Some((SortKey::Rank(rank), _)) => role.rank().cmp(rank),
+        Some((SortKey::Text(text), _)) if is_by_place(query) => status.unwrap_or_default().cmp(text),
+        _ => return true,
+    };
+    if query.descending { order.is_le() } else { order.is_ge() }
+}
+
+/// Whether the order is that of the places: by role, or by status.
+fn is_by_place(query: &Query) -> bool {
+    query.sort.column(query.part).is_some_and(|(column, _)| matches!(column, "role_sort" | "status_sort"))
+}
+
+/// The first rows of one place behind the last one of the page before.
+fn of_place(organization: OrganizationId, query: &Query, place: Option<Place>, limit: i64) -> Sql {
+    let column = query.sort.column(query.part).map(|(column, _)| column);
+    let direction = if query.descending { " DESC" } else { "" };
+    let mut rest = Sql::default();
+    if let Some((role, status)) = place {
+        rest.push(" AND p.role_sort = ").push_bind(role.rank());
+        if let Some(status) = status {
+            rest.push(" AND p.status_sort = ").push_bind(status);
+        }
+    }
+    if let Some((key, id)) = &query.after {
+        rest.append(behind(query, place, key, *id));
+    }
+    let select = |more: Sql| {
+        let mut sql = Sql::new("SELECT p.id, ");
+        sql.push(&column.map_or_else(|| "0".to_owned(), |column| format!("p.{column}"))).push(" AS sorted FROM ");
+        let (table, hint) = match query.part {
+            Part::Members => ("members p", HINTS[0]),
+            Part::Removed => ("removed_members p", HINTS[1]),
+        };
+        let is_by_id = place.is_some() && query.begins.is_none() && (column.is_none() || is_by_place(query));
+        sql.push(table).push(if is_by_id { hint } else { "" });
+        sql.push(" WHERE p.organization_id = ").push_bind(organization).append(rest.clone()).append(more);
+        sql
+    };
+    // What is searched for is looked up by its beginning, and put into order then.
+    if let Some((email, name)) = &query.begins {
+        let mut sql = select(begins("email_sort", email));
+        sql.push(" UNION ").append(select(begins("name_sort", name)));
+        return sql;
+    }
+    let mut sql = select(Sql::default());
+    sql.push(" ORDER BY ");
+    if let Some(column) = column.filter(|_| !is_by_place(query)) {
+        sql.push("p.").push(column).push(direction).push(", ");
+    }
+    sql.push("p.id").push(direction).push(" LIMIT ").push_bind(limit);
+    sql
+}
+
+/// Behind the last row of the page before. Where the order is that of the places, those further on have all of theirs.
+fn behind(query: &Query, place: Option<Place>, key: &SortKey, id: ResourceId) -> Sql {
+    let beyond = if query.descending { " < " } else { " > " };
+    let is_there = match (key, place) {
+        (SortKey::Rank(rank), Some((role, _))) => role.rank() == *rank,
+        (SortKey::Text(text), Some((_, status))) if is_by_place(query) => status == Some(text.as_str()),
+        _ => true,
+    };
+    let mut sql = Sql::default();
+    if !is_there {
+        return sql;
+    }
+    match (key, query.sort.column(query.part)) {
+        (SortKey::Text(text), Some((column, _))) if !is_by_place(query) => {
+            let value: Value = text.as_str().into();
+            sql.push(" AND (p.").push(column).push(", p.id)").push(beyond).push("(").push_bind(value);
+            sql.push(", ").push_bind(id).push(")");
+        }
+        _ => {
+            sql.push(" AND p.id").push(beyond).push_bind(id);
+        }
+    }
+    sql
+}
+
+/// A range of an index: what begins with a text.
+fn begins(column: &str, text: &str) -> Sql {
+    let mut sql = Sql::new(" AND p.");
+    sql.push(column).push(" >= ").push_bind(text).push(" AND p.").push(column).push(" < ");
+    // Behind every text that begins so.
+    sql.push_bind(format!("{text}\u{10FFFF}").as_str());
+    sql
+}
