@@ -7,6 +7,7 @@ mod at_risk;
 pub mod audit;
 pub mod billing;
 pub mod domain;
+pub mod home;
 pub mod idempotency;
 pub mod invitation;
 pub mod join_request;
@@ -37,6 +38,7 @@ use crate::clock::Clock;
 use crate::dns::TxtRecords;
 use crate::error::{Code, Error, Result};
 use crate::id::{IdGenerator, OrganizationId, ResourceId};
+use crate::organization::home::Resources;
 use crate::provisioning::Service;
 use crate::secret::Random;
 use crate::store::audit_events::{self, Event, SERVICE};
@@ -56,6 +58,8 @@ pub struct Administration {
     pub billing: Arc<Billing>,
     /// Tells endpoints of organizations what happens.
     pub webhooks: Sender,
+    /// What the home page leads to.
+    pub resources: Arc<Resources>,
     /// Who is asked for the proofs of domains.
     pub dns: Arc<dyn TxtRecords>,
     /// How long people still join by a domain whose proof has gone.

@@ -105,6 +105,7 @@ impl Assembly {
             ids,
             provisioning: Arc::clone(&provisioning),
             billing: Arc::new(config.billing()?),
+            resources: Arc::new(config.home()?),
             webhooks: Sender::new(config.duration("webhooks.timeout")?, config.boolean("webhooks.allow_private"))?,
             dns: Arc::new(dns::Resolver::new(config.dns_servers()?)),
             grace: config.duration("domains.grace")?,

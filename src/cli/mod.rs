@@ -6,6 +6,7 @@ mod audit;
 mod billing;
 mod domain;
 mod export;
+mod home;
 mod invitation;
 mod join_request;
 mod member;
@@ -148,6 +149,8 @@ enum Question {
     /// Codes by which owners come in when single sign-on does not work
     #[command(subcommand)]
     RecoveryCodes(recovery_codes::Command),
+    /// What is left to set up in an organization, its seats, and where members go on
+    Home(home::Arguments),
     /// Print a new one-time setup link for the founder; the old one is dead then
     SetupLink,
     /// Mail on its way
@@ -236,6 +239,7 @@ fn answer(question: Question, config: &Config) -> Result<Value, String> {
         Question::Audit(command) => audit::run(&Operator::open(config)?, command),
         Question::Outbox(command) => outbox::run(&Operator::open(config)?, command),
         Question::RecoveryCodes(command) => recovery_codes::run(&Operator::open(config)?, command),
+        Question::Home(arguments) => home::run(&Operator::open(config)?, arguments),
         Question::SetupLink => setup_link::run(&Operator::open(config)?, config),
         Question::Migrate => Ok(Operator::open(config)?.migrate()),
         Question::Reindex => Operator::open(config)?.reindex(),

@@ -3,6 +3,7 @@
 //! `deploy/headcount.default.toml` is both the defaults and the documentation of every key.
 
 mod billing;
+mod home;
 mod redaction;
 mod settings;
 
@@ -88,6 +89,7 @@ impl Config {
         self.dns_servers()?;
         self.smtp()?;
         self.billing()?;
+        self.home()?;
         for key in [
             "domains.recheck_interval",
             "domains.grace",

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod browser;
 pub mod checkout;
+pub mod downloads;
 pub mod limits;
 pub mod oauth;
 pub mod operations;
@@ -82,6 +83,7 @@ pub fn routes(state: web::Data<State>) -> impl FnOnce(&mut web::ServiceConfig) {
             .service(page("/readyz", "GET").route(web::get().to(operations::readyz)))
             .service(page("/", "GET").route(web::get().to(sign_in::home)))
             .service(page("/assets/headcount.css", "GET").route(web::get().to(pages::style)))
+            .service(page("/downloads", "GET").route(web::get().to(downloads::page)))
             .service(page("/outbox", "GET").route(web::get().to(outbox::page)))
             .configure(sign_in_routes)
             .configure(checkout_routes)

@@ -1,6 +1,7 @@
 //! Pure rules of an organization (floor 1): roles, seats, plans. No I/O.
 
 pub mod associated_domain;
+pub mod home;
 pub mod invitation;
 pub mod invitation_file;
 pub mod join_request;

@@ -84,6 +84,20 @@ pub fn list(
     Ok(clients(connection, organization, page)?.into_iter().map(|(client, _)| client).collect())
 }
 
+/// Whether one of the organization's clients that still work has got a token.
+///
+/// # Errors
+/// The database's.
+pub fn is_any_in_use(connection: &mut Connection, organization: OrganizationId) -> Result<bool> {
+    let mut sql = Sql::new(
+        "SELECT CAST(1 AS BIGINT) FROM provisioning_clients WHERE revoked_at IS NULL AND last_used_at IS NOT NULL \
+         AND organization_id = ",
+    )
+    .bind_here(organization);
+    sql.push(" LIMIT 1");
+    Ok(sql.first::<BigInt, i64>(connection).map_err(database_error)?.is_some())
+}
+
 /// Stores a new client.
 pub fn insert(batch: &mut Batch, organization: OrganizationId, client: &Client) {
     let (hash, hint, jwks) = match &client.authentication {

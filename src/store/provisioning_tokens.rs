@@ -144,6 +144,20 @@ pub fn list(
         .collect())
 }
 
+/// Whether a provider has used one of the organization's tokens that still works.
+///
+/// # Errors
+/// The database's.
+pub fn is_any_in_use(connection: &mut Connection, organization: OrganizationId, now: i64) -> Result<bool> {
+    let mut sql = Sql::new(
+        "SELECT CAST(1 AS BIGINT) FROM provisioning_tokens WHERE client_id IS NULL AND revoked_at IS NULL \
+         AND last_used_at IS NOT NULL AND organization_id = ",
+    )
+    .bind_here(organization);
+    sql.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(now).push(") LIMIT 1");
+    Ok(sql.first::<BigInt, i64>(connection).map_err(database_error)?.is_some())
+}
+
 /// Stores a new token by its hash.
 pub fn insert(
     batch: &mut Batch,

@@ -9,6 +9,7 @@ mod caller;
 mod domains;
 mod export;
 mod founding;
+mod home;
 mod invitations;
 mod join_requests;
 mod list;

@@ -7,7 +7,7 @@ use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::call::answer;
 use super::{
-    api_keys, audit, billing, domains, founding, invitations, join_requests, me, member_sessions, members,
+    api_keys, audit, billing, domains, founding, home, invitations, join_requests, me, member_sessions, members,
     organizations, provisioning_clients, provisioning_log, provisioning_tokens, recovery_codes, role_mappings, schemas,
     sessions, single_sign_on, webhooks,
 };
@@ -89,6 +89,8 @@ pub(super) enum Refused {
         founding::found,
         founding::restore,
         founding::transfer,
+        home::downloads,
+        home::show,
         invitations::create,
         invitations::import,
         invitations::link,

@@ -1,12 +1,12 @@
-//! The addresses of the JSON API. Each has its row in `tests/it/routes.rs` and its description in `openapi`.
+//! The addresses of the JSON API. Each has its row in `tests/it/routes/matrix.rs` and its description in `openapi`.
 
 use actix_web::Resource;
 
 use super::super::web;
 use super::{
-    api_keys, audit, billing, domains, founding, invitations, join_requests, me, member_sessions, members, openapi,
-    organizations, provisioning_clients, provisioning_log, provisioning_tokens, recovery_codes, role_mappings, schemas,
-    sessions, single_sign_on, stripe, webhooks,
+    api_keys, audit, billing, domains, founding, home, invitations, join_requests, me, member_sessions, members,
+    openapi, organizations, provisioning_clients, provisioning_log, provisioning_tokens, recovery_codes, role_mappings,
+    schemas, sessions, single_sign_on, stripe, webhooks,
 };
 
 /// Puts the API on an application.
@@ -15,6 +15,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .configure(key_routes)
         .configure(webhook_routes)
         .service(resource("/api/openapi.json", "GET").route(web::get().to(openapi::show)))
+        .service(resource("/api/v1/downloads", "GET").route(web::get().to(home::downloads)))
+        .service(resource("/api/v1/organizations/{organization}/home", "GET").route(web::get().to(home::show)))
         .service(resource("/api/v1/me", "GET").route(web::get().to(me::show)))
         .service(resource("/api/v1/me/sessions", "GET").route(web::get().to(sessions::list)))
         .service(resource("/api/v1/me/sessions/{id}", "DELETE").route(web::delete().to(sessions::revoke)))

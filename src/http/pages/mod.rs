@@ -9,6 +9,7 @@ use askama::Template;
 
 use crate::error::{Code, Error};
 use crate::mail::Letter;
+use crate::organization::home::{Downloads, Link};
 
 /// No script, no frame, nothing from elsewhere. Forms go here, and from here to the provider by redirect.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -141,6 +142,15 @@ pub(super) struct SignedIn<'a> {
     pub(super) started: String,
     pub(super) used: String,
     pub(super) current: bool,
+}
+
+/// Where the desktop application is.
+#[derive(Debug, Template)]
+#[template(path = "downloads.html")]
+pub(super) struct DownloadsPage<'a> {
+    pub(super) downloads: &'a Downloads,
+    pub(super) notice: Option<&'a str>,
+    pub(super) links: &'a [Link],
 }
 
 /// The page to pay at with a test card.

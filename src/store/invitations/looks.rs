@@ -207,3 +207,13 @@ pub fn organizations_to_settle(connection: &mut Connection, now: i64, limit: i64
     .load::<SqlId, OrganizationId>(connection)
     .map_err(database_error)
 }
+
+/// When the organization made the first of its invitations that are known.
+///
+/// # Errors
+/// The database's.
+pub fn first_made_at(connection: &mut Connection, organization: OrganizationId) -> Result<Option<i64>> {
+    let mut sql = Sql::new("SELECT created_at FROM invitations WHERE organization_id = ").bind_here(organization);
+    sql.push(" ORDER BY id LIMIT 1");
+    sql.first::<BigInt, i64>(connection).map_err(database_error)
+}

@@ -6,7 +6,9 @@ mod page;
 
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 
-pub use self::looks::{Facts, doubled, due, expect_no_members, facts, held_for, organizations_to_settle, overdue};
+pub use self::looks::{
+    Facts, doubled, due, expect_no_members, facts, first_made_at, held_for, organizations_to_settle, overdue,
+};
 pub use self::page::{Delivery, list, shown};
 use super::batch::Batch;
 use super::connection::Connection;

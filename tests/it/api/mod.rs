@@ -5,6 +5,7 @@ mod audit;
 pub mod client;
 mod domains;
 mod founding;
+mod home;
 mod kept_answers;
 mod leaving;
 mod members;

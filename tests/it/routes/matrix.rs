@@ -45,6 +45,8 @@ pub(super) const ASKED: &[(&str, &str, &str)] = &[
 
 pub(super) const ROWS: &[Row] = &[
     Row("get", "/healthz", all(200)),
+    Row("get", "/downloads", all(200)),
+    Row("get", "/api/v1/downloads", all(200)),
     Row("get", "/readyz", all(200)),
     Row("get", "/", [303, 200, 200, 200, 200, 200]),
     Row("get", "/assets/headcount.css", all(200)),
@@ -131,6 +133,7 @@ pub(super) const OF_AN_ORGANIZATION: &[Row] = &[
     Row("post", "/transfer", INCOMPLETE),
     // Only the owner learns that it is not deleted.
     Row("post", "/restore", [401, 404, 404, 404, 409, 404]),
+    Row("get", "/home", MEMBERS),
     Row("get", "/members", MEMBERS),
     Row("get", "/members/{id}", MEMBERS),
     Row("patch", "/members/{id}", INCOMPLETE),
