@@ -61,7 +61,8 @@ impl Prepared {
         let clock = Arc::clone(&administration.clock);
         let drifted = self.state.metrics.billing_drift.clone();
         let jobs = [
-            actix_web::rt::spawn(jobs::billing::run(store.clone(), administration.clone(), drifted)),
+            actix_web::rt::spawn(jobs::billing::run(store.clone(), administration.clone())),
+            actix_web::rt::spawn(jobs::billing::keep(store.clone(), administration.clone(), drifted)),
             actix_web::rt::spawn(jobs::refusals::run(store.clone(), Arc::clone(&clock))),
             actix_web::rt::spawn(jobs::webhooks::run(store.clone(), administration.clone())),
             actix_web::rt::spawn(jobs::cleaning::run(store.clone(), administration.clone())),

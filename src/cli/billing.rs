@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::operator::Operator;
 use crate::administration::By;
 use crate::administration::billing::change::{self, Change};
-use crate::administration::billing::{self, reconcile};
+use crate::administration::billing::{self, operations, reconcile};
 use crate::organization::plan::Plan;
 
 /// Invoices that are listed unless more are asked for.
@@ -39,6 +39,11 @@ pub(super) enum Command {
         #[arg(long, default_value_t = SHOWN)]
         limit: u32,
     },
+    /// List what the payment provider was asked, newest first: what waits or was given up says why
+    Operations {
+        #[arg(long)]
+        organization: String,
+    },
     /// Compare with the payment provider now, and repair what takes no seat from anybody
     Reconcile {
         #[arg(long)]
@@ -63,6 +68,9 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
             let invoices = billing::invoices(connection, &By::OPERATOR, &organization, None, i64::from(limit))?;
             Ok(invoices.iter().map(billing::describe_invoice).collect::<Vec<_>>())
         }),
+        Command::Operations { organization } => {
+            operator.read(move |connection| operations::list(connection, &By::OPERATOR, &organization))
+        }
         Command::Reconcile { organization } => operator.work(async |store, administration| {
             reconcile::one(store, administration, &By::OPERATOR, &organization).await
         }),

@@ -11,7 +11,7 @@ use super::pages::{self, CheckoutDone, CheckoutForm};
 use super::{REQUEST_ID, State, sign_in};
 use crate::administration::actor::{Actor, By, Member};
 use crate::administration::billing::checkout::{self, no_such_checkout};
-use crate::administration::billing::payment;
+use crate::administration::billing::{payment, returning};
 use crate::billing::local::Card;
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -191,7 +191,7 @@ async fn come_back(customer: &Customer<'_>) -> Result<HttpResponse> {
     let (by, organization, checkout) = customer.find().await?;
     let (store, administration) = (&customer.state.store, &customer.state.administration);
     let place = organization.id.to_string();
-    let (organization, checkout) = checkout::come_back(store, administration, &by, &place, checkout.id).await?;
+    let (organization, checkout) = returning::come_back(store, administration, &by, &place, checkout.id).await?;
     let is_open = checkout.state == state::OPEN && checkout.expires_at > customer.state.clock.now().0;
     let page = CheckoutDone {
         id: &checkout.id.to_string(),

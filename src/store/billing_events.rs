@@ -5,7 +5,7 @@ use diesel::sql_types::BigInt;
 use super::batch::Batch;
 use super::connection::Connection;
 use super::database_error;
-use super::sql::Sql;
+use super::sql::{Sql, SqlId};
 use crate::error::Result;
 use crate::id::OrganizationId;
 
@@ -33,7 +33,18 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, (id, kind): (&str
     );
 }
 
-/// Forgets events that are not sent again any more, of every organization.
-pub fn delete_old(batch: &mut Batch, before: i64) {
-    batch.run(Sql::new("DELETE FROM billing_events WHERE received_at <= ").bind_here(before));
+/// Organizations that have events which are not sent again any more; at most `limit`.
+///
+/// # Errors
+/// The database's.
+pub fn organizations_to_tidy(connection: &mut Connection, before: i64, limit: i64) -> Result<Vec<OrganizationId>> {
+    let mut sql = Sql::new("SELECT DISTINCT organization_id FROM billing_events WHERE received_at <= ");
+    sql.push_bind(before).push(" LIMIT ").push_bind(limit);
+    sql.load::<SqlId, OrganizationId>(connection).map_err(database_error)
+}
+
+/// Forgets events of an organization that are not sent again any more.
+pub fn delete_old(batch: &mut Batch, organization: OrganizationId, before: i64) {
+    let sql = Sql::new("DELETE FROM billing_events WHERE organization_id = ? AND received_at <= ?");
+    batch.run(sql.bind(organization).bind(before));
 }

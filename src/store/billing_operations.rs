@@ -55,9 +55,9 @@ pub fn insert(
     );
 }
 
-/// Takes operations that are due until `again`, one attempt counted: of each organization the first that waits, so
-/// that what was decided first is asked first. One statement, so that of several processes one takes an operation; what
-/// a process that dies has taken is due again then. Of one organization, or of all.
+/// Takes operations that are due until `again`, one attempt counted: of each organization one at a time, so that nothing
+/// overtakes what somebody is at. One statement, so that of several processes one takes an operation; what a process
+/// that dies has taken is due again then. Of one organization, or of all.
 ///
 /// # Errors
 /// The database's.
@@ -68,17 +68,19 @@ pub fn claim_due(
     limit: i64,
 ) -> Result<Vec<Operation>> {
     let mut sql = Sql::new("UPDATE billing_operations SET attempts = attempts + 1, due_at = ").bind_here(again);
-    sql.push(" WHERE state = 'waiting' AND due_at <= ").push_bind(now);
-    sql.push(" AND id IN (SELECT o.id FROM billing_operations o WHERE o.state = 'waiting' AND o.due_at <= ")
+    sql.push(", leased_until = ").push_bind(again).push(" WHERE state = 'waiting' AND due_at <= ").push_bind(now);
+    sql.push(" AND (organization_id, id) IN (SELECT o.organization_id, o.id FROM billing_operations o WHERE o.state = 'waiting' AND o.due_at <= ")
         .push_bind(now);
     if let Some(organization) = organization {
         sql.push(" AND o.organization_id = ").push_bind(organization);
     }
+    // Somebody is at another one, or another one comes first.
     sql.push(
-        " AND NOT EXISTS (SELECT 1 FROM billing_operations e WHERE e.organization_id = o.organization_id \
-         AND e.state = 'waiting' AND e.id < o.id) ORDER BY o.due_at, o.id LIMIT ",
+        " AND NOT EXISTS (SELECT 1 FROM billing_operations e WHERE e.organization_id = o.organization_id AND e.state = 'waiting' \
+         AND (e.leased_until > ",
     );
-    sql.push_bind(limit).push(") RETURNING ").push(COLUMNS);
+    sql.push_bind(now).push(" OR (e.id < o.id AND e.due_at <= ").push_bind(now);
+    sql.push("))) ORDER BY o.due_at, o.id LIMIT ").push_bind(limit).push(") RETURNING ").push(COLUMNS);
     Ok(sql.load::<Columns, Row>(connection).map_err(database_error)?.into_iter().map(from_row).collect())
 }
 
@@ -132,7 +134,7 @@ pub fn update_finished(
 /// It is tried again.
 pub fn update_due(batch: &mut Batch, organization: OrganizationId, id: BillingOperationId, due_at: i64, why: &str) {
     batch.run(
-        Sql::new("UPDATE billing_operations SET due_at = ?, last_error = ? WHERE organization_id = ? AND id = ? AND state = 'waiting'")
+        Sql::new("UPDATE billing_operations SET due_at = ?, leased_until = 0, last_error = ? WHERE organization_id = ? AND id = ? AND state = 'waiting'")
             .bind(due_at)
             .bind(why)
             .bind(organization)
@@ -140,7 +142,18 @@ pub fn update_due(batch: &mut Batch, organization: OrganizationId, id: BillingOp
     );
 }
 
-/// Removes what was finished long ago, of every organization.
-pub fn delete_finished(batch: &mut Batch, before: i64) {
-    batch.run(Sql::new("DELETE FROM billing_operations WHERE finished_at <= ").bind_here(before));
+/// Organizations that have something that was finished long ago; at most `limit`.
+///
+/// # Errors
+/// The database's.
+pub fn organizations_to_tidy(connection: &mut Connection, before: i64, limit: i64) -> Result<Vec<OrganizationId>> {
+    let mut sql = Sql::new("SELECT DISTINCT organization_id FROM billing_operations WHERE finished_at <= ");
+    sql.push_bind(before).push(" LIMIT ").push_bind(limit);
+    sql.load::<SqlId, OrganizationId>(connection).map_err(database_error)
+}
+
+/// Removes what an organization has finished long ago.
+pub fn delete_finished(batch: &mut Batch, organization: OrganizationId, before: i64) {
+    let sql = Sql::new("DELETE FROM billing_operations WHERE organization_id = ? AND finished_at <= ?");
+    batch.run(sql.bind(organization).bind(before));
 }

@@ -47,22 +47,24 @@ pub struct Checkout {
     pub created_at: i64,
     pub expires_at: i64,
     pub completed_at: Option<i64>,
+    /// When the provider was last asked whether it is paid; when it was begun until then.
+    pub asked_at: i64,
 }
 
 const COLUMNS: &str = "id, purpose, provider, plan, seats, amount, currency, customer, session, url, state, created_at, \
-    expires_at, completed_at";
+    expires_at, completed_at, asked_at";
 type Columns = (
     (SqlId, Text, Text, Text, BigInt, BigInt, Text),
-    (Nullable<Text>, Nullable<Text>, Nullable<Text>, Text, BigInt, BigInt, Nullable<BigInt>),
+    (Nullable<Text>, Nullable<Text>, Nullable<Text>, Text, BigInt, BigInt, Nullable<BigInt>, BigInt),
 );
 type Row = (
     (CheckoutId, String, String, String, i64, i64, String),
-    (Option<String>, Option<String>, Option<String>, String, i64, i64, Option<i64>),
+    (Option<String>, Option<String>, Option<String>, String, i64, i64, Option<i64>, i64),
 );
 
 fn from_row((what, how): Row) -> Checkout {
     let (id, purpose, provider, plan, seats, amount, currency) = what;
-    let (customer, session, url, state, created_at, expires_at, completed_at) = how;
+    let (customer, session, url, state, created_at, expires_at, completed_at, asked_at) = how;
     Checkout {
         id,
         purpose,
@@ -78,6 +80,7 @@ fn from_row((what, how): Row) -> Checkout {
         created_at,
         expires_at,
         completed_at,
+        asked_at,
     }
 }
 
@@ -106,6 +109,18 @@ pub fn open(connection: &mut Connection, organization: OrganizationId, purpose: 
     one(connection, organization, condition)
 }
 
+/// The one that a session of the provider's is.
+///
+/// # Errors
+/// The database's.
+pub fn by_session(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    session: &str,
+) -> Result<Option<Checkout>> {
+    one(connection, organization, Sql::new("session = ").bind_here(session))
+}
+
 /// The customer that the organization is at Stripe already.
 ///
 /// # Errors
@@ -132,7 +147,7 @@ pub fn begun_since(connection: &mut Connection, organization: OrganizationId, si
 pub fn insert(batch: &mut Batch, organization: OrganizationId, checkout: &Checkout) {
     let sql = Sql::new(
         "INSERT INTO checkouts (organization_id, id, purpose, provider, plan, seats, amount, currency, customer, session, url, \
-         state, created_at, expires_at, completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         state, created_at, expires_at, completed_at, asked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     );
     batch.run_once(
         sql.bind(organization)
@@ -149,7 +164,55 @@ pub fn insert(batch: &mut Batch, organization: OrganizationId, checkout: &Checko
             .bind(checkout.state.as_str())
             .bind(checkout.created_at)
             .bind(checkout.expires_at)
-            .bind(checkout.completed_at),
+            .bind(checkout.completed_at)
+            .bind(checkout.asked_at),
+    );
+}
+
+/// Takes open checkouts at the provider that nobody has asked about since; whose and with which session. One
+/// statement, so that of several processes one asks. An organization about which something is still asked is left
+/// out: the provider is away, and once is enough. At most `limit`.
+///
+/// # Errors
+/// The database's.
+pub fn claim_unasked(
+    connection: &mut Connection,
+    (now, since): (i64, i64),
+    limit: i64,
+) -> Result<Vec<(OrganizationId, String)>> {
+    Sql::new(
+        "UPDATE checkouts SET asked_at = ? WHERE state = 'open' AND session IS NOT NULL AND asked_at <= ? \
+         AND (organization_id, id) IN (SELECT c.organization_id, c.id FROM checkouts c \
+         WHERE c.state = 'open' AND c.session IS NOT NULL AND c.asked_at <= ? AND NOT EXISTS (SELECT 1 FROM billing_operations o \
+         WHERE o.organization_id = c.organization_id AND o.state = 'waiting' AND o.kind = 'refresh') ORDER BY c.asked_at LIMIT ?) \
+         RETURNING organization_id, session",
+    )
+    .bind(now)
+    .bind(since)
+    .bind(since)
+    .bind(limit)
+    .load::<(SqlId, Text), (OrganizationId, String)>(connection)
+    .map_err(database_error)
+}
+
+/// The provider is asked about a checkout, else the batch is stale: somebody else has asked.
+pub fn update_asked(batch: &mut Batch, organization: OrganizationId, checkout: &Checkout, now: i64) {
+    batch.run_once(
+        Sql::new("UPDATE checkouts SET asked_at = ? WHERE organization_id = ? AND id = ? AND asked_at = ?")
+            .bind(now)
+            .bind(organization)
+            .bind(checkout.id)
+            .bind(checkout.asked_at),
+    );
+}
+
+/// The customer that a checkout is for, as soon as there is one.
+pub fn update_customer(batch: &mut Batch, organization: OrganizationId, id: CheckoutId, customer: &str) {
+    batch.run_once(
+        Sql::new("UPDATE checkouts SET customer = ? WHERE organization_id = ? AND id = ?")
+            .bind(customer)
+            .bind(organization)
+            .bind(id),
     );
 }
 

@@ -8,6 +8,9 @@ use diesel::pg::PgConnection;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
+use super::database_error;
+use crate::error;
+
 /// Where the data is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -113,6 +116,24 @@ impl Connection {
         }
     }
 
+    /// Runs reads that belong together: all of them see the database as it was at the first. Not inside a transaction,
+    /// and nothing is written in it.
+    ///
+    /// # Errors
+    /// Those of `work`, and the database's.
+    pub fn snapshot<T>(&mut self, work: impl FnOnce(&mut Self) -> error::Result<T>) -> error::Result<T> {
+        let begun = match self {
+            Self::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN"),
+            Self::Postgres(postgres) => AnsiTransactionManager::begin_transaction_sql(
+                postgres,
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            ),
+        };
+        begun.map_err(database_error)?;
+        let open = Snapshot(self);
+        work(open.0)
+    }
+
     /// Runs `work` in a transaction, or in a savepoint inside one.
     ///
     /// # Errors
@@ -131,6 +152,17 @@ impl Connection {
                 self.rollback()?;
                 Err(error)
             }
+        }
+    }
+}
+
+/// A snapshot that ends however its reads do: a connection that kept it would see nothing new any more.
+struct Snapshot<'c>(&'c mut Connection);
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.rollback() {
+            tracing::warn!(%error, "a snapshot could not be ended");
         }
     }
 }

@@ -232,6 +232,12 @@ pub fn delete(batch: &mut Batch, organization: &Organization, now: i64) {
     );
 }
 
+/// Something is decided for an organization that must still be there when it is written.
+pub fn expect_alive(batch: &mut Batch, organization: OrganizationId) {
+    let sql = Sql::new("SELECT CAST(1 AS BIGINT) FROM organizations o WHERE o.deleted_at IS NULL AND o.id = ");
+    batch.expect_stays(sql.bind_here(organization), "o");
+}
+
 /// Brings a deleted organization back.
 pub fn restore(batch: &mut Batch, organization: &Organization, state: &str, now: i64) {
     batch.run_once(
@@ -249,7 +255,7 @@ pub fn restore(batch: &mut Batch, organization: &Organization, state: &str, now:
 /// The database's.
 pub fn deleted_before(connection: &mut Connection, before: i64) -> Result<Vec<OrganizationId>> {
     let deleted = "SELECT o.id FROM organizations o WHERE o.deleted_at IS NOT NULL AND o.deleted_at <= ? AND NOT EXISTS \
-         (SELECT 1 FROM billing_operations b WHERE b.organization_id = o.id AND b.kind = 'cancel' AND b.state = 'waiting') \
+         (SELECT 1 FROM billing_operations b WHERE b.organization_id = o.id AND b.kind IN ('cancel', 'refund') AND b.state = 'waiting') \
          ORDER BY o.deleted_at";
     Sql::new(deleted).bind(before).load::<SqlId, OrganizationId>(connection).map_err(database_error)
 }

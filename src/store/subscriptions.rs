@@ -24,6 +24,8 @@ pub struct Subscription {
     /// What was decided and the provider has not confirmed yet.
     pub wanted_plan: Option<String>,
     pub wanted_quantity: Option<i64>,
+    /// How often seats or plan were decided: the number of the order that was decided last.
+    pub orders: i64,
     /// `active`, `past_due` or `canceled`.
     pub state: String,
     /// Whether it ends with the period.
@@ -41,25 +43,29 @@ pub struct Subscription {
     pub created_at: i64,
     pub updated_at: i64,
     pub reconciled_at: i64,
+    /// When it is compared with the provider's next.
+    pub compare_at: i64,
 }
 
 const COLUMNS: &str = "organization_id, provider, customer, subscription, item, plan, quantity, wanted_plan, wanted_quantity, state, cancels, \
-    anchor_at, period_start, period_end, card, credit, retry_at, version, created_at, updated_at, reconciled_at";
+    orders, anchor_at, period_start, period_end, card, credit, retry_at, version, created_at, updated_at, reconciled_at, compare_at";
 type Columns = (
     SqlId,
     (Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Text, BigInt, Nullable<Text>, Nullable<BigInt>, Text, Bool),
-    (BigInt, BigInt, BigInt, Nullable<Text>, BigInt, Nullable<BigInt>, BigInt, BigInt, BigInt, BigInt),
+    (BigInt, BigInt, BigInt, BigInt, Nullable<Text>, BigInt, Nullable<BigInt>),
+    (BigInt, BigInt, BigInt, BigInt, BigInt),
 );
 type Row = (
     OrganizationId,
     (String, Option<String>, Option<String>, Option<String>, String, i64, Option<String>, Option<i64>, String, bool),
-    (i64, i64, i64, Option<String>, i64, Option<i64>, i64, i64, i64, i64),
+    (i64, i64, i64, i64, Option<String>, i64, Option<i64>),
+    (i64, i64, i64, i64, i64),
 );
 
-fn from_row((organization, what, when): Row) -> (OrganizationId, Subscription) {
+fn from_row((organization, what, how, when): Row) -> (OrganizationId, Subscription) {
     let (provider, customer, subscription, item, plan, quantity, wanted_plan, wanted_quantity, state, cancels) = what;
-    let (anchor_at, period_start, period_end, card, credit, retry_at, version, created_at, updated_at, reconciled_at) =
-        when;
+    let (orders, anchor_at, period_start, period_end, card, credit, retry_at) = how;
+    let (version, created_at, updated_at, reconciled_at, compare_at) = when;
     let row = Subscription {
         provider,
         customer,
@@ -69,6 +75,7 @@ fn from_row((organization, what, when): Row) -> (OrganizationId, Subscription) {
         quantity,
         wanted_plan,
         wanted_quantity,
+        orders,
         state,
         cancels,
         anchor_at,
@@ -81,6 +88,7 @@ fn from_row((organization, what, when): Row) -> (OrganizationId, Subscription) {
         created_at,
         updated_at,
         reconciled_at,
+        compare_at,
     };
     (organization, row)
 }
@@ -120,14 +128,29 @@ pub fn due(connection: &mut Connection, now: i64, limit: i64) -> Result<Vec<Orga
     Ok(load(connection, rest)?.into_iter().map(|(organization, _)| organization).collect())
 }
 
-/// Organizations whose subscription has not been compared with the provider's since, and lives; at most `limit`.
+/// Takes organizations whose subscription lives and is due to be compared with the provider's, until `again`: who has
+/// waited longest first. One statement, so that of several processes one compares; at most `limit`.
 ///
 /// # Errors
 /// The database's.
-pub fn unreconciled(connection: &mut Connection, since: i64, limit: i64) -> Result<Vec<OrganizationId>> {
-    let mut rest = Sql::new("state <> 'canceled' AND reconciled_at <= ").bind_here(since);
-    rest.push(" ORDER BY reconciled_at LIMIT ").push_bind(limit);
-    Ok(load(connection, rest)?.into_iter().map(|(organization, _)| organization).collect())
+pub fn claim_due(connection: &mut Connection, (now, again): (i64, i64), limit: i64) -> Result<Vec<OrganizationId>> {
+    Sql::new(
+        "UPDATE subscriptions SET compare_at = ? WHERE state <> 'canceled' AND compare_at <= ? AND organization_id IN \
+         (SELECT organization_id FROM subscriptions WHERE state <> 'canceled' AND compare_at <= ? \
+         ORDER BY compare_at, organization_id LIMIT ?) RETURNING organization_id",
+    )
+    .bind(again)
+    .bind(now)
+    .bind(now)
+    .bind(limit)
+    .load::<SqlId, OrganizationId>(connection)
+    .map_err(database_error)
+}
+
+/// When a subscription is compared next. Nothing of the subscription itself changes.
+pub fn update_reconcile(batch: &mut Batch, organization: OrganizationId, at: i64) {
+    batch
+        .run(Sql::new("UPDATE subscriptions SET compare_at = ? WHERE organization_id = ?").bind(at).bind(organization));
 }
 
 /// Writes the subscription in the place of the one that was read (`None`: there was none), else the batch is stale.
@@ -140,7 +163,7 @@ pub fn write(batch: &mut Batch, organization: OrganizationId, before: Option<&Su
 
 fn insertion(organization: OrganizationId, new: &Subscription) -> Sql {
     let mut sql = Sql::new("INSERT INTO subscriptions (");
-    sql.push(COLUMNS).push(") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (organization_id) DO NOTHING");
+    sql.push(COLUMNS).push(") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (organization_id) DO NOTHING");
     sql.bind(organization)
         .bind(new.provider.as_str())
         .bind(new.customer.as_deref())
@@ -152,6 +175,7 @@ fn insertion(organization: OrganizationId, new: &Subscription) -> Sql {
         .bind(new.wanted_quantity)
         .bind(new.state.as_str())
         .bind(new.cancels)
+        .bind(new.orders)
         .bind(new.anchor_at)
         .bind(new.period_start)
         .bind(new.period_end)
@@ -162,13 +186,14 @@ fn insertion(organization: OrganizationId, new: &Subscription) -> Sql {
         .bind(new.created_at)
         .bind(new.updated_at)
         .bind(new.reconciled_at)
+        .bind(new.compare_at)
 }
 
 fn update(organization: OrganizationId, version: i64, after: &Subscription) -> Sql {
     Sql::new(
         "UPDATE subscriptions SET provider = ?, customer = ?, subscription = ?, item = ?, plan = ?, quantity = ?, \
-         wanted_plan = ?, wanted_quantity = ?, state = ?, cancels = ?, anchor_at = ?, period_start = ?, period_end = ?, \
-         card = ?, credit = ?, retry_at = ?, version = ?, updated_at = ?, reconciled_at = ? \
+         wanted_plan = ?, wanted_quantity = ?, state = ?, cancels = ?, orders = ?, anchor_at = ?, period_start = ?, period_end = ?, \
+         card = ?, credit = ?, retry_at = ?, version = ?, updated_at = ?, reconciled_at = ?, compare_at = ? \
          WHERE organization_id = ? AND version = ?",
     )
     .bind(after.provider.as_str())
@@ -181,6 +206,7 @@ fn update(organization: OrganizationId, version: i64, after: &Subscription) -> S
     .bind(after.wanted_quantity)
     .bind(after.state.as_str())
     .bind(after.cancels)
+    .bind(after.orders)
     .bind(after.anchor_at)
     .bind(after.period_start)
     .bind(after.period_end)
@@ -190,6 +216,7 @@ fn update(organization: OrganizationId, version: i64, after: &Subscription) -> S
     .bind(version + 1)
     .bind(after.updated_at)
     .bind(after.reconciled_at)
+    .bind(after.compare_at)
     .bind(organization)
     .bind(version)
 }

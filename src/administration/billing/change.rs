@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::operations::{self, Kind};
-use super::{changeable, give_seats, hold_role, money, number, order, shown};
+use super::{buyer, changeable, give_seats, hold, money, number, order, shown};
 use crate::administration::{Administration, By, named};
 use crate::billing::Provider;
 use crate::billing::local::Card;
@@ -49,10 +49,13 @@ pub fn preview(
     change: Change,
 ) -> Result<Value> {
     by.check(Action::ManageBilling)?;
-    let organization = named(connection, by, name)?;
-    let row = changeable(subscriptions::find(connection, organization.id)?)?;
+    let (row, usage) = connection.snapshot(|connection| {
+        let organization = named(connection, by, name)?;
+        let row = changeable(subscriptions::find(connection, organization.id)?)?;
+        Ok((row, membership::usage_at(connection, organization.id, administration.clock.now().0)?))
+    })?;
     let wanted = change.of(decided(&row));
-    check_seats(&membership::usage_at(connection, organization.id, administration.clock.now().0)?, wanted.seats)?;
+    check_seats(&usage, wanted.seats)?;
     let proration = prorate(administration, &row, wanted);
     let amount = |amount| money(administration, amount);
     Ok(json!({
@@ -83,7 +86,21 @@ fn decided(row: &Subscription) -> Order {
 pub async fn set(store: &Store, administration: &Administration, by: &By, name: &str, change: Change) -> Result<Value> {
     let (own, who, named) = (administration.clone(), by.clone(), name.to_owned());
     let decide = move |connection: &mut Connection| plan(connection, &own, &who, &named, change);
-    if let Some((organization, operation)) = store.write(decide).await? {
+    let asked = store.write(decide).await?;
+    confirmed(store, administration, asked).await?;
+    shown(store, administration, by, name).await
+}
+
+/// Has the provider confirm what was decided, where it has to be asked.
+///
+/// # Errors
+/// `payment_declined`.
+pub async fn confirmed(
+    store: &Store,
+    administration: &Administration,
+    asked: Option<(OrganizationId, BillingOperationId)>,
+) -> Result<()> {
+    if let Some((organization, operation)) = asked {
         operations::drive(store, administration, Some(organization)).await?;
         let asked = move |connection: &mut Connection| billing_operations::find(connection, organization, operation);
         if let Some(failed) = store.read(asked).await?.filter(|asked| asked.state == "failed") {
@@ -94,7 +111,7 @@ pub async fn set(store: &Store, administration: &Administration, by: &By, name: 
             ));
         }
     }
-    shown(store, administration, by, name).await
+    Ok(())
 }
 
 /// Decides a change; which operation is to be driven for it, where the provider has to be asked.
@@ -108,8 +125,7 @@ pub fn plan(
     name: &str,
     change: Change,
 ) -> Result<Planned<Option<(OrganizationId, BillingOperationId)>>> {
-    by.check(Action::ManageBilling)?;
-    let organization = named(connection, by, name)?;
+    let organization = buyer(connection, by, name)?;
     let row = changeable(subscriptions::find(connection, organization.id)?)?;
     let wanted = change.of(decided(&row));
     let usage = organizations::usage(connection, organization.id)?;
@@ -134,18 +150,19 @@ pub fn plan(
             let mut after = row.clone();
             after.wanted_quantity = Some(wanted.seats);
             after.wanted_plan = Some(wanted.plan.name().to_owned());
+            after.orders += 1;
             after.updated_at = administration.clock.now().0;
             subscriptions::write(&mut batch, organization.id, Some(&row), &after);
             let kept = usage.seats.min(wanted.seats);
             give_seats(connection, administration, &mut batch, organization.id, &usage, kept)?;
-            let payload = json!({"seats": wanted.seats, "plan": wanted.plan.name()});
+            let payload = json!({"order": after.orders, "seats": wanted.seats, "plan": wanted.plan.name()});
             let operation = operations::insert(&mut batch, administration, organization.id, Kind::Order, &payload);
             Some((organization.id, operation))
         }
         (Provider::Local, provider) => return Err(not_configured(provider)),
     };
     administration.audit(&mut batch, by, organization.id, "billing.changed", &detail);
-    hold_role(&mut batch, by);
+    hold(&mut batch, by, organization.id);
     Ok(Planned { batch, answer })
 }
 

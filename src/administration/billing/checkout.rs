@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::hold_role;
 use super::operations::{self, Kind};
+use super::{buyer, hold};
 use crate::administration::{Administration, By, named};
 use crate::billing::Provider;
 use crate::clock::Timestamp;
@@ -36,8 +36,8 @@ pub struct Wanted {
 /// Begins a checkout, or goes on with the one that is open for the same; where it is paid and until when.
 ///
 /// # Errors
-/// `not_found`, `forbidden`, `invalidValue`; `conflict` for fewer seats than are held, and where there is a subscription
-/// already; `unavailable` while the provider is away: the same request goes on with the same checkout.
+/// `not_found`, `forbidden`, `invalidValue`; `conflict` for fewer seats than are held, where there is a subscription
+/// already, and for a deleted organization; `unavailable` while the provider is away: the same request goes on with the same checkout.
 pub async fn begin(
     store: &Store,
     administration: &Administration,
@@ -48,7 +48,19 @@ pub async fn begin(
 ) -> Result<Value> {
     let (own, who, named, url) = (administration.clone(), by.clone(), name.to_owned(), public_url.to_owned());
     let decide = move |connection: &mut Connection| plan(connection, &own, &who, &named, wanted, &url);
-    let (organization, id) = store.write(decide).await?;
+    let decided = store.write(decide).await?;
+    opened(store, administration, decided).await
+}
+
+/// Has the page of a checkout opened that was decided; where it is paid and until when.
+///
+/// # Errors
+/// `conflict` and `unavailable`, as [`begin`].
+pub async fn opened(
+    store: &Store,
+    administration: &Administration,
+    (organization, id): (OrganizationId, CheckoutId),
+) -> Result<Value> {
     operations::drive(store, administration, Some(organization)).await?;
     let read = move |connection: &mut Connection| checkouts::find(connection, organization, id);
     let checkout = store.read(read).await?;
@@ -87,8 +99,7 @@ pub fn plan(
     wanted: Wanted,
     public_url: &str,
 ) -> Result<Planned<(OrganizationId, CheckoutId)>> {
-    by.check(Action::ManageBilling)?;
-    let organization = named(connection, by, name)?;
+    let organization = buyer(connection, by, name)?;
     let usage = organizations::usage(connection, organization.id)?;
     let order = Order {
         plan: wanted.plan.or_else(|| organization.plan.parse().ok()).unwrap_or(Plan::Yearly),
@@ -121,7 +132,7 @@ pub fn plan(
     }
     let detail = json!({"checkout": checkout.id.to_string(), "seats": order.seats, "plan": order.plan.name(), "provider": provider});
     administration.audit(&mut batch, by, organization.id, "checkout.begun", &detail);
-    hold_role(&mut batch, by);
+    hold(&mut batch, by, organization.id);
     Ok(Planned { batch, answer: (organization.id, checkout.id) })
 }
 
@@ -183,6 +194,7 @@ fn new_checkout(
         created_at: now.0,
         expires_at: now.plus_seconds(LIFE).0,
         completed_at: None,
+        asked_at: now.0,
     })
 }
 
@@ -201,30 +213,4 @@ pub fn look(connection: &mut Connection, by: &By, name: &str, id: CheckoutId) ->
 #[must_use]
 pub fn no_such_checkout() -> Error {
     Error::new(Code::NotFound, "There is no such checkout. Begin one under billing.")
-}
-
-/// Asks Stripe how a checkout stands that somebody comes back from; its organization and how it is then.
-///
-/// # Errors
-/// `not_found`, `forbidden`.
-pub async fn come_back(
-    store: &Store,
-    administration: &Administration,
-    by: &By,
-    name: &str,
-    id: CheckoutId,
-) -> Result<(Organization, Checkout)> {
-    let (own, who, named) = (administration.clone(), by.clone(), name.to_owned());
-    let ask = move |connection: &mut Connection| {
-        let (organization, checkout) = look(connection, &who, &named, id)?;
-        let mut batch = Batch::default();
-        if let (state::OPEN, Some(session)) = (checkout.state.as_str(), &checkout.session) {
-            operations::insert(&mut batch, &own, organization.id, Kind::Refresh, &json!({"session": session}));
-        }
-        Ok(Planned { batch, answer: organization.id })
-    };
-    let organization = store.write(ask).await?;
-    operations::drive(store, administration, Some(organization)).await?;
-    let (who, named) = (by.clone(), name.to_owned());
-    store.read(move |connection| look(connection, &who, &named, id)).await
 }

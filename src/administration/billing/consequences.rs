@@ -3,17 +3,19 @@
 use serde_json::{Value, json};
 
 use super::operations::{self, Kind};
+use super::reconcile::INTERVAL;
 use super::settle::Report;
 use super::{give_seats, letters};
 use crate::administration::{Administration, By};
 use crate::billing::STRIPE;
 use crate::billing::stripe::{self, Invoice};
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id::{BillingOperationId, OrganizationId};
 use crate::organization::seats::Usage;
 use crate::organization::subscription::{State, granted};
 use crate::store::batch::Batch;
-use crate::store::checkouts::{self, purpose, state};
+use crate::store::checkouts::{self, Checkout, purpose, state};
 use crate::store::connection::Connection;
 use crate::store::organizations::{self, Organization};
 use crate::store::subscriptions::{self, Subscription};
@@ -71,7 +73,7 @@ impl Found {
         let lives = row.as_ref().filter(|row| row.state != State::Canceled.name());
         let is_other = |row: &Subscription| row.subscription.as_deref() != Some(&self.subscription);
         if found != State::Canceled && (organization.state == "deleted" || lives.is_some_and(is_other)) {
-            self.refuse(batch, organization);
+            self.refuse(batch, organization, row.as_ref());
             return Ok(Report::default());
         }
         let (Some(theirs), false) = (&self.theirs, found == State::Canceled) else {
@@ -81,10 +83,15 @@ impl Found {
         self.go_on(connection, batch, organization, row.as_ref(), (theirs, found))
     }
 
-    /// A second subscription, or one of an organization that is deleted: nobody is to pay for it.
-    fn refuse(&self, batch: &mut Batch, organization: &Organization) {
+    /// A second subscription, or one of an organization that is deleted: nobody is to pay for it, and what was paid for
+    /// it, which has bought nothing, is given back.
+    fn refuse(&self, batch: &mut Batch, organization: &Organization, row: Option<&Subscription>) {
         let payload = json!({"subscription": self.subscription});
         operations::insert(batch, &self.administration, organization.id, Kind::Cancel, &payload);
+        // The organization's own has bought something as long as it was there.
+        if row.is_none_or(|row| row.subscription.as_deref() != Some(&self.subscription)) {
+            operations::insert(batch, &self.administration, organization.id, Kind::Refund, &payload);
+        }
         self.administration.audit(batch, &self.by, organization.id, "billing.duplicate_canceled", &payload);
     }
 
@@ -124,14 +131,13 @@ impl Found {
         let now = self.administration.clock.now().0;
         let usage = organizations::usage(connection, organization.id)?;
         let is_new = row.is_none_or(|row| row.state == State::Canceled.name());
-        let after = self.row(row.filter(|_| !is_new), organization, (theirs, found));
+        let after = Subscription {
+            version: row.map_or(1, |row| row.version),
+            orders: row.map_or(0, |row| row.orders),
+            ..self.row(row.filter(|_| !is_new), organization, (theirs, found))
+        };
         let seats = granted(&usage, theirs.quantity, after.wanted_quantity);
-        subscriptions::write(
-            batch,
-            organization.id,
-            row,
-            &Subscription { version: row.map_or(1, |row| row.version), ..after.clone() },
-        );
+        subscriptions::write(batch, organization.id, row, &after);
         let admitted = give_seats(connection, &self.administration, batch, organization.id, &usage, seats)?;
         let state = found.of_organization(&organization.state);
         if state.is_some() || after.plan != organization.plan {
@@ -143,7 +149,7 @@ impl Found {
             invoices::put(batch, organization.id, &self.invoice(invoice));
         }
         if is_new {
-            self.complete(connection, batch, organization)?;
+            self.complete(connection, batch, organization, theirs)?;
         }
         self.tell(connection, batch, organization, (row, &after), (&usage, seats, admitted), is_new)?;
         let before = row.map_or_else(|| "none".to_owned(), |row| row.state.clone());
@@ -180,6 +186,7 @@ impl Found {
             quantity: theirs.quantity,
             wanted_plan,
             wanted_quantity,
+            orders: 0,
             state: found.name().into(),
             cancels: theirs.cancels,
             anchor_at: theirs.anchor_at.0,
@@ -192,23 +199,49 @@ impl Found {
             created_at: row.map_or(now, |row| row.created_at),
             updated_at: now,
             reconciled_at: now,
+            compare_at: Timestamp(now).plus(INTERVAL).0,
         }
     }
 
     /// The checkout that led to it is over; another page to pay at is closed.
-    fn complete(&self, connection: &mut Connection, batch: &mut Batch, organization: &Organization) -> Result<()> {
-        let Some(open) = checkouts::open(connection, organization.id, purpose::SUBSCRIPTION)? else { return Ok(()) };
+    fn complete(
+        &self,
+        connection: &mut Connection,
+        batch: &mut Batch,
+        organization: &Organization,
+        theirs: &stripe::Subscription,
+    ) -> Result<()> {
         let now = self.administration.clock.now().0;
-        if self.session.is_none() || open.session == self.session {
-            checkouts::update_state(batch, organization.id, open.id, (state::OPEN, state::COMPLETED), Some(now));
-            return Ok(());
+        let paid = self.paid(connection, organization.id, theirs)?;
+        if let Some(paid) = paid.as_ref().filter(|paid| paid.state != state::COMPLETED) {
+            let step = (paid.state.as_str(), state::COMPLETED);
+            checkouts::update_state(batch, organization.id, paid.id, step, Some(now));
         }
+        let open = checkouts::open(connection, organization.id, purpose::SUBSCRIPTION)?;
+        let Some(open) = open.filter(|open| paid.is_none_or(|paid| paid.id != open.id)) else { return Ok(()) };
         checkouts::update_state(batch, organization.id, open.id, (state::OPEN, state::SUPERSEDED), None);
         if let Some(session) = open.session {
             let payload = json!({"session": session});
             operations::insert(batch, &self.administration, organization.id, Kind::ExpireCheckout, &payload);
         }
         Ok(())
+    }
+
+    /// The checkout that was paid: the one the subscription names, or whose session was. One that was made by hand at
+    /// Stripe has none, and the one that happens to be open is not it.
+    fn paid(
+        &self,
+        connection: &mut Connection,
+        organization: OrganizationId,
+        theirs: &stripe::Subscription,
+    ) -> Result<Option<Checkout>> {
+        if let Some(id) = theirs.checkout.as_deref().and_then(|id| id.parse().ok()) {
+            return checkouts::find(connection, organization, id);
+        }
+        match &self.session {
+            Some(session) => checkouts::by_session(connection, organization, session),
+            None => Ok(None),
+        }
     }
 
     /// Tells the audit trail and the owners what has changed.

@@ -1,10 +1,11 @@
-//! What owners and admins read about billing: that it is paid for, and that a payment was declined.
+//! What owners and admins read about billing: that it is paid for, that a payment was declined, or given back.
 
 use crate::administration::Administration;
 use crate::clock::Timestamp;
 use crate::error::{Code, Result};
 use crate::mail::Letter;
 use crate::mail::outbox::{self, Desk, Key, Kind, Post};
+use crate::organization::price;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::members;
@@ -62,6 +63,30 @@ pub(super) fn past_due(
         small: vec![format!("You get this mail as an owner or admin of {name}.")],
     };
     let about = format!("declined {} {}", organization.id, subscription.period_start);
+    send(connection, administration, batch, organization, &about, &letter)
+}
+
+/// A second payment was given back.
+pub(super) fn refunded(
+    connection: &mut Connection,
+    administration: &Administration,
+    batch: &mut Batch,
+    organization: &Organization,
+    (subscription, (amount, currency)): (&str, (i64, &str)),
+) -> Result<()> {
+    let (name, amount) = (&organization.name, price::shown(amount, currency));
+    let letter = Letter {
+        subject: format!("{amount} was given back to {name}"),
+        paragraphs: vec![
+            format!(
+                "{amount} was paid for seats of {name} a second time, or after it was deleted, and bought nothing."
+            ),
+            "The second subscription has ended, and the money is on its way back to the card it came from.".to_owned(),
+        ],
+        button: None,
+        small: vec![format!("You get this mail as an owner or admin of {name}.")],
+    };
+    let about = format!("refunded {} {subscription}", organization.id);
     send(connection, administration, batch, organization, &about, &letter)
 }
 

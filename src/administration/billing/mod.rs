@@ -11,11 +11,14 @@ pub mod ending;
 pub mod events;
 mod failure;
 mod letters;
+mod opening;
 pub mod operations;
 pub mod payment;
 pub mod portal;
 pub mod reconcile;
+mod refunding;
 pub mod renewal;
+pub mod returning;
 mod settle;
 
 use serde_json::{Value, json};
@@ -25,6 +28,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{InvoiceId, OrganizationId};
 use crate::membership;
+use crate::organization::DELETED;
 use crate::organization::permission::Action;
 use crate::organization::plan::Plan;
 use crate::organization::price::{self, Order};
@@ -44,18 +48,21 @@ use crate::store::{Store, members};
 /// `not_found`, `forbidden`.
 pub fn show(connection: &mut Connection, administration: &Administration, by: &By, name: &str) -> Result<Value> {
     by.check(Action::ManageBilling)?;
-    let organization = named(connection, by, name)?;
-    let usage = membership::usage_at(connection, organization.id, administration.clock.now().0)?;
-    let subscription = subscriptions::find(connection, organization.id)?;
-    let open = checkouts::open(connection, organization.id, purpose::SUBSCRIPTION)?;
-    let now = administration.clock.now().0;
-    let mut shown = describe(administration, &organization, &usage, subscription.as_ref());
-    let waiting =
-        open.filter(|open| open.expires_at > now).and_then(|open| open.url.clone().zip(Some(open.expires_at)));
-    shown["checkout"] = waiting
-        .map(|(url, expires_at)| json!({"url": url, "expires_at": Timestamp(expires_at).to_string()}))
-        .unwrap_or_default();
-    Ok(shown)
+    // As it was at one moment: a payment that comes meanwhile is seen with all it changes or not at all.
+    connection.snapshot(|connection| {
+        let organization = named(connection, by, name)?;
+        let now = administration.clock.now().0;
+        let usage = membership::usage_at(connection, organization.id, now)?;
+        let subscription = subscriptions::find(connection, organization.id)?;
+        let open = checkouts::open(connection, organization.id, purpose::SUBSCRIPTION)?;
+        let mut shown = describe(administration, &organization, &usage, subscription.as_ref());
+        let waiting =
+            open.filter(|open| open.expires_at > now).and_then(|open| open.url.clone().zip(Some(open.expires_at)));
+        shown["checkout"] = waiting
+            .map(|(url, expires_at)| json!({"url": url, "expires_at": Timestamp(expires_at).to_string()}))
+            .unwrap_or_default();
+        Ok(shown)
+    })
 }
 
 fn describe(
@@ -147,9 +154,30 @@ fn number(id: InvoiceId) -> String {
     format!("HC-{}-{}", &id[..8], &id[id.len() - 6..])
 }
 
-/// Who loses the role before a decision is written has decided nothing.
-fn hold_role(batch: &mut Batch, by: &By) {
-    if let (false, Actor::Member(member)) = (batch.is_empty(), &by.actor) {
+/// The organization that buys. A deleted one buys nothing.
+///
+/// # Errors
+/// `not_found`, `forbidden`; `conflict` for a deleted one.
+fn buyer(connection: &mut Connection, by: &By, name: &str) -> Result<Organization> {
+    by.check(Action::ManageBilling)?;
+    let organization = named(connection, by, name)?;
+    if organization.state == DELETED {
+        return Err(Error::new(
+            Code::Conflict,
+            "The organization is deleted, and nothing is bought for it. Restore it first.",
+        ));
+    }
+    Ok(organization)
+}
+
+/// Who loses the role before a decision is written has decided nothing, and nothing is decided for an organization that
+/// is deleted by then.
+fn hold(batch: &mut Batch, by: &By, organization: OrganizationId) {
+    if batch.is_empty() {
+        return;
+    }
+    organizations::expect_alive(batch, organization);
+    if let Actor::Member(member) = &by.actor {
         members::expect_role(batch, member.organization, member.id, member.role.name());
     }
 }

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::checkout::{look, no_such_checkout};
-use super::{give_seats, hold_role, letters, number};
+use super::checkout::no_such_checkout;
+use super::reconcile::INTERVAL;
+use super::{buyer, give_seats, hold, letters, number};
 use crate::administration::{Administration, By};
 use crate::billing::LOCAL;
 use crate::billing::local::Card;
@@ -32,7 +33,7 @@ pub fn pay(
     name: &str,
     (id, card): (CheckoutId, &str),
 ) -> Result<Planned<Checkout>> {
-    let (organization, _) = look(connection, by, name, id)?;
+    let organization = buyer(connection, by, name)?;
     // The subscription first: whoever sees that of the same payment sent at the same time sees its checkout paid, too.
     let row = subscriptions::find(connection, organization.id)?;
     let checkout = checkouts::find(connection, organization.id, id)?.ok_or_else(no_such_checkout)?;
@@ -61,7 +62,7 @@ pub fn pay(
     } else {
         subscribe(connection, administration, by, &mut batch, (&organization, &checkout, row), card)?;
     }
-    hold_role(&mut batch, by);
+    hold(&mut batch, by, organization.id);
     let answer = Checkout { state: state::COMPLETED.into(), completed_at: Some(now.0), ..checkout };
     Ok(Planned { batch, answer })
 }
@@ -91,6 +92,7 @@ fn subscribe(
         quantity: checkout.seats,
         wanted_plan: None,
         wanted_quantity: None,
+        orders: before.as_ref().map_or(0, |row| row.orders),
         state: State::Active.name().into(),
         cancels: false,
         anchor_at: now.0,
@@ -103,6 +105,7 @@ fn subscribe(
         created_at: now.0,
         updated_at: now.0,
         reconciled_at: now.0,
+        compare_at: now.plus(INTERVAL).0,
     };
     subscriptions::write(batch, organization.id, before.as_ref(), &after);
     let id = administration.ids.next();

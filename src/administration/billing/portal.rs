@@ -2,14 +2,13 @@
 
 use super::change::not_configured;
 use super::checkout::check_often;
-use super::hold_role;
-use crate::administration::{Administration, By, named};
+use super::{buyer, hold};
+use crate::administration::{Administration, By};
 use crate::billing::Provider;
 use crate::billing::stripe::Kind;
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{BillingOperationId, CheckoutId};
-use crate::organization::permission::Action;
 use crate::store::batch::Batch;
 use crate::store::checkouts::{self, Checkout, purpose, state};
 use crate::store::connection::Connection;
@@ -31,8 +30,17 @@ pub async fn open(
     public_url: &str,
 ) -> Result<String> {
     let (own, who, named, url) = (administration.clone(), by.clone(), name.to_owned(), public_url.to_owned());
-    let begin = move |connection: &mut Connection| plan(connection, &own, &who, &named, &url);
-    let subscription = match store.write(begin).await? {
+    let decide = move |connection: &mut Connection| plan(connection, &own, &who, &named, &url);
+    let begun = store.write(decide).await?;
+    opened(administration, begun, public_url).await
+}
+
+/// Has the provider open its page, where it is not one of our own.
+///
+/// # Errors
+/// `conflict` and `unavailable`, as [`open`].
+pub async fn opened(administration: &Administration, begun: Begun, public_url: &str) -> Result<String> {
+    let subscription = match begun {
         Begun::Page(url) => return Ok(url),
         Begun::AtProvider(subscription) => subscription,
     };
@@ -51,20 +59,27 @@ pub async fn open(
     Ok(page.url)
 }
 
-enum Begun {
+/// Where the page is.
+#[derive(Clone, Debug)]
+pub enum Begun {
+    /// One of our own, at this address.
     Page(String),
+    /// The provider opens it.
     AtProvider(Box<Subscription>),
 }
 
-fn plan(
+/// Decides which page it is.
+///
+/// # Errors
+/// Those of [`open`].
+pub fn plan(
     connection: &mut Connection,
     administration: &Administration,
     by: &By,
     name: &str,
     public_url: &str,
 ) -> Result<Planned<Begun>> {
-    by.check(Action::ManageBilling)?;
-    let organization = named(connection, by, name)?;
+    let organization = buyer(connection, by, name)?;
     let row = subscriptions::find(connection, organization.id)?.filter(|row| row.state != "canceled");
     let row =
         row.ok_or_else(|| Error::new(Code::Conflict, "This organization has no subscription. Begin a checkout."))?;
@@ -96,8 +111,9 @@ fn plan(
         created_at: now.0,
         expires_at: Timestamp(now.0).plus_seconds(LIFE).0,
         completed_at: None,
+        asked_at: now.0,
     };
     checkouts::insert(&mut batch, organization.id, &checkout);
-    hold_role(&mut batch, by);
+    hold(&mut batch, by, organization.id);
     Ok(Planned { batch, answer: Begun::Page(url) })
 }

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 
 use super::give_seats;
 use super::settle::{self, Ask, Report, Seen};
 use crate::administration::{Administration, By, named};
+use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id::OrganizationId;
 use crate::organization::permission::Action;
@@ -17,12 +19,15 @@ use crate::store::connection::Connection;
 use crate::store::subscriptions::{self, Subscription};
 use crate::store::{Planned, Store, organizations};
 
-/// Organizations that are compared in one round at most, and failures one after another that end it: a provider that is
-/// away leaves the rest for the next round.
-const ROUND: i64 = 10_000;
-const FAILURES: usize = 25;
+/// Organizations that are taken at once, and that are compared at once.
+const PAGE: i64 = 32;
+const CONCURRENCY: usize = 4;
+/// When one is due again that a process has taken which then died. A whole page is through by then.
+const LEASE: Duration = Duration::from_mins(30);
 /// For how long a comparison holds.
-const INTERVAL: Duration = Duration::from_hours(24);
+pub(super) const INTERVAL: Duration = Duration::from_hours(24);
+/// One that fails waits as long again as it is late, and no shorter.
+const PAUSE: Duration = Duration::from_mins(10);
 
 /// How one organization stands.
 #[derive(Clone, Debug)]
@@ -66,33 +71,52 @@ pub async fn one(store: &Store, administration: &Administration, by: &By, name: 
     ))
 }
 
-/// Compares every organization that was not for a day; what drifted or could not be compared.
+/// Compares every organization that was not for a day; what drifted or could not be compared. Processes that do so at
+/// the same time share them. One that fails comes later and later and is in nobody's way; a page of failures is a
+/// provider that is away, which leaves the rest for the next round.
 ///
 /// # Errors
 /// The database's.
 pub async fn due(store: &Store, administration: &Administration) -> Result<Vec<Compared>> {
-    let since = administration.clock.now().minus(INTERVAL).0;
-    let due = store.scan(move |connection| subscriptions::unreconciled(connection, since, ROUND)).await?;
-    let (mut told, mut failures) = (Vec::new(), 0);
-    for organization in due {
-        match compare(store, administration, &By::SYSTEM, organization).await {
-            Ok(Some(found)) => {
-                failures = if found.failure.is_some() { failures + 1 } else { 0 };
-                if found.report.drifted() || found.failure.is_some() {
-                    told.push(found);
-                }
-            }
-            Ok(None) => {}
-            Err(error) => {
-                failures += 1;
-                tracing::warn!(%organization, ?error, "billing could not be compared");
-            }
-        }
-        if failures >= FAILURES {
-            break;
+    let mut told = Vec::new();
+    loop {
+        let now = administration.clock.now();
+        let times = (now.0, now.plus(LEASE).0);
+        let page = store.transaction(move |connection| subscriptions::claim_due(connection, times, PAGE)).await?;
+        let look = |organization| in_turn(store, administration, organization);
+        let page: Vec<Compared> = stream::iter(page).map(look).buffer_unordered(CONCURRENCY).collect().await;
+        let goes_on = page.iter().any(|found| found.failure.is_none());
+        told.extend(page.into_iter().filter(|found| found.report.drifted() || found.failure.is_some()));
+        if !goes_on {
+            return Ok(told);
         }
     }
-    Ok(told)
+}
+
+/// Compares an organization whose turn it is, and writes down when it is the next time.
+async fn in_turn(store: &Store, administration: &Administration, organization: OrganizationId) -> Compared {
+    let failed = |why: String| Compared { organization, report: Report::default(), failure: Some(why) };
+    let compared = match compare(store, administration, &By::SYSTEM, organization).await {
+        Ok(compared) => compared.unwrap_or(Compared { organization, report: Report::default(), failure: None }),
+        Err(error) => {
+            tracing::error!(%organization, ?error, "billing could not be compared");
+            failed(error.detail.to_string())
+        }
+    };
+    let (now, failed) = (administration.clock.now(), compared.failure.is_some());
+    let next = move |connection: &mut Connection| {
+        let mut batch = Batch::default();
+        let late =
+            subscriptions::find(connection, organization)?.map_or(0, |row| now.minus(INTERVAL).0 - row.reconciled_at);
+        let late = Duration::from_micros(u64::try_from(late).unwrap_or_default());
+        let pause = if failed { late.clamp(PAUSE, INTERVAL) } else { INTERVAL };
+        subscriptions::update_reconcile(&mut batch, organization, now.plus(pause).0);
+        Ok(Planned { batch, answer: () })
+    };
+    if let Err(error) = store.write(next).await {
+        tracing::warn!(%organization, ?error, "when billing is compared next could not be written down");
+    }
+    compared
 }
 
 async fn compare(
@@ -132,7 +156,7 @@ fn own_ledger(
     let usage = organizations::usage(connection, organization)?;
     let seats = granted(&usage, row.quantity, None);
     let now = administration.clock.now().0;
-    let after = Subscription { reconciled_at: now, ..row.clone() };
+    let after = Subscription { reconciled_at: now, compare_at: Timestamp(now).plus(INTERVAL).0, ..row.clone() };
     subscriptions::write(&mut batch, organization, Some(&row), &after);
     give_seats(connection, administration, &mut batch, organization, &usage, seats)?;
     if row.quantity != usage.seats {

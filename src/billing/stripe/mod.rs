@@ -7,13 +7,14 @@ mod calls;
 mod failure;
 mod fetch;
 mod read;
+mod refunds;
 pub mod webhook;
 
 use std::time::Duration;
 
 pub use self::calls::Wanted;
 pub use self::failure::{Failure, Kind};
-pub use self::read::{Invoice, Page, Session, Subscription};
+pub use self::read::{Invoice, Page, Payment, Session, Subscription};
 
 use self::fetch::Fetch;
 

@@ -17,6 +17,8 @@ pub struct Session {
     pub status: String,
     pub customer: Option<String>,
     pub subscription: Option<String>,
+    /// Which of our checkouts it is, as we have told Stripe.
+    pub checkout: Option<String>,
 }
 
 /// A subscription.
@@ -25,7 +27,7 @@ pub struct Subscription {
     pub id: String,
     pub status: String,
     pub customer: String,
-    /// The one item that is seats.
+    /// The item that is seats.
     pub item: String,
     pub quantity: i64,
     /// By the price's lookup key; `None` for a price that is none of ours.
@@ -33,8 +35,9 @@ pub struct Subscription {
     pub cancels: bool,
     pub anchor_at: Timestamp,
     pub period: (Timestamp, Timestamp),
-    /// Whom it is for, as we have told Stripe.
+    /// Whom it is for and which of our checkouts it comes from, as we have told Stripe.
     pub organization: Option<String>,
+    pub checkout: Option<String>,
 }
 
 /// An invoice.
@@ -51,6 +54,17 @@ pub struct Invoice {
     pub paid_at: Option<Timestamp>,
     pub url: Option<String>,
     pub description: String,
+    /// What it was paid by, where money has moved.
+    pub payment: Option<Payment>,
+}
+
+/// A payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// What Stripe calls it: `payment_intent`, or `charge`.
+    pub kind: &'static str,
+    pub id: String,
+    pub amount: i64,
 }
 
 /// A page to send a browser to.
@@ -89,15 +103,33 @@ pub(super) fn session(object: &Value) -> Result<Session> {
         status: text(object, "status")?,
         customer: reference(object, "customer"),
         subscription: reference(object, "subscription"),
+        checkout: optional(&object["metadata"], "checkout"),
     })
 }
 
-pub(super) fn subscription(object: &Value) -> Result<Subscription> {
-    let item = &object["items"]["data"][0];
-    let missing = |what: &str| Failure::new(Kind::Away, format_args!("a subscription has no {what}"));
+/// What tells the price of an item.
+fn lookup_key(item: &Value) -> Option<&str> {
     let price = if item["price"].is_object() { &item["price"] } else { &item["plan"] };
     let key = price["lookup_key"].as_str().or_else(|| price["metadata"]["lookup_key"].as_str());
-    let key = key.or_else(|| price["id"].as_str());
+    key.or_else(|| price["id"].as_str())
+}
+
+/// The plan that an item is by its price.
+fn plan(item: &Value) -> Option<Plan> {
+    let key = lookup_key(item)?;
+    Plan::ALL.into_iter().find(|plan| plan.lookup_key() == key)
+}
+
+/// The item that is seats: the one with a price of ours, wherever it stands among others; else the only one there is.
+fn item(subscription: &Value) -> Result<&Value> {
+    let items = subscription["items"]["data"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let own = items.iter().find(|item| plan(item).is_some()).or_else(|| items.first().filter(|_| items.len() == 1));
+    own.ok_or_else(|| Failure::new(Kind::Away, "a subscription has no item with the lookup key of a seat's price"))
+}
+
+pub(super) fn subscription(object: &Value) -> Result<Subscription> {
+    let item = item(object)?;
+    let missing = |what: &str| Failure::new(Kind::Away, format_args!("a subscription has no {what}"));
     // Newer versions have the period at the item.
     let period = |field: &str| seconds(&object[field]).or_else(|| seconds(&item[field]));
     let start = period("current_period_start").ok_or_else(|| missing("current_period_start"))?;
@@ -107,11 +139,12 @@ pub(super) fn subscription(object: &Value) -> Result<Subscription> {
         customer: reference(object, "customer").ok_or_else(|| missing("customer"))?,
         item: text(item, "id")?,
         quantity: item["quantity"].as_i64().ok_or_else(|| missing("quantity"))?,
-        plan: key.and_then(|key| Plan::ALL.into_iter().find(|plan| plan.lookup_key() == key)),
+        plan: plan(item),
         cancels: object["cancel_at_period_end"].as_bool().unwrap_or_default(),
         anchor_at: seconds(&object["billing_cycle_anchor"]).unwrap_or(start),
         period: (start, period("current_period_end").ok_or_else(|| missing("current_period_end"))?),
         organization: optional(&object["metadata"], "organization"),
+        checkout: optional(&object["metadata"], "checkout"),
     })
 }
 
@@ -140,7 +173,20 @@ pub(super) fn invoice(object: &Value) -> Result<Invoice> {
         paid_at: if state == Some("paid") { paid_at.or(Some(created_at)) } else { None },
         url: address(object, "hosted_invoice_url"),
         description: line["description"].as_str().unwrap_or("Seats").chars().take(200).collect(),
+        payment: payment(object),
     })
+}
+
+/// What a paid invoice was paid by; one over nothing, or paid by a balance, by nothing.
+fn payment(invoice: &Value) -> Option<Payment> {
+    let amount = invoice["amount_paid"].as_i64().or_else(|| invoice["total"].as_i64()).filter(|amount| *amount > 0)?;
+    let by = |kind| reference(invoice, kind).map(|id| Payment { kind, id, amount });
+    by("payment_intent").or_else(|| by("charge")).filter(|_| invoice["status"] == "paid")
+}
+
+/// Whether a refund gives the money back, or has.
+pub(super) fn gives_back(refund: &Value) -> bool {
+    !matches!(refund["status"].as_str(), Some("failed" | "canceled"))
 }
 
 pub(super) fn page(object: &Value) -> Result<Page> {
@@ -177,6 +223,13 @@ mod tests {
         let mut foreign = old.clone();
         foreign["items"]["data"][0]["price"]["lookup_key"] = "coffee".into();
         assert_eq!(subscription(&foreign).unwrap().plan, None);
+        let coffee = json!({"id": "si_0", "quantity": 900, "price": {"lookup_key": "coffee"}});
+        let mut several = old.clone();
+        several["items"]["data"].as_array_mut().unwrap().insert(0, coffee.clone());
+        let seats = subscription(&several).unwrap();
+        assert_eq!((seats.item.as_str(), seats.quantity, seats.plan), ("si_1", 7, Some(Plan::Monthly)));
+        foreign["items"]["data"].as_array_mut().unwrap().push(coffee);
+        assert!(subscription(&foreign).is_err(), "which of them are seats nobody can tell");
         for missing in ["id", "status", "customer", "current_period_end", "items"] {
             let mut cut = old.clone();
             cut.as_object_mut().unwrap().remove(missing);
@@ -200,5 +253,13 @@ mod tests {
         assert_eq!((read.amount, read.state, read.paid_at), (2_299, Some("paid"), Some(Timestamp(9_000_000))));
         assert_eq!(read.period, (Timestamp(1_000_000), Timestamp(2_000_000)));
         assert_eq!(invoice(&json!({"id": "in_1", "status": "draft", "currency": "usd"})).unwrap().state, None);
+        assert_eq!(read.payment, None, "it was paid by a balance");
+        let mut paid = json!({"id": "in_1", "status": "paid", "currency": "usd", "amount_paid": 5, "charge": "ch_1"});
+        let by = |invoice_read: &Value| invoice(invoice_read).unwrap().payment.map(|by| (by.kind, by.id, by.amount));
+        assert_eq!(by(&paid), Some(("charge", "ch_1".into(), 5)));
+        paid["payment_intent"] = json!({"id": "pi_1"});
+        assert_eq!(by(&paid), Some(("payment_intent", "pi_1".into(), 5)));
+        paid["status"] = "open".into();
+        assert_eq!(by(&paid), None);
     }
 }

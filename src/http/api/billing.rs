@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::body;
@@ -15,10 +15,12 @@ use super::organizations::parsed;
 use crate::administration::billing::change::{self, Change};
 use crate::administration::billing::checkout::{self, Wanted};
 use crate::administration::billing::{self, portal};
+use crate::administration::{Administration, By};
 use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::id::InvoiceId;
 use crate::organization::permission::Action;
+use crate::store::connection::Connection;
 
 /// Seats and plan; what is absent stays as it is.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -45,12 +47,15 @@ pub(super) async fn check_out(
 ) -> HttpResponse {
     answer(&http, &state, async |call| {
         call.known()?;
-        let by = call.by(&organization).await?;
-        by.check(Action::ManageBilling)?;
+        call.by(&organization).await?.check(Action::ManageBilling)?;
         let order: Order = body::json(call, payload).await?;
         let wanted = Wanted { seats: order.seats, plan: parsed("plan", order.plan)? };
-        let (store, administration, url) = (&call.state.store, &call.state.administration, &call.state.public_url);
-        let begun = checkout::begin(store, administration, &by, &organization, wanted, url).await?;
+        let (name, url) = (organization.clone(), call.state.public_url.clone());
+        let decide = move |connection: &mut _, administration: &_, by: &_| {
+            checkout::plan(connection, administration, by, &name, wanted, &url)
+        };
+        let decided = call.write(&organization, decide).await?;
+        let begun = checkout::opened(&call.state.store, &call.state.administration, decided).await?;
         let mut response = HttpResponse::build(StatusCode::CREATED);
         if let Some(id) = begun["id"].as_str() {
             response.insert_header((LOCATION, format!("/checkout/{id}")));
@@ -69,11 +74,7 @@ pub(super) async fn check_out(
 )]
 pub(super) async fn show(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
-        let name = organization.clone();
-        let look =
-            move |connection: &mut _, administration: &_, by: &_| billing::show(connection, administration, by, &name);
-        let shown = call.read(&organization, look).await?;
-        Ok(HttpResponse::Ok().json(shown))
+        Ok(HttpResponse::Ok().json(call.read(&organization, shown(&organization)).await?))
     })
     .await
 }
@@ -98,14 +99,25 @@ pub(super) async fn set(
 ) -> HttpResponse {
     answer(&http, &state, async |call| {
         call.known()?;
-        let by = call.by(&organization).await?;
-        by.check(Action::ManageBilling)?;
+        call.by(&organization).await?.check(Action::ManageBilling)?;
         let change = ordered(call, payload).await?;
-        let shown = change::set(&call.state.store, &call.state.administration, &by, &organization, change).await?;
+        let name = organization.clone();
+        let decide = move |connection: &mut _, administration: &_, by: &_| {
+            change::plan(connection, administration, by, &name, change)
+        };
+        let decided = call.write(&organization, decide).await?;
+        change::confirmed(&call.state.store, &call.state.administration, decided).await?;
+        let shown = call.read(&organization, shown(&organization)).await?;
         let is_done = shown["pending_change"].is_null();
         Ok(HttpResponse::build(if is_done { StatusCode::OK } else { StatusCode::ACCEPTED }).json(shown))
     })
     .await
+}
+
+/// Looks at the billing as it is.
+fn shown(name: &str) -> impl FnOnce(&mut Connection, &Administration, &By) -> Result<Value> + Send + 'static {
+    let name = name.to_owned();
+    move |connection, administration, by| billing::show(connection, administration, by, &name)
 }
 
 async fn ordered(call: &Call<'_>, payload: web::Payload) -> Result<Change> {
@@ -187,10 +199,12 @@ pub(super) async fn portal(
     state: web::Data<State>,
 ) -> HttpResponse {
     answer(&http, &state, async |call| {
-        call.known()?;
-        let by = call.by(&organization).await?;
-        let (store, administration, url) = (&call.state.store, &call.state.administration, &call.state.public_url);
-        let url = portal::open(store, administration, &by, &organization, url).await?;
+        let (name, url) = (organization.clone(), call.state.public_url.clone());
+        let decide = move |connection: &mut _, administration: &_, by: &_| {
+            portal::plan(connection, administration, by, &name, &url)
+        };
+        let begun = call.write(&organization, decide).await?;
+        let url = portal::opened(&call.state.administration, begun, &call.state.public_url).await?;
         Ok(HttpResponse::Ok().json(json!({"url": url})))
     })
     .await

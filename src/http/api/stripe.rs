@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::State;
 
 /// Bytes of an event at most.
-const MAX_BODY: usize = 1 << 20;
+const MAX_BODY: usize = 256 << 10;
 
 /// `POST /billing/stripe/webhook`.
 pub(super) async fn webhook(http: HttpRequest, payload: web::Payload, state: web::Data<State>) -> HttpResponse {

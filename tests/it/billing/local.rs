@@ -61,14 +61,14 @@ impl Till {
         till
     }
 
-    async fn begin(&self, seats: i64) -> Result<CheckoutId, Error> {
+    pub async fn begin(&self, seats: i64) -> Result<CheckoutId, Error> {
         let (store, administration) = (&self.house.assembly.store, &self.house.assembly.administration);
         let wanted = Wanted { seats: Some(seats), plan: Some(Plan::Monthly) };
         let begun = checkout::begin(store, administration, &By::OPERATOR, "acme", wanted, HOME).await?;
         Ok(begun["id"].as_str().unwrap().parse().unwrap())
     }
 
-    async fn pay(&self, id: CheckoutId, card: &str) -> Result<String, Error> {
+    pub async fn pay(&self, id: CheckoutId, card: &str) -> Result<String, Error> {
         let (administration, card) = (self.house.assembly.administration.clone(), card.to_owned());
         let pay =
             move |connection: &mut _| payment::pay(connection, &administration, &By::OPERATOR, "acme", (id, &card));

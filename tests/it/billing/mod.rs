@@ -3,21 +3,28 @@
 pub mod fake;
 mod local;
 mod localstripe;
+mod moments;
+mod orders;
 mod pages;
 mod races;
 mod reconcile;
+mod recovering;
+mod refunds;
+mod returning;
 mod stripe;
 mod webhooks;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use diesel::sql_types::BigInt;
 use headcount::administration::By;
 use headcount::administration::billing::change::{self, Change};
 use headcount::administration::billing::checkout::{self, Wanted};
 use headcount::administration::billing::{self, operations};
-use headcount::clock::{Clock as _, ManualClock, SystemClock};
+use headcount::clock::{Clock, ManualClock, SystemClock, Timestamp};
 use headcount::error::Error;
 use headcount::organization::plan::Plan;
+use headcount::store::sql::Sql;
 use serde_json::Value;
 
 use self::fake::Stripe;
@@ -105,6 +112,16 @@ impl Shop {
         store.write(move |connection| events::receive(connection, &administration, &event)).await.unwrap();
     }
 
+    /// How many times something is in the audit trail.
+    pub fn told(&self, action: &str) -> usize {
+        self.trail().iter().filter(|told| *told == action).count()
+    }
+
+    /// What the database has, as a number.
+    pub fn count(&self, sql: &'static str) -> i64 {
+        Sql::new(sql).first::<BigInt, i64>(&mut self.house.database()).unwrap().unwrap()
+    }
+
     /// What operators see of the audit trail: the actions, newest first.
     pub fn trail(&self) -> Vec<String> {
         trail(&self.house)
@@ -127,5 +144,30 @@ pub fn another(database: &Database) -> Database {
     match database {
         Database::Sqlite => Database::Sqlite,
         Database::Postgres(_) => Database::Postgres(crate::support::postgres::database().unwrap()),
+    }
+}
+
+/// A clock at whose next reading something happens.
+pub struct Interrupting {
+    clock: Arc<dyn Clock>,
+    happens: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Interrupting {
+    pub fn new(clock: Arc<dyn Clock>, happens: impl FnOnce() + Send + 'static) -> Arc<Self> {
+        Arc::new(Self { clock, happens: Mutex::new(Some(Box::new(happens))) })
+    }
+
+    /// Whether it has happened.
+    pub fn has_happened(&self) -> bool {
+        self.happens.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
+impl Clock for Interrupting {
+    fn now(&self) -> Timestamp {
+        let happens = self.happens.lock().unwrap_or_else(PoisonError::into_inner).take();
+        happens.into_iter().for_each(|happens| happens());
+        self.clock.now()
     }
 }

@@ -1,13 +1,23 @@
 //! The pages of a checkout: for admins and owners alone, without a script, and sent twice they pay once.
 
+use std::io::{Read as _, Write as _};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::api::api_keys::key_of;
 use crate::api::client::Team;
 use crate::sign_in::browser::{Answer, hidden};
 use crate::support::{Database, in_process_on_each_database};
 
-in_process_on_each_database!(a_card_is_typed, another_card, nobody_else_sees_it, the_api, from_founding_to_the_end);
+in_process_on_each_database!(
+    a_card_is_typed,
+    another_card,
+    nobody_else_sees_it,
+    the_api,
+    from_founding_to_the_end,
+    a_key_that_is_revoked_meanwhile_buys_nothing,
+);
 
 const BILLING: &str = "/api/v1/organizations/acme/billing";
 const CHECKOUT: &str = "/api/v1/organizations/acme/checkout";
@@ -170,4 +180,43 @@ async fn from_founding_to_the_end(database: Database) {
     let shown = founder.ask(&billing).await.is(200);
     assert_eq!((&shown["state"], &shown["organization_state"]), (&json!("canceled"), &json!("past_due")));
     assert_eq!(pay().await["organization_state"], "active", "a new checkout begins anew");
+}
+
+async fn a_key_that_is_revoked_meanwhile_buys_nothing(database: Database) {
+    let team = Team::open(database).await;
+    let checkout = json!({"seats": 25, "plan": "enterprise_seat_monthly"});
+    for (method, path, order) in [(Method::POST, CHECKOUT, &checkout), (Method::PATCH, BILLING, &json!({"seats": 26}))]
+    {
+        let key = key_of(&team.place, "acme", "admin", &[]);
+        let (order, host) = (order.to_string(), team.owner.home().trim_start_matches("http://"));
+        let mut stream = std::net::TcpStream::connect(host).unwrap();
+        let length = order.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{}",
+            &order[..5]
+        )
+        .unwrap();
+        // The rest of the body comes when the key is revoked, and the request has been looked at before.
+        for _ in 0..3 {
+            team.reader.me().await;
+        }
+        team.place.command(&["api-key", "revoke", "--organization", "acme", "--key", "admin"]);
+        stream.write_all(&order.as_bytes()[5..]).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401"), "{path}: {answer}");
+        if path == CHECKOUT {
+            // What the next one changes.
+            let page = begin(&team).await;
+            let csrf = hidden(&team.owner.get(&page).await.body, "csrf");
+            team.owner.post(&page, &[("csrf", &csrf), ("card", "4242 4242 4242 4242")]).await;
+        }
+    }
+    let shown = team.owner.ask(BILLING).await.is(200);
+    assert_eq!((&shown["seats"], &shown["pending_change"]), (&json!(25), &Value::Null));
+    let events = team.place.command(&["audit", "list", "--organization", "acme"]);
+    let by_key = |event: &&Value| event["source"] == "api" && event["action"] != "api_key.revoked";
+    assert_eq!(events.as_array().unwrap().iter().find(by_key), None);
 }

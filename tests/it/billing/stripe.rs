@@ -23,7 +23,6 @@ in_process_on_each_database!(
     a_change_has_its_effect_once_whatever_goes_wrong,
     a_change_that_was_decided_survives_the_process,
     a_declined_change_is_none,
-    decisions_are_asked_in_their_order,
     more_seats_admit_who_waits,
     the_plan_changes_by_its_price,
     invoices_and_the_portal,
@@ -248,19 +247,6 @@ async fn a_declined_change_is_none(database: Database) {
     assert_eq!(shop.show().await["seats"], 10);
     assert!(shop.set(20).await.unwrap()["seats"] == 20, "and the next one works");
     assert!(shop.trail().contains(&"billing.operation_failed".to_owned()));
-}
-
-async fn decisions_are_asked_in_their_order(database: Database) {
-    let shop = Shop::subscribed(database, 10).await;
-    shop.stripe.fault(Method::POST, "/v1/subscriptions", Fault::Down);
-    shop.set(20).await.unwrap();
-    let told = shop.set(13).await.unwrap();
-    assert_eq!(told["pending_change"]["seats"], 13);
-    assert_eq!(shop.stripe.effects("POST /v1/subscriptions"), 0, "the second waits for the first");
-    shop.drive_later().await;
-    let shown = shop.show().await;
-    assert_eq!((&shown["seats"], shop.stripe.quantity()), (&json!(13), 13), "{shown}");
-    assert_eq!(shop.stripe.effects("POST /v1/subscriptions"), 2);
 }
 
 async fn more_seats_admit_who_waits(database: Database) {
