@@ -73,6 +73,7 @@ impl Assembly {
             registries: Registries::new().map_err(|error| error.to_string())?,
             bearers: provisioning::bearers::Bearers::default(),
             refusals: provisioning::client_refusals::Refusals::default(),
+            newcomers: provisioning::newcomers::Newcomers::default(),
             log_buffer: provisioning::log_buffer::LogBuffer::default(),
             sealing: keys.sealing(),
             walks: provisioning::list::Walks::default(),

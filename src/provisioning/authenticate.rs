@@ -48,14 +48,18 @@ impl Registries {
         extend(&self.standard, &organizations::extensions(connection, organization)?)
     }
 
-    fn of(&self, connection: &mut Connection, organization: OrganizationId, version: i64) -> Result<Arc<Registry>> {
+    /// An organization's registry, where it need not be read.
+    pub(super) fn known(&self, organization: OrganizationId, version: i64) -> Option<Arc<Registry>> {
         if version == 0 {
-            return Ok(Arc::clone(&self.standard));
+            return Some(Arc::clone(&self.standard));
         }
-        if let Some((known, registry)) = self.lock().get(&organization)
-            && *known == version
-        {
-            return Ok(Arc::clone(registry));
+        let extended = self.lock();
+        extended.get(&organization).filter(|(known, _)| *known == version).map(|(_, registry)| Arc::clone(registry))
+    }
+
+    fn of(&self, connection: &mut Connection, organization: OrganizationId, version: i64) -> Result<Arc<Registry>> {
+        if let Some(known) = self.known(organization, version) {
+            return Ok(known);
         }
         let registry = Arc::new(self.current(connection, organization)?);
         let mut extended = self.lock();

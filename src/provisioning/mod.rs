@@ -15,6 +15,7 @@ pub mod list;
 pub mod list_all;
 pub mod log_buffer;
 pub mod names;
+pub mod newcomers;
 pub mod operation;
 pub mod presumption;
 pub mod record;
@@ -72,6 +73,8 @@ pub struct Service {
     pub registries: authenticate::Registries,
     pub bearers: bearers::Bearers,
     pub refusals: client_refusals::Refusals,
+    /// Users that are created together.
+    pub newcomers: newcomers::Newcomers,
     /// Entries of the provisioning log that wait to be written.
     pub log_buffer: log_buffer::LogBuffer,
     /// For secrets that are stored encrypted.

@@ -24,6 +24,7 @@ mod limits;
 mod logs;
 mod mail;
 mod members;
+mod newcomers;
 mod oauth;
 mod oidc;
 mod operator_rules;

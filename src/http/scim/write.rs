@@ -15,6 +15,7 @@ use crate::http::State;
 use crate::id::ResourceId;
 use crate::provisioning::answer::{Relations, Shown};
 use crate::provisioning::authenticate::authenticate;
+use crate::provisioning::newcomers::{self, Turn};
 use crate::provisioning::operation::{self, Operation};
 use crate::provisioning::{Call, Caller, Planned, groups, presumption, record, users};
 use crate::scim::project::Projection;
@@ -135,6 +136,14 @@ pub(super) async fn perform(
     let id = operation.target();
     let creates_user = kind == Kind::User && matches!(operation, Operation::Create(_));
     let (shared, log_call, bearer) = (state.clone(), call.clone(), call.credential);
+    let _lead = if creates_user && conditions.matches_none.is_none() {
+        match newcomers::create(&state.store, &state.provisioning, &call).await {
+            Turn::Together(caller, shown) => return Ok(Done { caller, shown: Some(shown) }),
+            Turn::Alone(lead) => lead,
+        }
+    } else {
+        None
+    };
     // What is presumed once and does not hold is not presumed again.
     let presumable = AtomicBool::new(conditions.matches_none.is_none());
     let outcome = state

@@ -151,14 +151,14 @@ impl Slice {
         if next.len() < 2 {
             return Ok(Vec::new());
         }
-        let newcomers: Vec<_> =
-            next.iter().map(|(wanted, _, newcomer)| (self.call_of(wanted, wanted.path.clone()), *newcomer)).collect();
+        let calls: Vec<_> = next.iter().map(|(wanted, ..)| self.call_of(wanted, wanted.path.clone())).collect();
+        let newcomers: Vec<_> = calls.iter().zip(&next).map(|(call, (.., newcomer))| (call, *newcomer)).collect();
         let made =
             store::nested(connection, |connection| users::create_many(connection, &self.service, caller, &newcomers))?;
         progress.reach = if made.len() == next.len() { SLICE.min(2 * progress.reach) } else { 1 };
-        let answered = made.into_iter().zip(next).zip(&newcomers);
+        let answered = made.into_iter().zip(next).zip(&calls);
         Ok(answered
-            .map(|((shown, (wanted, position, _)), (call, _))| {
+            .map(|((shown, (wanted, position, _)), call)| {
                 progress.succeeded(call, wanted, 201, Some(shown), (position, Vec::new()))
             })
             .collect())

@@ -129,7 +129,7 @@ pub fn create_many(
     connection: &mut Connection,
     service: &Service,
     caller: &Caller,
-    newcomers: &[(Call, &Newcomer)],
+    newcomers: &[(&Call, &Newcomer)],
 ) -> Result<Planned<Vec<Shown>>> {
     let keys: Vec<Key> = newcomers.iter().flat_map(|(_, newcomer)| newcomer.keys()).collect();
     let (usage, mut taken) = known_keys::find(connection, caller.organization, &keys)?;
