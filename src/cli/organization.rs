@@ -6,8 +6,8 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::operator::Operator;
-use crate::administration::By;
 use crate::administration::organization::{self, NewOrganization, Settings};
+use crate::administration::{By, roster, single_sign_on};
 use crate::organization::joining::Sso;
 use crate::organization::plan::Plan;
 use crate::organization::role::Role;
@@ -90,6 +90,16 @@ pub(super) enum Command {
         #[arg(long)]
         organization: String,
     },
+    /// Show the seats of an organization, and who waits for one in turn
+    Seats {
+        #[arg(long)]
+        organization: String,
+    },
+    /// Show how an organization's people sign in, and what is missing before its admins can require single sign-on
+    SingleSignOn {
+        #[arg(long)]
+        organization: String,
+    },
     /// List organizations
     List,
     /// Show one organization
@@ -152,6 +162,11 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         }),
         Command::Restore { organization } => operator.write(move |connection, administration| {
             organization::restore(connection, administration, &By::OPERATOR, &organization)
+        }),
+        Command::Seats { organization: slug } => operator
+            .look(move |connection, administration| roster::seats(connection, administration, &By::OPERATOR, &slug)),
+        Command::SingleSignOn { organization: slug } => operator.look(move |connection, administration| {
+            single_sign_on::show(connection, administration, &By::OPERATOR, &slug)
         }),
         Command::List => {
             operator.look(|connection, administration| organization::list(connection, administration, &By::OPERATOR))

@@ -1,6 +1,12 @@
 //! How people come in, as an organization's own admins decide it: single sign-on, recovery codes, who asks, and where
 //! members are signed in.
 
+use headcount::administration::actor::Member;
+use headcount::administration::recovery_codes::{self, Whom};
+use headcount::administration::{Actor, By};
+use headcount::clock::Timestamp;
+use headcount::error::Code;
+use headcount::organization::role::Role;
 use headcount::stand_in::person::Person;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -13,7 +19,7 @@ use crate::support::{Database, in_process_on_each_database};
 
 in_process_on_each_database!(
     single_sign_on,
-    recovery_codes,
+    own_recovery_codes,
     join_requests,
     sessions_of_a_member,
     sessions_of_everybody,
@@ -72,7 +78,7 @@ async fn single_sign_on(database: Database) {
     decide("optional", "*").await.problem(400, "invalid_value");
 }
 
-async fn recovery_codes(database: Database) {
+async fn own_recovery_codes(database: Database) {
     let team = Team::open(database).await;
     let owner = team.owner.member_id().await;
     team.owner.make(&format!("{CODES}/confirm"), &Value::Null).await.problem(404, "not_found");
@@ -99,6 +105,24 @@ async fn recovery_codes(database: Database) {
     // Another owner has none of their own in this way.
     let other = joined_as(&team.place, "other", "owner").await;
     assert_ne!(other.make(CODES, &Value::Null).await.is(201)["member_id"], json!(owner));
+    // Whatever way it is asked for.
+    let (me, shown) = (other.me().await.1, team.owner.ask(ACME).await.is(200));
+    let member = Member {
+        organization: shown["id"].as_str().unwrap().parse().unwrap(),
+        id: me["memberships"][0]["member_id"].as_str().unwrap().parse().unwrap(),
+        role: Role::Owner,
+        identity: team.place.house.assembly.administration.ids.next(),
+        signed_in_at: Timestamp(0),
+        recovers: false,
+        before_checkout: false,
+    };
+    let by = By { actor: Actor::Member(member), request_id: None, address: None };
+    let administration = team.place.house.assembly.administration.clone();
+    for whom in [Whom::Id(owner.clone()), Whom::Address("owner@acme.example".into())] {
+        let (administration, by) = (administration.clone(), by.clone());
+        let make = move |connection: &mut _| recovery_codes::create(connection, &administration, &by, "acme", &whom);
+        assert_eq!(team.place.house.assembly.store.write(make).await.unwrap_err().code, Code::Forbidden);
+    }
     team.admin.make(CODES, &Value::Null).await.problem(403, "forbidden");
     let key = key_of(&team.place, "acme", "admin", &[]);
     let told = by_key(&team.place, &key, Method::POST, CODES, None).await.problem(403, "forbidden");

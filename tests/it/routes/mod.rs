@@ -1,5 +1,6 @@
 //! Who may do what: every route has its row in the matrix (design.md §5), and whoever is not meant gets nowhere.
 
+mod commands;
 mod head;
 mod identity_providers;
 mod matrix;
