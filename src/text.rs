@@ -70,6 +70,9 @@ pub fn domain_shown(key: &str) -> String {
     if valid.is_ok() { shown } else { key.to_owned() }
 }
 
+/// A duration that people write is no longer: a hundred years.
+const LONGEST: Duration = Duration::from_hours(36_500 * 24);
+
 /// Reads a length of time such as `7d`, `24h`, `30m`, `45s`; there is none of 0.
 ///
 /// # Errors
@@ -88,7 +91,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     if number == 0 || !text.starts_with(|first: char| first.is_ascii_digit()) {
         return Err(wrong());
     }
-    Ok(Duration::from_secs(u64::from(number) * factor))
+    let length = Duration::from_secs(u64::from(number) * factor);
+    // What ends later than the years with four digits could not be written down (RFC 3339).
+    if length > LONGEST {
+        return Err(format!("\"{text}\" is more than 36500d"));
+    }
+    Ok(length)
 }
 
 /// A length of time as people write it, in whole hours, minutes or seconds.
@@ -155,7 +163,7 @@ mod tests {
     fn durations_have_a_unit() {
         assert_eq!(duration("365d"), Ok(Duration::from_hours(365 * 24)));
         assert_eq!(duration("45s"), Ok(Duration::from_secs(45)));
-        for wrong in ["12", "-1d", "+1d", "0d", "", "d", "1w", "1é", "9999999999999999d"] {
+        for wrong in ["12", "-1d", "+1d", "0d", "", "d", "1w", "1é", "9999999999999999d", "36501d", "4294967295d"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
         for shown in ["36h", "90m", "45s"] {

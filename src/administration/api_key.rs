@@ -188,6 +188,18 @@ pub fn list(
     api_keys::list(connection, organization.id, after, limit)
 }
 
+/// One of the organization's keys by its id, also one that is revoked.
+///
+/// # Errors
+/// `forbidden`, `not_found`.
+pub fn show(connection: &mut Connection, by: &By, slug: &str, key: &str) -> Result<Listed> {
+    by.check(Action::ManageApiKeys)?;
+    let organization = named(connection, by, slug)?;
+    let absent = || Error::new(Code::NotFound, format!("There is no API key with the id \"{key}\"."));
+    let id = key.parse().map_err(|_| absent())?;
+    api_keys::one(connection, organization.id, id)?.ok_or_else(absent)
+}
+
 /// Revokes a key by its id or its name.
 ///
 /// # Errors

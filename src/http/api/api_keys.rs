@@ -47,12 +47,9 @@ pub(super) struct Wanted {
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
         let query = Query::read(call, &[])?;
-        let after: Option<String> = query.after()?;
-        let after = after.and_then(|id| id.parse::<ApiKeyId>().ok());
-        let (name, limit) = (organization.to_owned(), query.limit as usize);
-        let look = move |connection: &mut _, _: &_, by: &_| {
-            api_key::list(connection, by, &name, after, i64::try_from(limit + 1).unwrap_or(i64::MAX))
-        };
+        let after = query.after_id::<ApiKeyId>()?;
+        let (name, limit, most) = (organization.to_owned(), query.limit as usize, query.one_more());
+        let look = move |connection: &mut _, _: &_, by: &_| api_key::list(connection, by, &name, after, most);
         let mut keys = call.read(&organization, look).await?;
         let goes_on = keys.len() > limit;
         keys.truncate(limit);
@@ -100,6 +97,28 @@ pub(super) async fn create(
 pub(super) fn lifetime(expires_in: Option<String>) -> Result<Option<Duration>> {
     let invalid = |why: String| Error::new(Code::InvalidValue, format!("expires_in: {why}."));
     expires_in.map(|text| duration(&text).map_err(invalid)).transpose()
+}
+
+/// `GET /api/v1/organizations/{organization}/api-keys/{id}`.
+#[utoipa::path(
+    get, path = "/api/v1/organizations/{organization}/api-keys/{id}", tag = "api keys",
+    summary = "An API key, also one that is revoked, without its secret",
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
+    responses((status = 200, body = Object), Refused)
+)]
+pub(super) async fn show(
+    http: HttpRequest,
+    path: web::Path<(String, String)>,
+    state: web::Data<State>,
+) -> HttpResponse {
+    answer(&http, &state, async |call| {
+        let (organization, id) = path.into_inner();
+        let slug = organization.clone();
+        let look = move |connection: &mut _, _: &_, by: &_| api_key::show(connection, by, &slug, &id);
+        let key = call.read(&organization, look).await?;
+        Ok(HttpResponse::Ok().json(api_key::describe(&key)))
+    })
+    .await
 }
 
 /// `DELETE /api/v1/organizations/{organization}/api-keys/{id}`.

@@ -169,9 +169,7 @@ pub(super) async fn invoices(
 ) -> HttpResponse {
     answer(&http, &state, async |call| {
         let query = Query::read(call, &[])?;
-        let after: Option<String> = query.after()?;
-        let foreign = |_| Error::new(Code::InvalidCursor, "after is not the cursor of a page of this list.");
-        let after = after.map(|id| id.parse::<InvoiceId>().map_err(foreign)).transpose()?;
+        let after = query.after_id::<InvoiceId>()?;
         let (name, limit) = (organization.to_owned(), query.limit as usize);
         let look = move |connection: &mut _, _: &_, by: &_| {
             billing::invoices(connection, by, &name, after, i64::try_from(limit + 1).unwrap_or(i64::MAX))

@@ -157,10 +157,10 @@ impl Caller {
     }
 }
 
-/// What a program reads where people are meant.
+/// What a program reads where people are meant: whatever its key is good for, it is not that.
 pub(super) fn takes_a_session() -> Error {
     Error::new(
-        Code::Unauthorized,
+        Code::Forbidden,
         "This takes somebody who is signed in. An API key is for its organization: /api/v1/organizations/{organization} and what is below.",
     )
 }

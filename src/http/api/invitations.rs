@@ -13,7 +13,7 @@ use super::openapi::Refused;
 use super::organizations::parsed;
 use crate::administration::idempotency::Answer;
 use crate::administration::invitation::{self, Manner, Page, Renewal, Rows};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::http::State;
 use crate::id::InvitationId;
 use crate::organization::invitation::Wanted;
@@ -39,11 +39,7 @@ pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web:
         let query = Query::read(call, &["state"])?;
         let wanted = Page {
             state: parsed("state", query.value("state").map(str::to_owned))?,
-            after: query
-                .after::<String>()?
-                .map(|id| id.parse::<InvitationId>())
-                .transpose()
-                .map_err(|_| bad_cursor())?,
+            after: query.after_id::<InvitationId>()?,
             limit: query.limit,
         };
         let name = slug.to_owned();
@@ -55,10 +51,6 @@ pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web:
         Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
     })
     .await
-}
-
-fn bad_cursor() -> Error {
-    Error::new(Code::InvalidCursor, "after is not the cursor of a page of this list.")
 }
 
 /// Somebody to invite.

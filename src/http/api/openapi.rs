@@ -71,6 +71,7 @@ pub(super) enum Refused {
         api_keys::create,
         api_keys::list,
         api_keys::revoke,
+        api_keys::show,
         audit::export,
         audit::list,
         billing::check_out,

@@ -242,7 +242,8 @@ fn key_routes(config: &mut web::ServiceConfig) {
                 .route(web::post().to(api_keys::create)),
         )
         .service(
-            resource("/api/v1/organizations/{organization}/api-keys/{id}", "DELETE")
+            resource("/api/v1/organizations/{organization}/api-keys/{id}", "GET, DELETE")
+                .route(web::get().to(api_keys::show))
                 .route(web::delete().to(api_keys::revoke)),
         );
 }

@@ -237,8 +237,7 @@ pub(super) async fn log(http: HttpRequest, path: web::Path<(String, String)>, st
     answer(&http, &state, async |call| {
         let (organization, id) = path.into_inner();
         let query = Query::read(call, &[])?;
-        let after: Option<String> = query.after()?;
-        let after = after.and_then(|id| id.parse::<DeliveryId>().ok());
+        let after = query.after_id::<DeliveryId>()?;
         let (slug, limit) = (organization.clone(), query.limit as usize);
         let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
         let look =

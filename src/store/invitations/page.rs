@@ -26,22 +26,34 @@ pub fn list(
     (now, limit): (i64, i64),
 ) -> Result<Vec<(Invitation, Delivery)>> {
     let mut condition = Sql::default();
+    let behind = |mut sql: Sql| {
+        if let Some(after) = after {
+            sql.push(" AND v.id < ").push_bind(after);
+        }
+        sql
+    };
     match state {
         None => {}
         Some(State::Pending) => {
             condition.push(" AND v.state = 'pending' AND v.expires_at > ").push_bind(now);
         }
         Some(State::Expired) => {
-            condition.push(" AND (v.state = 'expired' OR (v.state = 'pending' AND v.expires_at <= ").push_bind(now);
-            condition.push("))");
+            // Those that are stored as expired and those that are not yet, each in the order of its index.
+            let first = |sql: Sql| {
+                let mut first = Sql::new("SELECT * FROM (SELECT v.id FROM invitations v WHERE v.organization_id = ");
+                first.push_bind(organization).append(behind(sql)).push(" ORDER BY v.id DESC LIMIT ").push_bind(limit);
+                first.push(") s");
+                first
+            };
+            let over = Sql::new(" AND v.state = 'pending' AND v.expires_at <= ").bind_here(now);
+            condition.push(" AND v.id IN (").append(first(Sql::new(" AND v.state = 'expired'")));
+            condition.push(" UNION ALL ").append(first(over)).push(")");
         }
         Some(over) => {
             condition.push(" AND v.state = ").push_bind(over.name());
         }
     }
-    if let Some(after) = after {
-        condition.push(" AND v.id < ").push_bind(after);
-    }
+    let condition = behind(condition);
     with_delivery(connection, organization, condition, limit)
 }
 

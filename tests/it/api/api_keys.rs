@@ -61,6 +61,9 @@ async fn a_life(database: Database) {
     let key = made["key"].as_str().unwrap();
     assert_eq!((key.len(), &key[..4], &key[43..]), (47, "hck_", made["hint"].as_str().unwrap()));
     assert_eq!(location, format!("{KEYS}/{}", made["id"].as_str().unwrap()));
+    let mut shown = team.owner.ask(&location).await.is(200);
+    shown["key"] = made["key"].clone();
+    assert_eq!(shown, made);
     assert_eq!(made["created_by"], format!("member:{}", team.admin.member_id().await));
     // It is shown this once, and stored by its hash.
     let listed = team.owner.ask(KEYS).await.is(200);
@@ -99,6 +102,7 @@ async fn a_life(database: Database) {
         }
     }
     assert_eq!(team.admin.end(&location).await.status, 204);
+    assert!(team.admin.ask(&location).await.is(200)["revoked_at"].is_string());
     team.admin.end(&location).await.problem(404, "not_found");
     team.admin.end(&format!("{KEYS}/Deploy")).await.problem(404, "not_found");
     let told = ask(&team.place, key, ACME).await.problem(401, "unauthorized");
@@ -124,6 +128,8 @@ async fn refused(database: Database) {
         (json!({"name": "", "role": "read"}), "name"),
         (json!({"name": "x\u{7}", "role": "read"}), "name"),
         (json!({"name": "x", "role": "read", "expires_in": "soon"}), "expires_in"),
+        (json!({"name": "x", "role": "read", "expires_in": "36501d"}), "expires_in"),
+        (json!({"name": "x", "role": "read", "expires_in": "4294967295d"}), "expires_in"),
         (json!({"name": "x", "role": "read", "key": "hck_mine"}), "key"),
         (json!({"role": "read"}), "name"),
     ] {
@@ -146,7 +152,7 @@ async fn refused(database: Database) {
     let shape = |request: reqwest::RequestBuilder| request.header("authorization", format!("bEARER {key}"));
     assert_eq!(team.place.browser().send(Method::GET, ACME, shape).await.status, 200);
     for path in ["/api/v1/me", "/api/v1/me/sessions", "/api/v1/organizations"] {
-        ask(&team.place, &key, path).await.problem(401, "unauthorized");
+        ask(&team.place, &key, path).await.problem(403, "forbidden");
     }
     assert_eq!(ask(&team.place, &key, "/scim/v2/Users").await.status, 401);
     // The command made it by the system's clock, a little later than the test's.
@@ -231,6 +237,8 @@ async fn keys_that_are_none_are_counted(database: Database) {
     for _ in 0..3 {
         ask(&team.place, "hck_none", ACME).await.problem(401, "unauthorized");
         team.place.browser().ask(ACME).await.problem(401, "unauthorized");
+        // A good one that is asked for what is a person's is none of them.
+        ask(&team.place, &key, "/api/v1/me").await.problem(403, "forbidden");
     }
     let reply = ask(&team.place, "hck_other", ACME).await;
     reply.problem(429, "too_many_requests");
@@ -252,7 +260,7 @@ async fn the_bearer_decides(database: Database) {
     both(&key, Method::PATCH, ACME).await.problem(403, "forbidden");
     both("hck_none", Method::GET, ACME).await.problem(401, "unauthorized");
     both("hck_none", Method::PATCH, ACME).await.problem(401, "unauthorized");
-    both(&key, Method::GET, "/api/v1/me").await.problem(401, "unauthorized");
+    both(&key, Method::GET, "/api/v1/me").await.problem(403, "forbidden");
     assert!(!both(&key, Method::GET, ACME).await.headers.contains_key("x-csrf-token"));
     // What a proxy checks is none of ours.
     let basic = [("authorization", "Basic YTpi")];

@@ -218,7 +218,8 @@ async fn roles(database: Database) {
     };
     set(&team.writer, &reader, "write").await.problem(403, "forbidden");
     set(&team.reader, &reader, "owner").await.problem(403, "forbidden");
-    set(&team.admin, &admin, "owner").await.problem(403, "forbidden");
+    let raised = set(&team.admin, &admin, "owner").await.problem(403, "forbidden");
+    assert!(raised.contains("Nobody raises their own role"), "{raised}");
     set(&team.admin, &reader, "owner").await.problem(403, "forbidden");
     set(&team.admin, &owner, "read").await.problem(403, "forbidden");
     set(&team.admin, &reader, "king").await.problem(400, "invalid_value");

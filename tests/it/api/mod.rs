@@ -3,11 +3,13 @@
 pub mod api_keys;
 mod audit;
 pub mod client;
+mod cursors;
 mod domains;
 mod founding;
 mod home;
 mod kept_answers;
 mod leaving;
+mod meanwhile;
 mod members;
 mod organizations;
 mod provisioning;

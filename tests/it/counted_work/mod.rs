@@ -4,6 +4,7 @@
 //! What is counted is what the database itself reports of every statement it runs, whoever sent it:
 //! SQLite's statement status (`sqlite.rs`) and PostgreSQL's plans by `auto_explain` (`postgres.rs`).
 
+mod invitations;
 mod member_list;
 pub mod postgres;
 pub mod sqlite;
@@ -52,6 +53,8 @@ struct Organization {
     everybody: String,
     /// Whether its members have been given other roles and statuses.
     is_mixed: std::cell::Cell<bool>,
+    /// Whether it has invitations.
+    is_inviting: std::cell::Cell<bool>,
 }
 
 /// The clock stands, so that nothing that happens once a minute happens in between.
@@ -102,7 +105,7 @@ async fn fill(house: House, users: usize) -> Organization {
     let everybody = everybody["id"].as_str().unwrap().to_owned();
     group = json!({"displayName": "All of them", "members": [{"value": everybody}]});
     assert_eq!(ask(&application, &house.token, Method::POST, "/Groups", Some(&group)).await.0, 201);
-    Organization { house, everybody, is_mixed: false.into() }
+    Organization { house, everybody, is_mixed: false.into(), is_inviting: false.into() }
 }
 
 /// Pages in the orders that indexes have.
@@ -234,6 +237,7 @@ async fn measure_orders(
         costs.push(Cost { request, most: 5, statements: observer.take() });
     }
     costs.extend(member_list::measure(organization, observer).await);
+    costs.extend(invitations::measure(organization, observer).await);
     costs
 }
 

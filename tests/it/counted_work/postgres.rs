@@ -20,6 +20,8 @@ const LARGE_TABLES: &[&str] = &[
     "group_members",
     "members",
     "removed_members",
+    "invitations",
+    "outbox",
     "provisioning_log",
     "audit_events",
 ];

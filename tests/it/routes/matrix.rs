@@ -112,6 +112,7 @@ pub(super) const OF_AN_ORGANIZATION: &[Row] = &[
     Row("get", "/api-keys", SETTERS),
     // An empty body.
     Row("post", "/api-keys", NOBODY_MEANT),
+    Row("get", "/api-keys/{id}", NOTHING_THERE),
     Row("delete", "/api-keys/{id}", NOTHING_THERE),
     Row("get", "", MEMBERS),
     // Without a body.

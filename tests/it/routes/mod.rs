@@ -62,15 +62,18 @@ fn filled(route: &str) -> String {
 
 /// Below an organization, where keys are answered otherwise than [`keys`] says.
 const KEYS_ONLY: &[(&str, &str, [u16; 4])] = &[
-    ("post", "/restore", [401, 401, 401, 401]),
+    ("post", "/restore", [403; 4]),
     // Who has the link of an invitation can press its button: a person's to copy.
     ("post", "/invitations/{id}/link", [403, 403, 403, 404]),
 ];
 
 /// The statuses for keys of the roles `read`, `write` and `admin`, and of another organization: below an organization
-/// those of members and of who is none, and nobody's everywhere else.
+/// those of members and of who is none, refused where people are meant, and nobody's everywhere else.
 fn keys(method: &str, route: &str, statuses: Statuses) -> [u16; 4] {
-    let Some(below) = route.strip_prefix(ORGANIZATION) else { return [statuses[0]; 4] };
+    let Some(below) = route.strip_prefix(ORGANIZATION) else {
+        let takes_a_person = route.starts_with("/api/v1/") && statuses[0] == 401;
+        return [if takes_a_person { 403 } else { statuses[0] }; 4];
+    };
     let otherwise = KEYS_ONLY.iter().find(|(known, place, _)| *known == method && *place == below);
     otherwise.map_or([statuses[1], statuses[2], statuses[3], statuses[5]], |(.., statuses)| *statuses)
 }
