@@ -1,10 +1,15 @@
 //! Identifiers (floor 0): `UUIDv7`, so that the order of ids is the order of creation.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Serialize, Serializer};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::clock::{Clock, Timestamp};
@@ -153,6 +158,25 @@ impl<T> fmt::Debug for Id<T> {
 impl<T> fmt::Display for Id<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self.0.as_hyphenated(), f)
+    }
+}
+
+impl<T> Serialize for Id<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<T> PartialSchema for Id<T> {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::Custom("uuid".to_owned());
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+    }
+}
+
+impl<T> ToSchema for Id<T> {
+    fn name() -> Cow<'static, str> {
+        "Id".into()
     }
 }
 

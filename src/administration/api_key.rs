@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{Actor, Administration, By, check_name, named};
 use crate::clock::Timestamp;
@@ -32,6 +34,44 @@ pub struct New<'a> {
     pub role: Role,
     pub lifetime: Option<Duration>,
     pub key: &'a SecretToken,
+}
+
+/// A key as it is shown, without its secret.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ApiKey)]
+pub struct Shown {
+    pub id: ApiKeyId,
+    pub name: String,
+    /// Its last characters.
+    pub hint: String,
+    pub role: Role,
+    /// As the audit trail calls them.
+    pub created_by: String,
+    pub created_at: Timestamp,
+    #[schema(required)]
+    pub expires_at: Option<Timestamp>,
+    /// To the minute.
+    #[schema(required)]
+    pub last_used_at: Option<Timestamp>,
+    #[schema(required)]
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A new key; nothing else ever shows it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = NewApiKey)]
+pub struct Created {
+    #[serde(flatten)]
+    pub shown: Shown,
+    pub key: String,
+}
+
+/// A key that works no more.
+#[derive(Clone, Debug, Serialize)]
+pub struct Revoked {
+    pub id: ApiKeyId,
+    pub name: String,
+    pub revoked: bool,
 }
 
 /// A key that was let in.
@@ -118,7 +158,7 @@ pub fn create(
     by: &By,
     slug: &str,
     new: New<'_>,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Created>> {
     by.check(Action::ManageApiKeys)?;
     check_name(new.name)?;
     if new.role == Role::Owner {
@@ -150,8 +190,7 @@ pub fn create(
     api_keys::insert(&mut batch, organization.id, &listed, new.key.hash());
     let detail = json!({"id": listed.id.to_string(), "name": listed.name, "role": listed.role});
     administration.audit(&mut batch, by, organization.id, "api_key.created", &detail);
-    let mut answer = describe(&listed);
-    answer["key"] = new.key.reveal().into();
+    let answer = Created { shown: describe(&listed), key: new.key.reveal().to_owned() };
     Ok(Planned { batch, answer })
 }
 
@@ -210,7 +249,7 @@ pub fn revoke(
     by: &By,
     slug: &str,
     key: &str,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Revoked>> {
     by.check(Action::ManageApiKeys)?;
     let organization = named(connection, by, slug)?;
     let found = find_live(connection, organization.id, key)?;
@@ -218,7 +257,7 @@ pub fn revoke(
     api_keys::revoke(&mut batch, organization.id, found.id, administration.clock.now().0);
     let detail = json!({"id": found.id.to_string(), "name": found.name});
     administration.audit(&mut batch, by, organization.id, "api_key.revoked", &detail);
-    Ok(Planned { batch, answer: json!({"id": found.id.to_string(), "name": found.name, "revoked": true}) })
+    Ok(Planned { batch, answer: Revoked { id: found.id, name: found.name, revoked: true } })
 }
 
 fn find_live(connection: &mut Connection, organization: OrganizationId, key: &str) -> Result<Listed> {
@@ -240,11 +279,16 @@ pub fn no_key(key: &str) -> Error {
 
 /// A key as it is shown.
 #[must_use]
-pub fn describe(key: &Listed) -> Value {
-    let time = |at: Option<i64>| at.map(|at| Timestamp(at).to_string());
-    json!({
-        "id": key.id.to_string(), "name": key.name, "hint": key.hint, "role": key.role, "created_by": key.created_by,
-        "created_at": Timestamp(key.created_at).to_string(), "expires_at": time(key.expires_at),
-        "last_used_at": time(key.last_used_at), "revoked_at": time(key.revoked_at)
-    })
+pub fn describe(key: &Listed) -> Shown {
+    Shown {
+        id: key.id,
+        name: key.name.clone(),
+        hint: key.hint.clone(),
+        role: key.role.parse().unwrap_or(Role::Read),
+        created_by: key.created_by.clone(),
+        created_at: Timestamp(key.created_at),
+        expires_at: key.expires_at.map(Timestamp),
+        last_used_at: key.last_used_at.map(Timestamp),
+        revoked_at: key.revoked_at.map(Timestamp),
+    }
 }

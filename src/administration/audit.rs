@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{By, named};
 use crate::clock::Timestamp;
@@ -35,10 +37,45 @@ pub struct Wanted {
     pub search: Option<String>,
 }
 
+/// An event as it is shown.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AuditEvent)]
+pub struct Event {
+    pub id: EventId,
+    /// Of what provisioning has done: its entry in the provisioning log.
+    #[schema(required)]
+    pub provisioning_log_id: Option<EventId>,
+    pub at: Timestamp,
+    /// By which way in: `page`, `api`, `scim`, `command` or `system`.
+    pub source: &'static str,
+    /// Who: `member:` and an id, `api_key:` and an id, `operator`, `system`, `provisioning` and others.
+    pub actor: String,
+    /// Such as `member.suspended`.
+    pub action: String,
+    pub target: EventTarget,
+    #[schema(required)]
+    pub request_id: Option<String>,
+    /// From which network address.
+    #[schema(required)]
+    pub address: Option<String>,
+    /// An object or a sentence: what was what before, and is now.
+    pub detail: Value,
+}
+
+/// What an event has happened to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AuditTarget)]
+pub struct EventTarget {
+    /// `User`, `Group`, `Organization` and others.
+    pub kind: String,
+    #[schema(required)]
+    pub id: Option<ResourceId>,
+}
+
 /// A page of a list, and behind what the next one begins.
 #[derive(Clone, Debug)]
-pub struct Page {
-    pub items: Vec<Value>,
+pub struct Page<T> {
+    pub items: Vec<T>,
     pub next: Option<EventId>,
 }
 
@@ -53,7 +90,7 @@ pub fn page(
     wanted: &Wanted,
     after: Option<EventId>,
     limit: u32,
-) -> Result<Page> {
+) -> Result<Page<Event>> {
     by.check(Action::ReadAudit)?;
     let trail = match organization {
         Some(name) => named(connection, by, name)?.id,
@@ -75,7 +112,7 @@ pub fn list(
     organization: Option<&str>,
     wanted: &Wanted,
     limit: u32,
-) -> Result<Value> {
+) -> Result<Vec<Event>> {
     let (mut items, mut after) = (Vec::new(), None);
     loop {
         let left = limit - u32::try_from(items.len()).unwrap_or(limit).min(limit);
@@ -83,7 +120,7 @@ pub fn list(
         items.extend(page.items);
         after = page.next;
         if after.is_none() || items.len() >= limit as usize {
-            return Ok(items.into());
+            return Ok(items);
         }
     }
 }
@@ -94,16 +131,20 @@ pub const COLUMNS: [&str; 10] =
 
 /// The cells of an event for [`COLUMNS`].
 #[must_use]
-pub fn cells(event: &Value) -> Vec<String> {
-    let target = &event["target"];
-    let cell = |value: &Value| match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let columns = ["id", "at", "actor", "source", "action"].map(|name| &event[name]);
-    let rest = [&target["kind"], &target["id"], &event["address"], &event["request_id"], &event["detail"]];
-    columns.into_iter().chain(rest).map(cell).collect()
+pub fn cells(event: &Event) -> Vec<String> {
+    let detail = event.detail.as_str().map_or_else(|| event.detail.to_string(), str::to_owned);
+    vec![
+        event.id.to_string(),
+        event.at.to_string(),
+        event.actor.clone(),
+        event.source.to_owned(),
+        event.action.clone(),
+        event.target.kind.clone(),
+        event.target.id.map(|id| id.to_string()).unwrap_or_default(),
+        event.address.clone().unwrap_or_default(),
+        event.request_id.clone().unwrap_or_default(),
+        detail,
+    ]
 }
 
 /// Forgets, of every trail, what is older than it is kept; how many events.
@@ -181,18 +222,23 @@ fn source(actor: &str) -> &'static str {
     }
 }
 
-fn describe(event: StoredEvent) -> Value {
+fn describe(event: StoredEvent) -> Event {
     // Use cases write an object or a sentence.
     let detail = match serde_json::from_str::<Value>(&event.detail) {
         Ok(object @ Value::Object(_)) => object,
         _ => Value::String(event.detail),
     };
-    // An event of provisioning has the id of its entry in the provisioning log.
-    let log = (event.actor == "provisioning").then(|| event.id.to_string());
-    json!({
-        "id": event.id.to_string(), "provisioning_log_id": log, "at": Timestamp(event.at).to_string(), "source": source(&event.actor),
-        "actor": event.actor, "action": event.action,
-        "target": {"kind": event.target_kind, "id": event.target_id.map(|id| id.to_string())},
-        "request_id": event.request_id, "address": event.address, "detail": detail
-    })
+    Event {
+        id: event.id,
+        // An event of provisioning has the id of its entry in the provisioning log.
+        provisioning_log_id: (event.actor == "provisioning").then_some(event.id),
+        at: Timestamp(event.at),
+        source: source(&event.actor),
+        actor: event.actor,
+        action: event.action,
+        target: EventTarget { kind: event.target_kind, id: event.target_id },
+        request_id: event.request_id,
+        address: event.address,
+        detail,
+    }
 }

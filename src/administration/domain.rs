@@ -47,12 +47,15 @@ pub struct Shown {
     pub added_at: String,
     /// When the proof was first missed.
     #[schema(format = "date-time")]
+    #[schema(required)]
     pub lost_at: Option<String>,
     /// When the DNS was last looked at.
     #[schema(format = "date-time")]
+    #[schema(required)]
     pub checked_at: Option<String>,
     /// What this look has found in the DNS.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub seen: Option<Vec<String>>,
 }
 

@@ -24,6 +24,7 @@ pub struct Home {
     pub setup: Setup,
     pub seats: Seats,
     /// What members are told, with the address of whoever asks; `null` where no products are set.
+    #[schema(required)]
     pub notice: Option<String>,
     pub downloads: Downloads,
     /// Documentation and the like.
@@ -57,12 +58,14 @@ pub struct Step {
     pub done: bool,
     /// When it was done, where that is known.
     #[schema(format = "date-time")]
+    #[schema(required)]
     pub done_at: Option<String>,
     /// The page where it is done: `settings`, `members`, `domains`, `single-sign-on` or `provisioning`.
     pub page: String,
     /// Where the API does it.
     pub api: String,
     /// Why whoever asks cannot do it; `null` where they can.
+    #[schema(required)]
     pub why_not: Option<String>,
 }
 

@@ -54,6 +54,9 @@ pub struct Answer {
     pub status: u16,
     /// The path of what was made.
     pub location: Option<String>,
+    /// What a file of rows is called; its text is the body then.
+    #[serde(default)]
+    pub file: Option<String>,
     /// `Null` for an answer without a body.
     pub body: Value,
 }
@@ -62,7 +65,7 @@ impl Answer {
     /// Something was made, and is here.
     #[must_use]
     pub const fn created(location: String, body: Value) -> Self {
-        Self { status: 201, location: Some(location), body }
+        Self { status: 201, location: Some(location), file: None, body }
     }
 
     /// [`Answer::created`] with what describes it.
@@ -73,10 +76,16 @@ impl Answer {
         serde_json::to_value(body).map(|body| Self::created(location, body)).map_err(Error::internal)
     }
 
+    /// A file of rows.
+    #[must_use]
+    pub fn file(name: &str, text: String) -> Self {
+        Self { status: 200, location: None, file: Some(name.to_owned()), body: Value::String(text) }
+    }
+
     /// Something was done.
     #[must_use]
     pub const fn done(body: Value) -> Self {
-        Self { status: 200, location: None, body }
+        Self { status: 200, location: None, file: None, body }
     }
 
     /// [`Answer::done`] with what describes it.
@@ -86,6 +95,24 @@ impl Answer {
     pub fn did(body: &impl Serialize) -> Result<Self> {
         serde_json::to_value(body).map(Self::done).map_err(Error::internal)
     }
+}
+
+/// The answer of a use case that makes something: where it is, and what.
+///
+/// # Errors
+/// Never: what use cases answer can be written.
+pub fn made<T: Serialize>(planned: Planned<T>, place: impl FnOnce(&T) -> String) -> Result<Planned<Answer>> {
+    let Planned { batch, answer } = planned;
+    Ok(Planned { batch, answer: Answer::made(place(&answer), &answer)? })
+}
+
+/// The answer of a use case that does something.
+///
+/// # Errors
+/// Never: what use cases answer can be written.
+pub fn done<T: Serialize>(planned: Planned<T>) -> Result<Planned<Answer>> {
+    let body = serde_json::to_value(planned.answer).map_err(Error::internal)?;
+    Ok(Planned { batch: planned.batch, answer: Answer::done(body) })
 }
 
 /// Plans a use case once for a key; without a key it is planned each time.

@@ -26,12 +26,14 @@ use crate::store::{Planned, acquaintances, associated_domains};
 pub struct Shown {
     pub id: String,
     pub email: String,
+    #[schema(required)]
     pub name: Option<String>,
     /// `pending` or `declined`.
     pub status: String,
     #[schema(format = "date-time")]
     pub requested_at: String,
     #[schema(format = "date-time")]
+    #[schema(required)]
     pub declined_at: Option<String>,
 }
 
@@ -45,6 +47,7 @@ pub struct Decided {
     pub status: String,
     /// Who was let in is this member.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub member_id: Option<String>,
 }
 

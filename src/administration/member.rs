@@ -3,8 +3,9 @@
 use std::str::FromStr;
 
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-use super::roster::describe;
+use super::roster::{Member, describe};
 use super::{Administration, By, named};
 use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, ResourceId};
@@ -34,7 +35,8 @@ pub enum Change {
 }
 
 /// A status that people decide about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(as = WantedStatus, rename_all = "snake_case")]
 pub enum Status {
     Active,
     /// Kept out; the seat is kept.
@@ -59,7 +61,7 @@ impl FromStr for Status {
 ///
 /// # Errors
 /// `not_found`.
-pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
+pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Vec<Member>> {
     by.check(Action::ViewMembers)?;
     let organization = named(connection, by, slug)?;
     let usage = organizations::usage(connection, organization.id)?;
@@ -75,7 +77,7 @@ pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Value> {
             }
         }
     }
-    Ok(lines.into())
+    Ok(lines)
 }
 
 /// Changes a member; the member as it is then.
@@ -89,7 +91,7 @@ pub fn set(
     slug: &str,
     member: &str,
     change: Change,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Member>> {
     by.check(Action::ManageMembers)?;
     let organization = named(connection, by, slug)?.id;
     let absent = || Error::new(Code::NotFound, format!("There is no member with the id \"{member}\"."));

@@ -32,15 +32,19 @@ pub struct Shown {
     /// How it proves itself: `client_secret` or `private_key_jwt`.
     pub authentication: String,
     /// How its secret ends.
+    #[schema(required)]
     pub hint: Option<String>,
     #[schema(format = "date-time")]
     pub created_at: String,
     #[schema(format = "date-time")]
+    #[schema(required)]
     pub revoked_at: Option<String>,
     #[schema(format = "date-time")]
+    #[schema(required)]
     pub last_used_at: Option<String>,
     /// Only in the answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub client_secret: Option<String>,
 }
 

@@ -3,16 +3,18 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::audit::{Page, forget_older, time};
 use super::{Administration, By, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::id::{EventId, OrganizationId, ResourceId};
+use crate::id::{EventId, OrganizationId, ResourceId, TokenId};
 use crate::organization::permission::Action;
 use crate::provisioning::names;
-use crate::scim::difference::difference;
+use crate::scim::difference::{Difference, difference};
 use crate::scim::redact::Redaction;
 use crate::scim::registry::Kind;
 use crate::store::Store;
@@ -37,6 +39,101 @@ pub struct Wanted {
     pub to: Option<String>,
 }
 
+/// An entry as it is shown.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ProvisioningLogEntry)]
+pub struct Entry {
+    pub id: EventId,
+    pub at: Timestamp,
+    pub outcome: Outcome,
+    /// What was asked, what came of it and why, for people.
+    pub explanation: String,
+    pub token: ShownToken,
+    pub request: Asked,
+    pub response: Answered,
+    pub latency_us: i64,
+    pub resource: Touched,
+    #[serde(flatten)]
+    pub change: Option<Changed>,
+}
+
+/// What an entry that is asked for by its id has beside: what is another than before.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ProvisioningLogChange)]
+pub struct Changed {
+    pub difference: Vec<Difference>,
+    /// The resource before, without secrets; `null` where it was none, and for members that came and went.
+    pub before: Value,
+    pub after: Value,
+}
+
+/// What came of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ProvisioningOutcome)]
+pub enum Outcome {
+    Succeeded,
+    Refused,
+}
+
+impl Outcome {
+    /// The name in the API and in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// By which token it was asked.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = LoggedToken)]
+pub struct ShownToken {
+    pub id: TokenId,
+    #[schema(required)]
+    pub name: Option<String>,
+}
+
+/// What was asked.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = LoggedRequest)]
+pub struct Asked {
+    pub id: String,
+    pub method: String,
+    pub path: String,
+    #[schema(required)]
+    pub query: Option<String>,
+    /// From which network address.
+    #[schema(required)]
+    pub address: Option<String>,
+    /// Without secrets; only of an entry that is asked for by its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+}
+
+/// What was answered.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = LoggedResponse)]
+pub struct Answered {
+    pub status: i64,
+    /// Without secrets; only of an entry that is asked for by its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+}
+
+/// What it was about.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = LoggedResource)]
+pub struct Touched {
+    /// `User` or `Group`.
+    #[schema(required)]
+    pub kind: Option<&'static str>,
+    #[schema(required)]
+    pub id: Option<ResourceId>,
+}
+
 /// The latest entries, newest first.
 ///
 /// # Errors
@@ -48,7 +145,7 @@ pub fn page(
     wanted: &Wanted,
     after: Option<EventId>,
     limit: u32,
-) -> Result<Page> {
+) -> Result<Page<Entry>> {
     by.check(Action::ReadProvisioningLog)?;
     let organization = named(connection, by, organization)?.id;
     let wanted = wanted.read(connection, organization)?;
@@ -60,7 +157,13 @@ pub fn page(
 ///
 /// # Errors
 /// As [`page`].
-pub fn list(connection: &mut Connection, by: &By, organization: &str, wanted: &Wanted, limit: u32) -> Result<Value> {
+pub fn list(
+    connection: &mut Connection,
+    by: &By,
+    organization: &str,
+    wanted: &Wanted,
+    limit: u32,
+) -> Result<Vec<Entry>> {
     let (mut items, mut after) = (Vec::new(), None);
     loop {
         let left = limit - u32::try_from(items.len()).unwrap_or(limit).min(limit);
@@ -68,7 +171,7 @@ pub fn list(connection: &mut Connection, by: &By, organization: &str, wanted: &W
         items.extend(page.items);
         after = page.next;
         if after.is_none() || items.len() >= limit as usize {
-            return Ok(items.into());
+            return Ok(items);
         }
     }
 }
@@ -83,7 +186,7 @@ pub fn show(
     by: &By,
     organization: &str,
     id: &str,
-) -> Result<Value> {
+) -> Result<Entry> {
     by.check(Action::ReadProvisioningLog)?;
     let organization = named(connection, by, organization)?.id;
     let absent =
@@ -94,7 +197,7 @@ pub fn show(
     Ok(with_bodies(&line, &bodies, registry.redaction()))
 }
 
-fn with_bodies(line: &Line, bodies: &Bodies, redaction: &Redaction) -> Value {
+fn with_bodies(line: &Line, bodies: &Bodies, redaction: &Redaction) -> Entry {
     // What was stored is whole, for undo; what is shown is not.
     let document = |text: &Option<String>| {
         let value = text.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
@@ -104,8 +207,8 @@ fn with_bodies(line: &Line, bodies: &Bodies, redaction: &Redaction) -> Value {
     // Members that came and went, where no document changed.
     let is_document = |value: &Value| value.get("schemas").is_some();
     let mut described = describe(line);
-    described["request"]["body"] = said(bodies.request.as_deref());
-    described["response"]["body"] = match &bodies.response {
+    described.request.body = Some(said(bodies.request.as_deref()));
+    described.response.body = Some(match &bodies.response {
         Some(response) => said(Some(response)),
         // An answer that shows the resource is not stored a second time.
         None if matches!(line.status, 200 | 201) && is_document(&after) => {
@@ -114,10 +217,8 @@ fn with_bodies(line: &Line, bodies: &Bodies, redaction: &Redaction) -> Value {
             shown
         }
         None => Value::Null,
-    };
-    described["difference"] = difference(&before, &after).into();
-    described["before"] = before;
-    described["after"] = after;
+    });
+    described.change = Some(Changed { difference: difference(&before, &after), before, after });
     described
 }
 
@@ -127,21 +228,27 @@ fn said(text: Option<&str>) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
-fn describe(line: &Line) -> Value {
+fn describe(line: &Line) -> Entry {
     let kind = Kind::ALL.into_iter().find(|kind| Some(kind_number(*kind)) == line.resource_kind);
-    json!({
-        "id": line.id.to_string(), "at": Timestamp(line.at).to_string(),
-        "outcome": if line.status < 400 { "succeeded" } else { "refused" },
-        "explanation": line.explanation,
-        "token": {"id": line.token.to_string(), "name": line.token_name},
-        "request": {
-            "id": line.request_id, "method": line.method, "path": line.path, "query": line.query,
-            "address": line.client_address
+    Entry {
+        id: line.id,
+        at: Timestamp(line.at),
+        outcome: if line.status < 400 { Outcome::Succeeded } else { Outcome::Refused },
+        explanation: line.explanation.clone(),
+        token: ShownToken { id: line.token, name: line.token_name.clone() },
+        request: Asked {
+            id: line.request_id.clone(),
+            method: line.method.clone(),
+            path: line.path.clone(),
+            query: line.query.clone(),
+            address: line.client_address.clone(),
+            body: None,
         },
-        "response": {"status": line.status},
-        "latency_us": line.latency_us,
-        "resource": {"kind": kind.map(Kind::name), "id": line.resource_id.map(|id| id.to_string())}
-    })
+        response: Answered { status: line.status, body: None },
+        latency_us: line.latency_us,
+        resource: Touched { kind: kind.map(Kind::name), id: line.resource_id },
+        change: None,
+    }
 }
 
 /// What the columns of an export are called.
@@ -164,31 +271,24 @@ pub const COLUMNS: [&str; 14] = [
 
 /// The cells of an entry for [`COLUMNS`].
 #[must_use]
-pub fn cells(entry: &Value) -> Vec<String> {
-    let (request, resource, token) = (&entry["request"], &entry["resource"], &entry["token"]);
-    let token = if token["name"].is_null() { &token["id"] } else { &token["name"] };
-    [
-        &entry["id"],
-        &entry["at"],
-        &entry["outcome"],
-        &entry["response"]["status"],
-        &request["method"],
-        &request["path"],
-        &request["query"],
-        &entry["explanation"],
-        token,
-        &request["address"],
-        &request["id"],
-        &entry["latency_us"],
-        &resource["kind"],
-        &resource["id"],
+pub fn cells(entry: &Entry) -> Vec<String> {
+    let Entry { token, request, response, resource, .. } = entry;
+    vec![
+        entry.id.to_string(),
+        entry.at.to_string(),
+        entry.outcome.name().to_owned(),
+        response.status.to_string(),
+        request.method.clone(),
+        request.path.clone(),
+        request.query.clone().unwrap_or_default(),
+        entry.explanation.clone(),
+        token.name.clone().unwrap_or_else(|| token.id.to_string()),
+        request.address.clone().unwrap_or_default(),
+        request.id.clone(),
+        entry.latency_us.to_string(),
+        resource.kind.unwrap_or_default().to_owned(),
+        resource.id.map(|id| id.to_string()).unwrap_or_default(),
     ]
-    .map(|value| match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    })
-    .into()
 }
 
 /// Forgets, of every organization, what is older than it is kept; how many entries.

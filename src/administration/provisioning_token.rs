@@ -36,14 +36,18 @@ pub struct Shown {
     pub created_at: String,
     /// `null`: it does not expire.
     #[schema(format = "date-time")]
+    #[schema(required)]
     pub expires_at: Option<String>,
     #[schema(format = "date-time")]
+    #[schema(required)]
     pub revoked_at: Option<String>,
     /// To the minute.
     #[schema(format = "date-time")]
+    #[schema(required)]
     pub last_used_at: Option<String>,
     /// What the identity provider presents: only in the answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub token: Option<String>,
 }
 

@@ -32,6 +32,7 @@ pub enum Whom {
 #[schema(as = NewRecoveryCodes)]
 pub struct Made {
     pub member_id: String,
+    #[schema(required)]
     pub email: Option<String>,
     pub codes: Vec<String>,
 }
@@ -54,6 +55,7 @@ pub struct Shown {
     pub created_at: String,
     /// When the owner said that they are kept somewhere safe.
     #[schema(format = "date-time")]
+    #[schema(required)]
     pub saved_at: Option<String>,
     /// Whether they would open anything now: an active owner's.
     pub usable: bool,

@@ -3,7 +3,9 @@
 //! Of several groups the highest role counts; a mapping never makes an owner, and a role that was given by hand
 //! is never changed by one. Memberships have their effect where they change: `provisioning::groups`.
 
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{Administration, By, named};
 use crate::clock::Timestamp;
@@ -25,23 +27,83 @@ const MOST: usize = 200;
 /// Members a preview names.
 const NAMED: i64 = 100;
 
+/// A group that gives a role.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RoleMapping)]
+pub struct Shown {
+    pub group: ResourceId,
+    #[schema(required)]
+    pub display_name: Option<String>,
+    pub role: Role,
+    pub created_at: Timestamp,
+}
+
+/// A mapping as it is now, and what that has changed.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ChangedRoleMapping)]
+pub struct Changed {
+    pub group: ResourceId,
+    #[schema(required)]
+    pub display_name: Option<String>,
+    /// `null` for no role any more.
+    #[schema(required)]
+    pub role: Option<Role>,
+    pub changed: Vec<Count>,
+}
+
+/// So many members from a role to another.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RoleChangeCount)]
+pub struct Count {
+    pub from: Role,
+    pub to: Role,
+    pub count: i64,
+}
+
+/// What mapping a group would do.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RoleMappingPreview)]
+pub struct Preview {
+    pub group: ResourceId,
+    #[schema(required)]
+    pub role: Option<Role>,
+    pub changes: Vec<Count>,
+    /// The first of the members who would change.
+    pub members: Vec<Affected>,
+}
+
+/// A member who would have another role.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RoleChange)]
+pub struct Affected {
+    pub member_id: ResourceId,
+    #[schema(required)]
+    pub email: Option<String>,
+    #[schema(required)]
+    pub name: Option<String>,
+    pub from: Role,
+    pub to: Role,
+}
+
 /// The organization's mappings, with the groups they are of.
 ///
 /// # Errors
 /// `not_found`, `forbidden`.
-pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Vec<Value>> {
+pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Vec<Shown>> {
     by.check(Action::ManageRoleMappings)?;
     let organization = named(connection, by, slug)?.id;
     let mappings = role_mappings::list(connection, organization)?;
     mappings.iter().map(|mapping| describe(connection, organization, mapping)).collect()
 }
 
-fn describe(connection: &mut Connection, organization: OrganizationId, mapping: &Mapping) -> Result<Value> {
+fn describe(connection: &mut Connection, organization: OrganizationId, mapping: &Mapping) -> Result<Shown> {
     let group = resources::get(connection, organization, Kind::Group, mapping.group, None)?;
-    Ok(json!({
-        "group": mapping.group.to_string(), "display_name": group.as_ref().and_then(display_name), "role": mapping.role,
-        "created_at": Timestamp(mapping.created_at).to_string()
-    }))
+    Ok(Shown {
+        group: mapping.group,
+        display_name: group.as_ref().and_then(display_name),
+        role: known(&mapping.role),
+        created_at: Timestamp(mapping.created_at),
+    })
 }
 
 fn display_name(group: &Resource) -> Option<String> {
@@ -60,7 +122,7 @@ pub fn set(
     by: &By,
     slug: &str,
     (group, role): (&str, Option<Role>),
-) -> Result<Value> {
+) -> Result<Changed> {
     let (organization, group) = check(connection, by, slug, group, role)?;
     role_mappings::begin_change(connection, organization)?;
     let known = role_mappings::list(connection, organization)?;
@@ -89,35 +151,43 @@ pub fn set(
         Ok(Planned { batch, answer: () })
     };
     store::run(connection, plan)?;
-    let mut answer = json!({"group": group.to_string(), "role": role.map(Role::name), "changed": counts(&effect)});
-    if let Some(group) = resources::get(connection, organization, Kind::Group, group, None)? {
-        answer["display_name"] = display_name(&group).into();
-    }
-    Ok(answer)
+    let found = resources::get(connection, organization, Kind::Group, group, None)?;
+    Ok(Changed { group, display_name: found.as_ref().and_then(display_name), role, changed: counts(&effect) })
 }
 
 /// What mapping a group to a role, or to none, would do; nothing is changed.
 ///
 /// # Errors
 /// As of [`set`].
-pub fn preview(connection: &mut Connection, by: &By, slug: &str, (group, role): (&str, Option<Role>)) -> Result<Value> {
+pub fn preview(
+    connection: &mut Connection,
+    by: &By,
+    slug: &str,
+    (group, role): (&str, Option<Role>),
+) -> Result<Preview> {
     let (organization, group) = check(connection, by, slug, group, role)?;
     let effect = role_mappings::effect(connection, organization, group, role.map(Role::name), NAMED)?;
-    let name = |(id, document, from, to): &(ResourceId, String, String, String)| {
+    let affected = |(id, document, from, to): &(ResourceId, String, String, String)| {
         let document = Document::from_stored(document)?;
-        Ok(json!({
-            "member_id": id.to_string(), "email": index::address(&document), "name": index::shown_name(&document),
-            "from": from, "to": to
-        }))
+        Ok(Affected {
+            member_id: *id,
+            email: index::address(&document).map(str::to_owned),
+            name: index::shown_name(&document),
+            from: known(from),
+            to: known(to),
+        })
     };
-    let members = effect.first.iter().map(name).collect::<Result<Vec<_>>>()?;
-    Ok(
-        json!({"group": group.to_string(), "role": role.map(Role::name), "changes": counts(&effect), "members": members}),
-    )
+    let members = effect.first.iter().map(affected).collect::<Result<_>>()?;
+    Ok(Preview { group, role, changes: counts(&effect), members })
 }
 
-fn counts(effect: &Effect) -> Value {
-    effect.counts.iter().map(|(from, to, count)| json!({"from": from, "to": to, "count": count})).collect()
+fn counts(effect: &Effect) -> Vec<Count> {
+    effect.counts.iter().map(|(from, to, count)| Count { from: known(from), to: known(to), count: *count }).collect()
+}
+
+/// A role of the database.
+fn known(role: &str) -> Role {
+    role.parse().unwrap_or(Role::Read)
 }
 
 fn check(

@@ -22,28 +22,28 @@ const PAGE: i64 = 1_000;
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = MemberSession)]
 pub struct Shown {
-    pub id: String,
-    pub member_id: String,
+    pub id: SessionId,
+    pub member_id: ResourceId,
     /// `sso_settings` for what a recovery code opened.
-    pub scope: Option<String>,
-    #[schema(format = "date-time")]
-    pub started_at: String,
+    #[schema(required)]
+    pub scope: Option<&'static str>,
+    pub started_at: Timestamp,
     /// To the minute.
-    #[schema(format = "date-time")]
-    pub last_used_at: String,
+    pub last_used_at: Timestamp,
     /// When it ends if it is not used again.
-    #[schema(format = "date-time")]
-    pub ends_at: String,
+    pub ends_at: Timestamp,
     /// The network address it was opened from.
+    #[schema(required)]
     pub address: Option<String>,
+    #[schema(required)]
     pub user_agent: Option<String>,
 }
 
 impl Shown {
     /// Its place in a list.
     #[must_use]
-    pub fn place(&self) -> (String, String) {
-        (self.member_id.clone(), self.id.clone())
+    pub const fn place(&self) -> (ResourceId, SessionId) {
+        (self.member_id, self.id)
     }
 }
 
@@ -71,12 +71,12 @@ pub fn list(
     let (now, idle) = (administration.clock.now().0, administration.session_idle);
     let live = live(connection, (organization, member), after, limit, |session| now < session.ends_at(idle))?;
     let describe = |(member, session): &(ResourceId, Session)| Shown {
-        id: session.id.to_string(),
-        member_id: member.to_string(),
-        scope: session.recovers.map(|_| "sso_settings".to_owned()),
-        started_at: Timestamp(session.created_at).to_string(),
-        last_used_at: Timestamp(session.seen_at).to_string(),
-        ends_at: Timestamp(session.ends_at(idle)).to_string(),
+        id: session.id,
+        member_id: *member,
+        scope: session.recovers.map(|_| "sso_settings"),
+        started_at: Timestamp(session.created_at),
+        last_used_at: Timestamp(session.seen_at),
+        ends_at: Timestamp(session.ends_at(idle)),
         address: session.client_address.clone(),
         user_agent: session.user_agent.clone(),
     };

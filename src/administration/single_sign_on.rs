@@ -31,6 +31,7 @@ pub struct Shown {
     /// `off`, `optional` or `required`.
     pub sso: String,
     /// The tenant at Descope; without it, it is off.
+    #[schema(required)]
     pub descope_tenant_id: Option<String>,
     pub requirements: Requirements,
     /// What is to be done before it can be required.

@@ -71,8 +71,7 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
             export::write(&file, &audit::COLUMNS, audit::cells, |after| {
                 let (slug, wanted) = (slug.clone(), wanted.clone());
                 operator.with(move |connection| {
-                    let page = audit::page(connection, &By::OPERATOR, slug.as_deref(), &wanted, after, export::PAGE)?;
-                    Ok((page.items, page.next))
+                    audit::page(connection, &By::OPERATOR, slug.as_deref(), &wanted, after, export::PAGE)
                 })
             })
         }

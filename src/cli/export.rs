@@ -4,8 +4,10 @@ use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::administration::audit::Page;
 use crate::id::EventId;
 use crate::spreadsheet::{MARK, write_row};
 
@@ -31,11 +33,11 @@ enum Format {
 }
 
 /// Writes every page; how many lines that were.
-pub(super) fn write(
+pub(super) fn write<T: Serialize>(
     file: &File,
     columns: &[&str],
-    cells: fn(&Value) -> Vec<String>,
-    mut page: impl FnMut(Option<EventId>) -> Result<(Vec<Value>, Option<EventId>), String>,
+    cells: fn(&T) -> Vec<String>,
+    mut page: impl FnMut(Option<EventId>) -> Result<Page<T>, String>,
 ) -> Result<Value, String> {
     let mut lines = 0;
     let failed = |error: std::io::Error| format!("{} cannot be written: {error}", file.file.display());
@@ -48,18 +50,18 @@ pub(super) fn write(
         write_row(&mut text, columns.iter().copied());
     }
     loop {
-        for item in &read.0 {
+        for item in &read.items {
             if file.format == Format::Csv {
                 write_row(&mut text, cells(item).iter().map(String::as_str));
             } else {
-                text.push_str(&item.to_string());
+                text.push_str(&serde_json::to_string(item).map_err(|error| error.to_string())?);
                 text.push('\n');
             }
         }
-        lines += read.0.len();
+        lines += read.items.len();
         out.write_all(text.as_bytes()).map_err(failed)?;
         text.clear();
-        match read.1 {
+        match read.next {
             Some(after) => read = page(Some(after))?,
             None => break,
         }

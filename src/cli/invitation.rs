@@ -101,21 +101,21 @@ pub(super) fn run(operator: &Operator, config: &Config, command: Command) -> Res
         Command::Import { organization: slug, file, message, preview, result } => {
             let bytes = std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
             let rows = Rows::of_file(&bytes).map_err(|error| explain(&error))?;
-            let answer = if preview {
-                operator.look(move |connection, administration| {
+            let outcome = if preview {
+                operator.looked(move |connection, administration| {
                     invitation::preview(connection, administration, &By::OPERATOR, &slug, &rows)
                 })
             } else {
                 let manner = Manner { public_url, message };
-                operator.write(move |connection, administration| {
+                operator.written(move |connection, administration| {
                     invitation::import(connection, administration, &By::OPERATOR, &slug, (&rows, &manner))
                 })
             }?;
             if let Some(path) = result {
-                std::fs::write(&path, invitation::file(&answer))
+                std::fs::write(&path, invitation::file(&outcome))
                     .map_err(|error| format!("{}: {error}", path.display()))?;
             }
-            Ok(answer)
+            serde_json::to_value(outcome).map_err(|error| error.to_string())
         }
         Command::List { organization: slug, state } => operator.look(move |connection, administration| {
             let (mut all, mut after) = (Vec::new(), None);

@@ -63,6 +63,23 @@ impl Operator {
         self.read(move |connection| use_case(connection, &administration))
     }
 
+    /// Runs a use case that looks, whose answer is more than printed.
+    pub(super) fn looked<T: Send + 'static>(
+        &self,
+        use_case: impl FnOnce(&mut Connection, &Administration) -> UseCase<T> + Send + 'static,
+    ) -> Result<T, String> {
+        let administration = self.assembly.administration.clone();
+        self.with(move |connection| use_case(connection, &administration))
+    }
+
+    /// Runs a use case that changes something, whose answer is more than printed.
+    pub(super) fn written<T: Send + 'static>(
+        &self,
+        use_case: impl Fn(&mut Connection, &Administration) -> UseCase<Planned<T>> + Send + Sync + 'static,
+    ) -> Result<T, String> {
+        self.runtime.block_on(self.assembly.operate(use_case)).map_err(|error| explain(&error))
+    }
+
     /// Runs a use case that changes something.
     pub(super) fn write<T: Serialize + Send + 'static>(
         &self,

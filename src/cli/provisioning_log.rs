@@ -80,8 +80,7 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
             export::write(&file, &provisioning_log::COLUMNS, provisioning_log::cells, |after| {
                 let (slug, wanted) = (slug.clone(), wanted.clone());
                 operator.with(move |connection| {
-                    let page = provisioning_log::page(connection, &By::OPERATOR, &slug, &wanted, after, export::PAGE)?;
-                    Ok((page.items, page.next))
+                    provisioning_log::page(connection, &By::OPERATOR, &slug, &wanted, after, export::PAGE)
                 })
             })
         }

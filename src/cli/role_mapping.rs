@@ -50,8 +50,9 @@ pub(super) fn run(operator: &Operator, command: Command) -> Result<Value, String
         })
     };
     match command {
-        Command::List { organization } => operator
-            .read(move |connection| role_mapping::list(connection, &By::OPERATOR, &organization).map(Value::from)),
+        Command::List { organization } => {
+            operator.read(move |connection| role_mapping::list(connection, &By::OPERATOR, &organization))
+        }
         Command::Set { organization, group, role } => apply(organization, group, Some(role)),
         Command::Remove { organization, group } => apply(organization, group, None),
         Command::Preview { organization, group, role } => operator

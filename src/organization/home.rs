@@ -89,8 +89,10 @@ pub struct Download {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Downloads {
     /// Opens the application where it is installed.
+    #[schema(required)]
     pub desktop: Option<Link>,
     /// For what the visitor's browser runs on; `null` where it is none of these.
+    #[schema(required)]
     pub this_platform: Option<Download>,
     pub other_platforms: Vec<Download>,
 }

@@ -1,7 +1,9 @@
 //! Invitations (product.md §4): where one stands, and who of those that an admin names can be invited.
 
+use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
+use utoipa::ToSchema;
 
 use super::role::Role;
 use super::seats::Standing;
@@ -17,7 +19,9 @@ pub const MAILS_A_DAY: usize = 3;
 pub const LONGEST_MESSAGE: usize = 1_000;
 
 /// Where an invitation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = InvitationState)]
 pub enum State {
     Pending,
     Accepted,

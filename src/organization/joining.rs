@@ -1,7 +1,9 @@
 //! Who enters an organization when somebody has signed in (product.md §6): recognised, linked to the
 //! member provisioning made, joined by the domain of the address, or refused with what to do.
 
+use serde::Serialize;
 use std::str::FromStr;
+use utoipa::ToSchema;
 
 use super::associated_domain::{Joining, State};
 use super::role::Role;
@@ -10,7 +12,8 @@ use super::seats::{Standing, Usage};
 pub use super::refusal::Refusal;
 
 /// Whether an organization's own Descope tenant is the way into it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Sso {
     /// Its tenant is not used.
     Off,

@@ -17,6 +17,9 @@ pub mod seats;
 pub mod subscription;
 pub mod webhook;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use crate::id::OrganizationId;
 
 /// What is below `/sign-in/` beside the organizations' own doors, or will be.
@@ -58,6 +61,31 @@ pub fn is_reserved(slug: &str) -> bool {
 pub const DELETED: &str = "deleted";
 /// The state of an organization that waits for its checkout.
 pub const PENDING_CHECKOUT: &str = "pending_checkout";
+
+/// The state of an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = OrganizationState)]
+pub enum State {
+    PendingCheckout,
+    Active,
+    /// A renewal was not paid; access goes on for now.
+    PastDue,
+    Deleted,
+}
+
+impl State {
+    /// Reads the database's text; what it does not know answers nobody.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            PENDING_CHECKOUT => Self::PendingCheckout,
+            "active" => Self::Active,
+            "past_due" => Self::PastDue,
+            _ => Self::Deleted,
+        }
+    }
+}
 
 /// Whether identity providers may provision an organization in this state (product.md §2).
 #[must_use]

@@ -2,11 +2,17 @@
 
 use std::str::FromStr;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 /// A plan: how often seats are paid for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub enum Plan {
+    #[serde(rename = "enterprise_seat_yearly")]
     Yearly,
+    #[serde(rename = "enterprise_seat_quarterly")]
     Quarterly,
+    #[serde(rename = "enterprise_seat_monthly")]
     Monthly,
 }
 

@@ -1,11 +1,12 @@
 //! Where an organization gets its paper mail and its invoices.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::error::{Code, Error, Result};
 
 /// A postal address; every part is free text but the country.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PostalAddress {
     #[serde(skip_serializing_if = "Option::is_none")]

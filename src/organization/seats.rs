@@ -2,11 +2,15 @@
 
 use std::str::FromStr;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::role::Role;
 use crate::error::{Code, Error, Result};
 
 /// What SCIM does when no seat is free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum SeatPolicy {
     /// The write is refused.
     Reject,
@@ -38,7 +42,8 @@ impl FromStr for SeatPolicy {
 }
 
 /// A member's standing with regard to seats. An admin's suspension is separate and keeps the seat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// Holds a seat.
     Active,
@@ -61,8 +66,13 @@ impl Standing {
 
     /// The status people are shown. An admin's suspension covers what provisioning says.
     #[must_use]
-    pub const fn shown(self, suspended: bool) -> &'static str {
-        if suspended { "suspended" } else { self.name() }
+    pub const fn shown(self, suspended: bool) -> Status {
+        match self {
+            _ if suspended => Status::Suspended,
+            Self::Active => Status::Active,
+            Self::Deactivated => Status::Deactivated,
+            Self::Waiting => Status::Waiting,
+        }
     }
 
     /// Reads the database's text; what it does not know holds no seat.
@@ -74,6 +84,18 @@ impl Standing {
             _ => Self::Deactivated,
         }
     }
+}
+
+/// The status of a member as people are shown it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = MemberStatus)]
+pub enum Status {
+    Active,
+    Suspended,
+    Deactivated,
+    Waiting,
+    Removed,
 }
 
 /// Of those who wait so many are admitted at once: what is written together has an end. The others are at once

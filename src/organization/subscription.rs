@@ -2,9 +2,13 @@
 
 use super::seats::Usage;
 use crate::error::{Code, Error, Result};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Where a subscription stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = SubscriptionState)]
 pub enum State {
     Active,
     /// A renewal was not paid; access goes on for now.

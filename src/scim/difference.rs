@@ -1,24 +1,35 @@
 //! What is another in a document than it was before (floor 1), attribute by attribute, for people to read.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// An attribute that is another one now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Difference {
+    /// Its path, as a PATCH would name it.
+    pub attribute: String,
+    pub before: Value,
+    pub after: Value,
+}
 
 /// The attributes that differ, each with what it was and what it is. Parts of an object and the attributes of an
 /// extension are told one by one, lists as a whole.
 #[must_use]
-pub fn difference(before: &Value, after: &Value) -> Vec<Value> {
+pub fn difference(before: &Value, after: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     compare(&mut found, "", before, after);
     found
 }
 
-fn compare(found: &mut Vec<Value>, path: &str, before: &Value, after: &Value) {
+fn compare(found: &mut Vec<Difference>, path: &str, before: &Value, after: &Value) {
     if before == after || path == "schemas" {
         return;
     }
     let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
     let is_whole = |value: &Value| !value.is_object() && !value.is_null();
     if is_whole(before) || is_whole(after) || (before.is_null() && after.is_null()) {
-        found.push(json!({"attribute": path, "before": before, "after": after}));
+        found.push(Difference { attribute: path.to_owned(), before: before.clone(), after: after.clone() });
         return;
     }
     let (before, after) = (members(before), members(after));
@@ -37,6 +48,8 @@ fn compare(found: &mut Vec<Value>, path: &str, before: &Value, after: &Value) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -46,16 +59,16 @@ mod tests {
         let after = json!({"schemas": ["b"], "userName": "ann", "name": {"givenName": "Anna", "familyName": "A"},
             "urn:x:User": {"department": "IT"}, "emails": [{"value": "b"}]});
         assert_eq!(
-            difference(&before, &after),
-            [
-                json!({"attribute": "name.givenName", "before": "Ann", "after": "Anna"}),
-                json!({"attribute": "urn:x:User:department", "before": "Sales", "after": "IT"}),
-                json!({"attribute": "emails", "before": [{"value": "a"}], "after": [{"value": "b"}]}),
-                json!({"attribute": "title", "before": "x", "after": null}),
-            ]
+            json!(difference(&before, &after)),
+            json!([
+                {"attribute": "name.givenName", "before": "Ann", "after": "Anna"},
+                {"attribute": "urn:x:User:department", "before": "Sales", "after": "IT"},
+                {"attribute": "emails", "before": [{"value": "a"}], "after": [{"value": "b"}]},
+                {"attribute": "title", "before": "x", "after": null}
+            ])
         );
         assert!(difference(&before, &before).is_empty());
         let made = difference(&Value::Null, &json!({"name": {"givenName": "A"}}));
-        assert_eq!(made, [json!({"attribute": "name.givenName", "before": null, "after": "A"})]);
+        assert_eq!(json!(made), json!([{"attribute": "name.givenName", "before": null, "after": "A"}]));
     }
 }

@@ -36,7 +36,7 @@ pub fn rows(bed: &Bed<'_>) {
             invitation::import(connection, administration, &By::OPERATOR, "o0", (&rows, &manner))
         });
         let sent = system.block_on(import).unwrap();
-        assert_eq!(sent["totals"]["invited"], PEOPLE);
+        assert_eq!(sent.totals.invited, Some(PEOPLE));
         began.elapsed().as_secs_f64() * 1e3
     };
     let milliseconds = (0..bed.settings.rounds).map(invite).collect();

@@ -3,10 +3,10 @@
 //! Fewer seats are taken out of the ledger with the decision, so that nobody comes to sit on one that is not paid
 //! for any more; more are given once they are paid for.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::operations::{self, Kind};
-use super::{buyer, changeable, give_seats, hold, money, number, order, shown};
+use super::{Billing, NextInvoice, Preview, buyer, changeable, give_seats, hold, money, number, order, shown};
 use crate::administration::{Administration, By, named};
 use crate::billing::Provider;
 use crate::billing::local::Card;
@@ -47,7 +47,7 @@ pub fn preview(
     by: &By,
     name: &str,
     change: Change,
-) -> Result<Value> {
+) -> Result<Preview> {
     by.check(Action::ManageBilling)?;
     let (row, usage) = connection.snapshot(|connection| {
         let organization = named(connection, by, name)?;
@@ -58,11 +58,14 @@ pub fn preview(
     check_seats(&usage, wanted.seats)?;
     let proration = prorate(administration, &row, wanted);
     let amount = |amount| money(administration, amount);
-    Ok(json!({
-        "plan": wanted.plan.name(), "seats": wanted.seats, "credit": amount(proration.credit),
-        "charge": amount(proration.charge), "due_now": amount((proration.due_now() - row.credit).max(0)),
-        "next_invoice": {"at": proration.next_at.to_string(), "amount": amount(proration.next_amount)}
-    }))
+    Ok(Preview {
+        plan: wanted.plan,
+        seats: wanted.seats,
+        credit: amount(proration.credit),
+        charge: amount(proration.charge),
+        due_now: amount((proration.due_now() - row.credit).max(0)),
+        next_invoice: NextInvoice { at: proration.next_at, amount: amount(proration.next_amount) },
+    })
 }
 
 fn prorate(administration: &Administration, row: &Subscription, wanted: Order) -> Proration {
@@ -83,7 +86,13 @@ fn decided(row: &Subscription) -> Order {
 ///
 /// # Errors
 /// `not_found`, `forbidden`, `invalidValue`; `conflict` for fewer seats than are held; `payment_declined`.
-pub async fn set(store: &Store, administration: &Administration, by: &By, name: &str, change: Change) -> Result<Value> {
+pub async fn set(
+    store: &Store,
+    administration: &Administration,
+    by: &By,
+    name: &str,
+    change: Change,
+) -> Result<Billing> {
     let (own, who, named) = (administration.clone(), by.clone(), name.to_owned());
     let decide = move |connection: &mut Connection| plan(connection, &own, &who, &named, change);
     let asked = store.write(decide).await?;

@@ -1,6 +1,8 @@
 //! Checkout: begun here, paid at a page of our own or at Stripe's, complete once whatever comes how often.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
 use super::operations::{self, Kind};
 use super::{buyer, hold};
@@ -26,6 +28,15 @@ const LIFE: i64 = 24 * HOUR;
 const HOUR: i64 = 3_600;
 const AN_HOUR: i64 = 30;
 
+/// Where a checkout is paid, and until when.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = BegunCheckout)]
+pub struct Begun {
+    pub id: CheckoutId,
+    pub url: String,
+    pub expires_at: Timestamp,
+}
+
 /// What is bought; `None`: as the organization was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -45,7 +56,7 @@ pub async fn begin(
     name: &str,
     wanted: Wanted,
     public_url: &str,
-) -> Result<Value> {
+) -> Result<Begun> {
     let (own, who, named, url) = (administration.clone(), by.clone(), name.to_owned(), public_url.to_owned());
     let decide = move |connection: &mut Connection| plan(connection, &own, &who, &named, wanted, &url);
     let decided = store.write(decide).await?;
@@ -60,7 +71,7 @@ pub async fn opened(
     store: &Store,
     administration: &Administration,
     (organization, id): (OrganizationId, CheckoutId),
-) -> Result<Value> {
+) -> Result<Begun> {
     operations::drive(store, administration, Some(organization)).await?;
     let read = move |connection: &mut Connection| checkouts::find(connection, organization, id);
     let checkout = store.read(read).await?;
@@ -77,9 +88,7 @@ pub async fn opened(
         ));
     }
     match checkout.and_then(|checkout| checkout.url.zip(Some(checkout.expires_at))) {
-        Some((url, expires_at)) => {
-            Ok(json!({"id": id.to_string(), "url": url, "expires_at": Timestamp(expires_at).to_string()}))
-        }
+        Some((url, expires_at)) => Ok(Begun { id, url, expires_at: Timestamp(expires_at) }),
         None => Err(Error::unavailable(
             "The payment provider has not answered yet. The checkout is kept: send the same request again in a moment.",
             None,

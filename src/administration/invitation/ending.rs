@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::audit::forget_older;
 use super::super::{Administration, By, named};
-use super::{absent, describe, told};
+use super::{Shown, absent, describe, told};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::{InvitationId, OrganizationId};
@@ -68,7 +68,7 @@ pub fn revoke(
     by: &By,
     name: &str,
     id: &str,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Shown>> {
     by.check(Action::Invite)?;
     let organization = named(connection, by, name)?;
     let found = invitations::find(connection, organization.id, id.parse().map_err(|_| absent(id))?)?;

@@ -1,11 +1,13 @@
 //! Many at once, of a file or a list: first a look at what would come of each row, then the same with the good ones
 //! sent. Both decide anew, so what has changed in between counts.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::{Administration, By};
 use super::sending::{Assessment, Manner, assess, send};
 use crate::error::{Code, Error, Result};
+use crate::id::InvitationId;
 use crate::organization::invitation::{Verdict, Wanted};
 use crate::organization::invitation_file::{Refused, parse, print};
 use crate::organization::role::Role;
@@ -37,6 +39,63 @@ impl Rows {
     }
 }
 
+/// What came of the rows, or would.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = InvitationRows)]
+pub struct Outcome {
+    pub items: Vec<Row>,
+    /// Always `null`: it is the whole.
+    #[schema(required)]
+    pub next: Option<String>,
+    pub totals: Totals,
+}
+
+/// What came of a row, or would.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = InvitationRow)]
+pub struct Row {
+    pub line: usize,
+    pub email: String,
+    /// As it was written, where it is none.
+    #[schema(required)]
+    pub role: Option<String>,
+    /// `invited`, `ready`, `not_an_address`, `unknown_role`, `role_not_allowed`, `duplicate`, `already_a_member`,
+    /// `already_invited`, `too_many_mails` or `no_seat`.
+    pub state: &'static str,
+    /// Why, and what to do.
+    pub detail: String,
+    /// The role that was meant, perhaps.
+    #[schema(required)]
+    pub suggestion: Option<Role>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub invitation_id: Option<InvitationId>,
+}
+
+/// Of all rows.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = InvitationTotals)]
+pub struct Totals {
+    pub rows: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub ready: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub invited: Option<usize>,
+    pub seats: Seats,
+}
+
+/// The seats, with those that the rows take.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = InvitationSeats)]
+pub struct Seats {
+    pub total: i64,
+    pub used: i64,
+    pub pending: i64,
+    pub available: i64,
+}
+
 /// What would come of each row. Nothing is changed.
 ///
 /// # Errors
@@ -47,7 +106,7 @@ pub fn preview(
     by: &By,
     name: &str,
     rows: &Rows,
-) -> Result<Value> {
+) -> Result<Outcome> {
     let assessment = assess(connection, administration, by, name, &rows.0)?;
     Ok(describe(rows, &assessment, &[]))
 }
@@ -62,19 +121,19 @@ pub fn import(
     by: &By,
     name: &str,
     (rows, manner): (&Rows, &Manner),
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Outcome>> {
     let assessment = assess(connection, administration, by, name, &rows.0)?;
     let Planned { batch, answer } = send(connection, administration, by, &assessment, (&rows.0, manner))?;
     Ok(Planned { batch, answer: describe(rows, &assessment, &answer) })
 }
 
 /// The rows with their states: as they would come out, or with the invitations that were sent.
-fn describe(rows: &Rows, assessment: &Assessment, sent: &[Option<Invitation>]) -> Value {
+fn describe(rows: &Rows, assessment: &Assessment, sent: &[Option<Invitation>]) -> Outcome {
     let is_sent = !sent.is_empty();
     let row = |(at, (wanted, verdict)): (usize, (&Wanted, &Verdict))| {
         let (role, suggestion) = match verdict {
             Verdict::Ready { role, .. } => (Some(role.name().to_owned()), None),
-            Verdict::UnknownRole(meant) => (wanted.role.clone(), meant.map(Role::name)),
+            Verdict::UnknownRole(meant) => (wanted.role.clone(), *meant),
             _ => (wanted.role.clone(), None),
         };
         let invitation = sent.get(at).and_then(Option::as_ref);
@@ -82,42 +141,37 @@ fn describe(rows: &Rows, assessment: &Assessment, sent: &[Option<Invitation>]) -
             Verdict::Ready { role, .. } if is_sent => ("invited", format!("Invited as {}.", role.name())),
             verdict => (verdict.name(), verdict.sentence(wanted)),
         };
-        let mut row = json!({
-            "line": wanted.line, "email": wanted.email, "role": role, "state": state, "detail": detail,
-            "suggestion": suggestion
-        });
-        if is_sent {
-            row["invitation_id"] = invitation.map(|invitation| invitation.id.to_string()).into();
+        Row {
+            line: wanted.line,
+            email: wanted.email.clone(),
+            role,
+            state,
+            detail,
+            suggestion,
+            invitation_id: invitation.map(|invitation| invitation.id),
         }
-        row
     };
-    let items: Vec<Value> = rows.0.iter().zip(&assessment.verdicts).enumerate().map(row).collect();
+    let items: Vec<Row> = rows.0.iter().zip(&assessment.verdicts).enumerate().map(row).collect();
     let ready = assessment.verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Ready { .. })).count();
     let (usage, given) = (assessment.shown(), if is_sent { i64::try_from(ready).unwrap_or(0) } else { 0 });
-    json!({
-        "items": items, "next": null,
-        "totals": {
-            "rows": rows.0.len(), if is_sent { "invited" } else { "ready" }: ready,
-            "seats": {
-                "total": usage.seats, "used": usage.used, "pending": usage.pending + given,
-                "available": assessment.available() - given
-            }
-        }
-    })
+    let seats = Seats {
+        total: usage.seats,
+        used: usage.used,
+        pending: usage.pending + given,
+        available: assessment.available() - given,
+    };
+    let totals =
+        Totals { rows: rows.0.len(), ready: (!is_sent).then_some(ready), invited: is_sent.then_some(ready), seats };
+    Outcome { items, next: None, totals }
 }
 
 /// What came of the rows, or would, as a file that is safe to open in a spreadsheet.
 #[must_use]
-pub fn file(described: &Value) -> String {
-    const COLUMNS: [&str; 5] = ["line", "email", "role", "state", "detail"];
-    let cell = |row: &Value, column: &str| match &row[column] {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let mut table = vec![COLUMNS.map(str::to_owned).to_vec()];
-    for row in described["items"].as_array().map_or(&[][..], Vec::as_slice) {
-        table.push(COLUMNS.iter().map(|column| cell(row, column)).collect());
+pub fn file(outcome: &Outcome) -> String {
+    let mut table = vec![["line", "email", "role", "state", "detail"].map(str::to_owned)];
+    for row in &outcome.items {
+        let role = row.role.clone().unwrap_or_default();
+        table.push([row.line.to_string(), row.email.clone(), role, row.state.to_owned(), row.detail.clone()]);
     }
-    print(table.iter().map(Vec::as_slice))
+    print(table.iter().map(<[String; 5]>::as_slice))
 }

@@ -1,9 +1,7 @@
 //! Invitations as people list them: a page at a time, and one.
 
-use serde_json::Value;
-
 use super::super::{Administration, By, named};
-use super::{absent, describe};
+use super::{Shown, absent, describe};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::id::{InvitationId, OrganizationId};
@@ -31,7 +29,7 @@ pub fn list(
     by: &By,
     name: &str,
     page: Page,
-) -> Result<(Vec<Value>, Option<InvitationId>)> {
+) -> Result<(Vec<Shown>, Option<InvitationId>)> {
     by.check(Action::Invite)?;
     let organization = named(connection, by, name)?.id;
     let now = administration.clock.now();
@@ -54,7 +52,7 @@ pub fn show(
     by: &By,
     name: &str,
     id: &str,
-) -> Result<Value> {
+) -> Result<Shown> {
     by.check(Action::Invite)?;
     let organization = named(connection, by, name)?.id;
     let wanted = id.parse().map_err(|_| absent(id))?;
@@ -69,7 +67,7 @@ fn shown(
     organization: OrganizationId,
     found: &[(Invitation, Delivery)],
     now: Timestamp,
-) -> Result<Vec<Value>> {
+) -> Result<Vec<Shown>> {
     let is_open = |invitation: &Invitation| State::at(&invitation.state, now, invitation.expires_at) == State::Pending;
     let inviters = found.iter().filter(|(invitation, _)| is_open(invitation));
     let inviters = inviters.map(|(invitation, _)| invitation.inviter.as_str());
@@ -77,7 +75,7 @@ fn shown(
     let show = |(invitation, delivery): &(Invitation, Delivery)| {
         let mut shown = describe(invitation, delivery, now);
         if is_open(invitation) {
-            shown["blocked"] = blocked(invitation, &authorities).into();
+            shown.blocked = blocked(invitation, &authorities);
         }
         shown
     };

@@ -10,10 +10,12 @@ mod sending;
 
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 pub use self::ending::{forget, revoke, settle};
-pub use self::import::{Rows, file, import, preview};
+pub use self::import::{Outcome, Rows, file, import, preview};
 pub use self::listing::{Page, list, show};
 pub use self::renewal::{Renewal, renew};
 pub use self::sending::Manner;
@@ -21,7 +23,9 @@ use self::sending::{assess, send};
 use super::{Administration, By};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
+use crate::id::{InvitationId, ResourceId};
 use crate::organization::invitation::{State, Verdict, Wanted};
+use crate::organization::role::Role;
 use crate::organization::seats::Usage;
 use crate::store::Planned;
 use crate::store::connection::Connection;
@@ -29,6 +33,52 @@ use crate::store::invitations::{Delivery, Invitation};
 use crate::store::outbox::state;
 
 const DAY: Duration = Duration::from_hours(24);
+
+/// An invitation as the API shows it. Its secret is nowhere.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Invitation)]
+pub struct Shown {
+    pub id: InvitationId,
+    pub email: String,
+    pub role: Role,
+    pub state: State,
+    /// As the audit trail calls them.
+    pub invited_by: String,
+    #[schema(required)]
+    pub inviter_name: Option<String>,
+    /// What the mail says beside.
+    #[schema(required)]
+    pub message: Option<String>,
+    pub created_at: Timestamp,
+    pub sent_at: Timestamp,
+    pub sent_count: i64,
+    pub expires_at: Timestamp,
+    /// Why nobody can accept it, while it is open.
+    #[schema(required)]
+    pub blocked: Option<String>,
+    #[schema(required)]
+    pub ended_at: Option<Timestamp>,
+    /// Who has accepted it.
+    #[schema(required)]
+    pub member_id: Option<ResourceId>,
+    /// Of the mail: `waiting`, `sent` or `failed`; `null` without one.
+    #[schema(required)]
+    pub delivery: Option<&'static str>,
+    #[schema(required)]
+    pub delivery_error: Option<String>,
+}
+
+/// An invitation with a new link.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RenewedInvitation)]
+pub struct Renewed {
+    #[serde(flatten)]
+    pub shown: Shown,
+    /// Where it is to be copied: nothing else ever shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub link: Option<String>,
+}
 
 /// Invites somebody, by a mail. The invitation as it is then, without its secret.
 ///
@@ -41,7 +91,7 @@ pub fn create(
     by: &By,
     name: &str,
     (wanted, manner): (&Wanted, &Manner),
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Shown>> {
     let wanted = std::slice::from_ref(wanted);
     let assessment = assess(connection, administration, by, name, wanted)?;
     if let Some(error) =
@@ -86,10 +136,8 @@ fn no_seat(usage: &Usage) -> Error {
     )
 }
 
-/// An invitation as the API shows it. Its secret is nowhere.
-fn describe(invitation: &Invitation, delivery: &Delivery, now: Timestamp) -> Value {
+fn describe(invitation: &Invitation, delivery: &Delivery, now: Timestamp) -> Shown {
     let state = State::at(&invitation.state, now, invitation.expires_at);
-    let shown = |micros: i64| Timestamp(micros).to_string();
     let ended_at = match state {
         State::Pending => None,
         State::Expired => Some(invitation.expires_at),
@@ -101,14 +149,24 @@ fn describe(invitation: &Invitation, delivery: &Delivery, now: Timestamp) -> Val
         Some((_, error)) => (Some("waiting"), error.as_deref()),
         None => (None, None),
     };
-    json!({
-        "id": invitation.id.to_string(), "email": invitation.address, "role": invitation.role, "state": state.name(),
-        "invited_by": invitation.inviter, "inviter_name": invitation.inviter_name, "message": invitation.message,
-        "created_at": shown(invitation.created_at), "sent_at": shown(invitation.sent_at),
-        "sent_count": invitation.sent_count, "expires_at": shown(invitation.expires_at), "blocked": null,
-        "ended_at": ended_at.map(shown), "member_id": invitation.member.map(|member| member.to_string()),
-        "delivery": delivery, "delivery_error": delivery_error
-    })
+    Shown {
+        id: invitation.id,
+        email: invitation.address.clone(),
+        role: invitation.role.parse().unwrap_or(Role::Read),
+        state,
+        invited_by: invitation.inviter.clone(),
+        inviter_name: invitation.inviter_name.clone(),
+        message: invitation.message.clone(),
+        created_at: Timestamp(invitation.created_at),
+        sent_at: Timestamp(invitation.sent_at),
+        sent_count: invitation.sent_count,
+        expires_at: Timestamp(invitation.expires_at),
+        blocked: None,
+        ended_at: ended_at.map(Timestamp),
+        member_id: invitation.member,
+        delivery,
+        delivery_error: delivery_error.map(str::to_owned),
+    }
 }
 
 fn absent(id: &str) -> Error {

@@ -1,10 +1,8 @@
 //! An invitation gets a new link: by another mail, or to be copied. Whoever asks for it is who invites from then on.
 
-use serde_json::Value;
-
 use super::super::{Actor, Administration, By, named};
 use super::sending::{self, Manner};
-use super::{DAY, absent, describe, letter, no_seat, refusal, told};
+use super::{DAY, Renewed, absent, describe, letter, no_seat, refusal, told};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
@@ -42,7 +40,7 @@ pub fn renew(
     by: &By,
     (name, id): (&str, &str),
     (renewal, manner): (Renewal, &Manner),
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Renewed>> {
     by.check(Action::Invite)?;
     if renewal == Renewal::Copy && matches!(by.actor, Actor::ApiKey { .. }) {
         return Err(Error::new(
@@ -83,23 +81,19 @@ pub fn renew(
     if let Some(mail) = before.mail {
         withdraw(&mut batch, mail, "another link has taken the place of its");
     }
-    let mut answer = Value::Null;
+    let mut link = None;
     if renewal == Renewal::Mail {
         let manner = (&secret, manner.public_url.as_str(), crowded);
         letter::post(administration, &mut batch, &organization, &mut after, manner)?;
     } else {
-        answer = letter::link(&manner.public_url, &secret).into();
+        link = Some(letter::link(&manner.public_url, &secret));
     }
     invitations::renew(&mut batch, organization.id, (Some(before.secret_hash), before.holds_seat), &after);
     organizations::change_usage(&mut batch, organization.id, &ledger);
     let action = if renewal == Renewal::Mail { "invitation.resent" } else { "invitation.link_copied" };
     administration.audit(&mut batch, by, organization.id, action, &told(&after));
     let delivery = (renewal == Renewal::Mail).then(|| (state::WAITING.to_owned(), None));
-    let mut shown = describe(&after, &delivery, now);
-    if renewal == Renewal::Copy {
-        shown["link"] = answer;
-    }
-    Ok(Planned { batch, answer: shown })
+    Ok(Planned { batch, answer: Renewed { shown: describe(&after, &delivery, now), link } })
 }
 
 /// What an invitation comes to that gets a new link.

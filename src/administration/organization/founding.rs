@@ -1,13 +1,16 @@
 //! An organization that somebody makes for themselves (product.md §2): theirs at once, and of use once its
 //! checkout is complete.
 
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
-use super::super::idempotency::Answer;
 use super::super::{Actor, Administration, By, check_name};
 use super::{check_slug, new_organization};
 use crate::error::{Code, Error, Result};
+use crate::id::{OrganizationId, ResourceId};
 use crate::membership::Newcomer;
+use crate::organization::State;
 use crate::organization::plan::Plan;
 use crate::organization::role::Role;
 use crate::organization::{PENDING_CHECKOUT, is_reserved, slug_of};
@@ -31,6 +34,20 @@ pub struct Founding {
     pub plan: Plan,
 }
 
+/// An organization that waits for its checkout, and the place of whoever has made it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FoundedOrganization)]
+pub struct Founded {
+    pub id: OrganizationId,
+    pub slug: String,
+    pub name: String,
+    pub state: State,
+    pub plan: Plan,
+    pub seats: i64,
+    pub role: Role,
+    pub member_id: ResourceId,
+}
+
 /// Makes an organization that waits for its checkout; whoever makes it is its owner.
 ///
 /// # Errors
@@ -40,7 +57,7 @@ pub fn found(
     administration: &Administration,
     by: &By,
     new: &Founding,
-) -> Result<Planned<Answer>> {
+) -> Result<Planned<Founded>> {
     let Actor::Person(person) = &by.actor else {
         return Err(Error::new(Code::Forbidden, "Only somebody who is signed in founds an organization."));
     };
@@ -87,11 +104,17 @@ pub fn found(
     owner.insert(&mut batch, organization.id, id, (&document, &derived));
     let detail = json!({"seats": new.seats, "plan": new.plan.name()});
     administration.audit(&mut batch, by, organization.id, "organization.created", &detail);
-    let body = json!({
-        "id": organization.id.to_string(), "slug": slug, "name": new.name, "state": PENDING_CHECKOUT,
-        "plan": new.plan.name(), "seats": new.seats, "role": Role::Owner.name(), "member_id": id.to_string()
-    });
-    Ok(Planned { batch, answer: Answer::created(format!("/api/v1/organizations/{}", organization.id), body) })
+    let answer = Founded {
+        id: organization.id,
+        slug,
+        name: new.name.clone(),
+        state: State::PendingCheckout,
+        plan: new.plan,
+        seats: new.seats,
+        role: Role::Owner,
+        member_id: id,
+    };
+    Ok(Planned { batch, answer })
 }
 
 /// A slug nobody has, made of a name.

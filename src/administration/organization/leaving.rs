@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
 use super::super::actor::Person;
 use super::super::{Actor, Administration, By, billing, named, no_organization};
@@ -12,6 +14,7 @@ use crate::id::{OrganizationId, ResourceId};
 use crate::mail::outbox::Kind;
 use crate::membership::Stored;
 use crate::organization::DELETED;
+use crate::organization::State as OrganizationState;
 use crate::organization::joining::Sso;
 use crate::organization::permission::Action;
 use crate::organization::role::Role;
@@ -30,6 +33,38 @@ const RESTORABLE: Duration = Duration::from_hours(14 * 24);
 /// Rows of a table that are purged at once.
 const SLICE: i64 = 1_000;
 
+/// Whose the organization is now.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Transferred {
+    pub owner: Holder,
+    pub previous: Holder,
+}
+
+/// A member with a role.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = RoleHolder)]
+pub struct Holder {
+    pub member_id: ResourceId,
+    pub role: Role,
+}
+
+/// A deleted organization.
+#[derive(Clone, Debug, Serialize)]
+pub struct Deleted {
+    pub id: OrganizationId,
+    pub state: OrganizationState,
+    pub restorable_until: Timestamp,
+}
+
+/// An organization that was brought back.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RestoredOrganization)]
+pub struct Restored {
+    pub id: OrganizationId,
+    pub slug: String,
+    pub state: OrganizationState,
+}
+
 /// Makes another active member the owner; whoever was, is an admin from now on. An operator says who was.
 ///
 /// # Errors
@@ -40,7 +75,7 @@ pub fn transfer(
     by: &By,
     slug: &str,
     (to, from): (&str, Option<&str>),
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Transferred>> {
     by.check(Action::TransferOrganization)?;
     let organization = named(connection, by, slug)?.id;
     let from = match &by.actor {
@@ -79,9 +114,8 @@ pub fn transfer(
     sessions::end_recovering(&mut batch, organization, from);
     let detail = json!({"from": from.to_string(), "to": to.to_string()});
     administration.audit_member(&mut batch, by, organization, "organization.transferred", Some(to), &detail);
-    let answer = json!({
-        "owner": {"member_id": to.to_string(), "role": "owner"}, "previous": {"member_id": from.to_string(), "role": "admin"}
-    });
+    let holder = |member_id, role| Holder { member_id, role };
+    let answer = Transferred { owner: holder(to, Role::Owner), previous: holder(from, Role::Admin) };
     Ok(Planned { batch, answer })
 }
 
@@ -103,7 +137,7 @@ pub fn delete(
     by: &By,
     slug: &str,
     name: &str,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Deleted>> {
     by.check(Action::DeleteOrganization)?;
     let organization = named(connection, by, slug)?;
     let now = administration.clock.now();
@@ -129,10 +163,10 @@ pub fn delete(
     sessions::end_of_members(&mut batch, organization.id, None);
     outbox::withdraw_all(&mut batch, organization.id, Kind::Invitation.name(), "the organization was deleted");
     billing::ending::cancel(connection, administration, by, &mut batch, organization.id)?;
-    let restorable_until = now.plus(RESTORABLE).to_string();
+    let restorable_until = now.plus(RESTORABLE);
     let detail = json!({"name": organization.name, "restorable_until": restorable_until});
     administration.audit(&mut batch, by, organization.id, "organization.deleted", &detail);
-    let answer = json!({"id": organization.id.to_string(), "state": DELETED, "restorable_until": restorable_until});
+    let answer = Deleted { id: organization.id, state: OrganizationState::Deleted, restorable_until };
     Ok(Planned { batch, answer })
 }
 
@@ -145,7 +179,7 @@ pub fn restore(
     administration: &Administration,
     by: &By,
     name: &str,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Restored>> {
     let mut batch = Batch::default();
     let organization = match &by.actor {
         Actor::Operator | Actor::System => named(connection, by, name)?,
@@ -170,7 +204,7 @@ pub fn restore(
     let state = subscription.and_then(|state| state.of_organization(deleted_from)).unwrap_or(deleted_from);
     organizations::restore(&mut batch, &organization, state, now.to_millisecond().0);
     administration.audit(&mut batch, by, organization.id, "organization.restored", &json!({ "state": state }));
-    let answer = json!({"id": organization.id.to_string(), "slug": organization.slug, "state": state});
+    let answer = Restored { id: organization.id, slug: organization.slug, state: OrganizationState::from_name(state) };
     Ok(Planned { batch, answer })
 }
 

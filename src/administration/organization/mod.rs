@@ -6,20 +6,24 @@ mod settings;
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
-pub use self::founding::{Founding, found};
-pub use self::leaving::{delete, purge, restore, transfer};
+pub use self::founding::{Founded, Founding, found};
+pub use self::leaving::{Restored, Transferred, delete, purge, restore, transfer};
 pub(super) use self::settings::check_version;
 pub use self::settings::{Settings, set};
 use super::{Administration, By, check_name, named};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::id::OrganizationId;
+use crate::id::{OrganizationId, ResourceId};
 use crate::membership::{self, Newcomer};
+use crate::organization::State;
 use crate::organization::joining::Sso;
 use crate::organization::permission::Action;
 use crate::organization::plan::Plan;
+use crate::organization::postal_address::PostalAddress;
 use crate::organization::role::Role;
 use crate::organization::seats::{SeatPolicy, Usage};
 use crate::scim::registry::Kind;
@@ -41,6 +45,73 @@ pub struct NewOrganization {
     pub plan: Plan,
 }
 
+/// An organization that an operator has made.
+#[derive(Clone, Debug, Serialize)]
+pub struct Created {
+    pub id: OrganizationId,
+    pub slug: String,
+    pub name: String,
+    pub state: State,
+    pub plan: Plan,
+    pub seats: i64,
+    pub owner_id: ResourceId,
+}
+
+/// An organization, as whoever asks may see it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Organization)]
+pub struct Shown {
+    pub id: OrganizationId,
+    pub slug: String,
+    pub name: String,
+    pub state: State,
+    pub created_at: Timestamp,
+    /// Of whoever asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub role: Option<Role>,
+    #[serde(flatten)]
+    pub settings: Option<ShownSettings>,
+}
+
+/// What is set of an organization, and its ledger.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = OrganizationSettings)]
+pub struct ShownSettings {
+    pub plan: Plan,
+    #[schema(required)]
+    pub contact_name: Option<String>,
+    #[schema(required)]
+    pub contact_email: Option<String>,
+    #[schema(required)]
+    pub contact_phone: Option<String>,
+    #[schema(required)]
+    pub address: Option<PostalAddress>,
+    /// The organization's tenant at Descope.
+    #[schema(required)]
+    pub descope_tenant_id: Option<String>,
+    pub sso: Sso,
+    /// Such as `4h`; `null` for as long as the service lets them.
+    #[schema(required)]
+    pub session_length: Option<String>,
+    /// Of whom provisioning makes a member.
+    pub scim_role: Role,
+    pub seat_policy: SeatPolicy,
+    pub seats: i64,
+    pub seats_used: i64,
+    pub seats_pending: i64,
+    pub waiting: i64,
+    pub users: i64,
+    pub groups: i64,
+    /// How many of those who waited for a seat were admitted by this change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub admitted: Option<i64>,
+    /// Leaves as the `ETag`.
+    #[serde(skip)]
+    pub version: i64,
+}
+
 /// Creates an active organization with its first owner.
 ///
 /// # Errors
@@ -50,7 +121,7 @@ pub fn create(
     administration: &Administration,
     by: &By,
     new: &NewOrganization,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Created>> {
     check_name(&new.name)?;
     check_new_slug(connection, &new.slug)?;
     if new.seats < 1 {
@@ -63,7 +134,15 @@ pub fn create(
     administration.audit(&mut batch, by, organization.id, "organization.created", &json!({"seats": new.seats}));
     Ok(Planned {
         batch,
-        answer: json!({"id": organization.id.to_string(), "slug": new.slug, "name": new.name, "state": "active", "plan": new.plan.name(), "seats": new.seats, "owner_id": owner}),
+        answer: Created {
+            id: organization.id,
+            slug: organization.slug,
+            name: organization.name,
+            state: State::Active,
+            plan: new.plan,
+            seats: new.seats,
+            owner_id: owner,
+        },
     })
 }
 
@@ -97,7 +176,7 @@ fn insert_owner(
     batch: &mut Batch,
     organization: OrganizationId,
     new: &NewOrganization,
-) -> Result<String> {
+) -> Result<ResourceId> {
     let owner = Newcomer {
         address: &new.owner_email,
         given_name: new.owner_given_name.as_deref(),
@@ -116,14 +195,14 @@ fn insert_owner(
     }
     let id = administration.ids.next();
     owner.insert(batch, organization, id, (&document, &derived));
-    Ok(id.to_string())
+    Ok(id)
 }
 
 /// The organization with its ledger; with its settings for who may see them.
 ///
 /// # Errors
 /// `not_found`.
-pub fn show(connection: &mut Connection, administration: &Administration, by: &By, slug: &str) -> Result<Value> {
+pub fn show(connection: &mut Connection, administration: &Administration, by: &By, slug: &str) -> Result<Shown> {
     by.check(Action::ViewOrganization)?;
     let organization = named(connection, by, slug)?;
     let usage = membership::usage_at(connection, organization.id, administration.clock.now().0)?;
@@ -134,7 +213,7 @@ pub fn show(connection: &mut Connection, administration: &Administration, by: &B
 ///
 /// # Errors
 /// `forbidden` for everybody else; the database's.
-pub fn list(connection: &mut Connection, administration: &Administration, by: &By) -> Result<Value> {
+pub fn list(connection: &mut Connection, administration: &Administration, by: &By) -> Result<Vec<Shown>> {
     if by.is_guarded() {
         return Err(Error::new(Code::Forbidden, "Only the operator sees every organization."));
     }
@@ -143,39 +222,48 @@ pub fn list(connection: &mut Connection, administration: &Administration, by: &B
         let usage = membership::usage_at(connection, organization.id, administration.clock.now().0)?;
         listed.push(shown(by, &organization, &usage)?);
     }
-    Ok(listed.into())
+    Ok(listed)
 }
 
 /// An organization as whoever asks may see it.
-fn shown(by: &By, organization: &Organization, usage: &Usage) -> Result<Value> {
-    let mut shown = json!({
-        "id": organization.id.to_string(), "slug": organization.slug, "name": organization.name,
-        "state": organization.state, "created_at": Timestamp(organization.created_at).to_string()
-    });
-    if let Some(role) = by.role() {
-        shown["role"] = role.name().into();
-    }
-    if by.check(Action::ViewSettings).is_err() {
-        return Ok(shown);
-    }
-    let settings = json!({
-        "plan": organization.plan, "contact_name": organization.contact_name,
-        "contact_email": organization.contact_email, "contact_phone": organization.contact_phone,
-        "address": postal_address(organization)?, "descope_tenant_id": organization.tenant_id, "sso": organization.sso,
-        "session_length": session_length(organization), "scim_role": organization.scim_role,
-        "seat_policy": organization.seat_policy, "seats": usage.seats, "seats_used": usage.used,
-        "seats_pending": usage.pending, "waiting": usage.waiting, "users": usage.users, "groups": usage.groups,
-        "version": organization.version
-    });
-    if let (Value::Object(shown), Value::Object(settings)) = (&mut shown, settings) {
-        shown.extend(settings);
-    }
-    Ok(shown)
+fn shown(by: &By, organization: &Organization, usage: &Usage) -> Result<Shown> {
+    let settings = by.check(Action::ViewSettings).is_ok().then(|| settings_of(organization, usage)).transpose()?;
+    Ok(Shown {
+        id: organization.id,
+        slug: organization.slug.clone(),
+        name: organization.name.clone(),
+        state: State::from_name(&organization.state),
+        created_at: Timestamp(organization.created_at),
+        role: by.role(),
+        settings,
+    })
 }
 
-fn postal_address(organization: &Organization) -> Result<Value> {
-    let address = organization.postal_address.as_deref().map(serde_json::from_str).transpose();
-    address.map(Option::unwrap_or_default).map_err(Error::internal)
+fn settings_of(organization: &Organization, usage: &Usage) -> Result<ShownSettings> {
+    Ok(ShownSettings {
+        plan: organization.plan.parse().unwrap_or(Plan::Yearly),
+        contact_name: organization.contact_name.clone(),
+        contact_email: organization.contact_email.clone(),
+        contact_phone: organization.contact_phone.clone(),
+        address: postal_address(organization)?,
+        descope_tenant_id: organization.tenant_id.clone(),
+        sso: organization.sso.parse().unwrap_or(Sso::Required),
+        session_length: session_length(organization),
+        scim_role: organization.scim_role.parse().unwrap_or(Role::Read),
+        seat_policy: organization.seat_policy.parse().unwrap_or(SeatPolicy::Reject),
+        seats: usage.seats,
+        seats_used: usage.used,
+        seats_pending: usage.pending,
+        waiting: usage.waiting,
+        users: usage.users,
+        groups: usage.groups,
+        admitted: None,
+        version: organization.version,
+    })
+}
+
+fn postal_address(organization: &Organization) -> Result<Option<PostalAddress>> {
+    organization.postal_address.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)
 }
 
 fn session_length(organization: &Organization) -> Option<String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::{Administration, By, check_name, named, single_sign_on};
-use super::{check_new_slug, postal_address, session_length, shown};
+use super::{Shown, check_new_slug, postal_address, session_length, shown};
 use crate::error::{Code, Error, Result};
 use crate::membership;
 use crate::organization::joining::Sso;
@@ -56,7 +56,7 @@ pub fn set(
     by: &By,
     slug: &str,
     settings: &Settings,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Shown>> {
     by.check(Action::ManageSettings)?;
     let before = named(connection, by, slug)?;
     check_version(&before, settings.expected_version)?;
@@ -93,8 +93,8 @@ pub fn set(
     organization.version += 1;
     let usage = Usage { seats: settings.seats.unwrap_or(usage.seats), ..usage.after(&ledger) };
     let mut answer = shown(by, &organization, &usage)?;
-    if settings.seats.is_some() {
-        answer["admitted"] = ledger.used.into();
+    if let Some(shown) = &mut answer.settings {
+        shown.admitted = settings.seats.map(|_| ledger.used);
     }
     Ok(Planned { batch, answer })
 }
@@ -222,7 +222,7 @@ fn session_micros(length: Option<Duration>) -> Result<Option<i64>> {
 
 /// What the trail tells: each value that is another one now, before and after.
 fn difference(before: &Organization, after: &Organization, seats: Option<(i64, i64)>) -> Value {
-    let address = |organization: &Organization| postal_address(organization).unwrap_or_default();
+    let address = |organization: &Organization| json!(postal_address(organization).unwrap_or_default());
     let values = [
         ("name", json!(before.name), json!(after.name)),
         ("slug", json!(before.slug), json!(after.slug)),

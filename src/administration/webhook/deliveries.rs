@@ -1,18 +1,51 @@
 //! The log of what was told to an endpoint, telling it again, and a test.
 
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::super::{Administration, By, named};
 use super::{find, telling};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::id::DeliveryId;
+use crate::id::{DeliveryId, EventId};
 use crate::organization::permission::Action;
 use crate::organization::webhook::TEST;
 use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::webhook_deliveries::{self, Delivery, state};
+
+/// A delivery as it is shown.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = WebhookDelivery)]
+pub struct Shown {
+    pub id: DeliveryId,
+    /// The event of the audit trail that it tells of.
+    #[schema(required)]
+    pub event_id: Option<EventId>,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `waiting`, `delivered` or `failed`.
+    pub state: String,
+    pub attempts: i64,
+    pub created_at: Timestamp,
+    #[schema(required)]
+    pub next_attempt_at: Option<Timestamp>,
+    #[schema(required)]
+    pub attempted_at: Option<Timestamp>,
+    /// Of the last attempt.
+    #[schema(required)]
+    pub status: Option<i64>,
+    #[schema(required)]
+    pub error: Option<String>,
+    /// What the endpoint has answered, cut.
+    #[schema(required)]
+    pub response: Option<String>,
+    /// What is told, whole.
+    #[schema(value_type = Object)]
+    pub payload: Value,
+}
 
 /// The deliveries to an endpoint, newest first.
 ///
@@ -40,7 +73,7 @@ pub fn replay(
     by: &By,
     (slug, id): (&str, &str),
     delivery: &str,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Shown>> {
     by.check(Action::ManageWebhooks)?;
     let organization = named(connection, by, slug)?;
     let endpoint = find(connection, organization.id, id)?;
@@ -68,7 +101,7 @@ pub fn test(
     by: &By,
     slug: &str,
     id: &str,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Shown>> {
     by.check(Action::ManageWebhooks)?;
     let organization = named(connection, by, slug)?;
     let endpoint = find(connection, organization.id, id)?;
@@ -85,14 +118,20 @@ pub fn test(
 
 /// A delivery as it is shown.
 #[must_use]
-pub fn describe(delivery: &Delivery) -> Value {
-    let time = |at: Option<i64>| at.map(|at| Timestamp(at).to_string());
+pub fn describe(delivery: &Delivery) -> Shown {
     let waits = delivery.state == state::WAITING;
-    json!({
-        "id": delivery.id.to_string(), "event_id": delivery.event.map(|event| event.to_string()), "type": delivery.kind,
-        "state": delivery.state, "attempts": delivery.attempts, "created_at": Timestamp(delivery.created_at).to_string(),
-        "next_attempt_at": time(waits.then_some(delivery.due_at)), "attempted_at": time(delivery.attempted_at),
-        "status": delivery.status, "error": delivery.error, "response": delivery.response,
-        "payload": serde_json::from_str::<Value>(&delivery.payload).unwrap_or_default()
-    })
+    Shown {
+        id: delivery.id,
+        event_id: delivery.event,
+        kind: delivery.kind.clone(),
+        state: delivery.state.clone(),
+        attempts: delivery.attempts,
+        created_at: Timestamp(delivery.created_at),
+        next_attempt_at: waits.then_some(Timestamp(delivery.due_at)),
+        attempted_at: delivery.attempted_at.map(Timestamp),
+        status: delivery.status,
+        error: delivery.error.clone(),
+        response: delivery.response.clone(),
+        payload: serde_json::from_str(&delivery.payload).unwrap_or_default(),
+    }
 }

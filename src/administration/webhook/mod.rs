@@ -7,7 +7,9 @@ pub mod telling;
 
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{Administration, By, named};
 use crate::clock::Timestamp;
@@ -41,6 +43,51 @@ pub struct Settings {
     pub expected_version: Option<i64>,
 }
 
+/// An endpoint as it is shown, without its secret.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Webhook)]
+pub struct Shown {
+    pub id: WebhookId,
+    pub url: String,
+    pub description: String,
+    /// The types of the events it is told of; none for all of them.
+    pub events: Vec<String>,
+    /// `enabled` or `disabled`.
+    pub state: String,
+    /// Why it is disabled, where nobody has done it.
+    #[schema(required)]
+    pub reason: Option<String>,
+    #[schema(required)]
+    pub failing_since: Option<Timestamp>,
+    /// Until when the secret before signs too.
+    #[schema(required)]
+    pub old_secret_until: Option<Timestamp>,
+    /// As the audit trail calls them.
+    pub created_by: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Leaves as the `ETag`.
+    #[serde(skip)]
+    pub version: i64,
+}
+
+/// An endpoint with its new secret; nothing else ever shows it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = WebhookWithSecret)]
+pub struct WithSecret {
+    #[serde(flatten)]
+    pub shown: Shown,
+    /// For the signatures of Standard Webhooks.
+    pub secret: String,
+}
+
+/// An endpoint that is no more.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Removed {
+    pub id: WebhookId,
+    pub removed: bool,
+}
+
 /// What a secret is sealed for.
 fn place(organization: OrganizationId, endpoint: WebhookId) -> Vec<u8> {
     [b"webhook ", organization.as_bytes().as_slice(), endpoint.as_bytes()].concat()
@@ -56,7 +103,7 @@ pub fn create(
     by: &By,
     slug: &str,
     settings: &Settings,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<WithSecret>> {
     by.check(Action::ManageWebhooks)?;
     let organization = named(connection, by, slug)?;
     if webhook_endpoints::list(connection, organization.id)?.len() >= MOST {
@@ -86,8 +133,7 @@ pub fn create(
     let mut batch = Batch::default();
     webhook_endpoints::insert(&mut batch, organization.id, &endpoint);
     administration.audit(&mut batch, by, organization.id, "webhook.created", &audited(&endpoint));
-    let mut answer = describe(&endpoint);
-    answer["secret"] = signature::shown(&secret).into();
+    let answer = WithSecret { shown: describe(&endpoint), secret: signature::shown(&secret) };
     Ok(Planned { batch, answer })
 }
 
@@ -144,13 +190,10 @@ pub fn list(connection: &mut Connection, by: &By, slug: &str) -> Result<Vec<Endp
 ///
 /// # Errors
 /// `forbidden`, `not_found`.
-pub fn show(connection: &mut Connection, by: &By, slug: &str, id: &str) -> Result<Value> {
+pub fn show(connection: &mut Connection, by: &By, slug: &str, id: &str) -> Result<Shown> {
     by.check(Action::ManageWebhooks)?;
     let organization = named(connection, by, slug)?;
-    let endpoint = find(connection, organization.id, id)?;
-    let mut shown = describe(&endpoint);
-    shown["version"] = endpoint.version.into();
-    Ok(shown)
+    find(connection, organization.id, id).map(|endpoint| describe(&endpoint))
 }
 
 fn find(connection: &mut Connection, organization: OrganizationId, id: &str) -> Result<Endpoint> {
@@ -170,7 +213,7 @@ pub fn set(
     by: &By,
     (slug, id): (&str, &str),
     settings: &Settings,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Shown>> {
     by.check(Action::ManageWebhooks)?;
     let organization = named(connection, by, slug)?;
     let before = find(connection, organization.id, id)?;
@@ -187,9 +230,7 @@ pub fn set(
         administration.audit(&mut batch, by, organization.id, "webhook.changed", &detail);
         after.version += 1;
     }
-    let mut answer = describe(&after);
-    answer["version"] = after.version.into();
-    Ok(Planned { batch, answer })
+    Ok(Planned { batch, answer: describe(&after) })
 }
 
 /// Removes an endpoint with the log of its deliveries.
@@ -202,7 +243,7 @@ pub fn remove(
     by: &By,
     slug: &str,
     id: &str,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<Removed>> {
     by.check(Action::ManageWebhooks)?;
     let organization = named(connection, by, slug)?;
     let endpoint = find(connection, organization.id, id)?;
@@ -210,7 +251,7 @@ pub fn remove(
     webhook_endpoints::delete(&mut batch, organization.id, endpoint.id);
     webhook_deliveries::delete_of(&mut batch, organization.id, endpoint.id);
     administration.audit(&mut batch, by, organization.id, "webhook.removed", &audited(&endpoint));
-    Ok(Planned { batch, answer: json!({"id": endpoint.id.to_string(), "removed": true}) })
+    Ok(Planned { batch, answer: Removed { id: endpoint.id, removed: true } })
 }
 
 /// Gives an endpoint another secret, which only this answer shows; the one before signs too for a day.
@@ -223,7 +264,7 @@ pub fn rotate(
     by: &By,
     slug: &str,
     id: &str,
-) -> Result<Planned<Value>> {
+) -> Result<Planned<WithSecret>> {
     by.check(Action::ManageWebhooks)?;
     let organization = named(connection, by, slug)?;
     let mut endpoint = find(connection, organization.id, id)?;
@@ -236,8 +277,7 @@ pub fn rotate(
     let mut batch = Batch::default();
     webhook_endpoints::update(&mut batch, organization.id, &endpoint);
     administration.audit(&mut batch, by, organization.id, "webhook.secret_rotated", &audited(&endpoint));
-    let mut answer = describe(&endpoint);
-    answer["secret"] = signature::shown(&secret).into();
+    let answer = WithSecret { shown: describe(&endpoint), secret: signature::shown(&secret) };
     Ok(Planned { batch, answer })
 }
 
@@ -253,13 +293,19 @@ fn events(endpoint: &Endpoint) -> Vec<&str> {
 
 /// An endpoint as it is shown, without its secret.
 #[must_use]
-pub fn describe(endpoint: &Endpoint) -> Value {
-    let time = |at: Option<i64>| at.map(|at| Timestamp(at).to_string());
-    json!({
-        "id": endpoint.id.to_string(), "url": endpoint.url, "description": endpoint.description,
-        "events": events(endpoint), "state": endpoint.state, "reason": endpoint.reason,
-        "failing_since": time(endpoint.failing_since), "old_secret_until": time(endpoint.old_secret_until),
-        "created_by": endpoint.created_by, "created_at": Timestamp(endpoint.created_at).to_string(),
-        "updated_at": Timestamp(endpoint.updated_at).to_string()
-    })
+pub fn describe(endpoint: &Endpoint) -> Shown {
+    Shown {
+        id: endpoint.id,
+        url: endpoint.url.clone(),
+        description: endpoint.description.clone(),
+        events: events(endpoint).into_iter().map(str::to_owned).collect(),
+        state: endpoint.state.clone(),
+        reason: endpoint.reason.clone(),
+        failing_since: endpoint.failing_since.map(Timestamp),
+        old_secret_until: endpoint.old_secret_until.map(Timestamp),
+        created_by: endpoint.created_by.clone(),
+        created_at: Timestamp(endpoint.created_at),
+        updated_at: Timestamp(endpoint.updated_at),
+        version: endpoint.version,
+    }
 }

@@ -8,27 +8,28 @@ use utoipa::ToSchema;
 
 use super::body;
 use super::call::answer;
-use super::list::{Query, page};
-use super::openapi::Refused;
+use super::list::{List, Query};
 use super::organizations::parsed;
-use crate::administration::api_key::{self, New, PREFIX};
-use crate::administration::idempotency::Answer;
+use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unread};
+use crate::administration::api_key::{self, Created, New, PREFIX, Shown};
+use crate::administration::idempotency::made;
 use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::id::ApiKeyId;
 use crate::organization::permission::Action;
 use crate::organization::role::Role;
 use crate::secret::SecretToken;
-use crate::store::Planned;
 use crate::text::duration;
 
 /// A new key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WantedApiKey)]
 pub(super) struct Wanted {
     /// By which people know it.
     name: String,
     /// `read`, `write` or `admin`; it is never more than its creator's.
+    #[schema(value_type = Role)]
     role: String,
     /// How long it works, such as `365d` or `24h`; for ever without it.
     expires_in: Option<String>,
@@ -42,20 +43,15 @@ pub(super) struct Wanted {
         ("limit" = Option<u32>, Query, description = "How many, at most 100"),
         ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
     ),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
         let query = Query::read(call, &[])?;
-        let after = query.after_id::<ApiKeyId>()?;
-        let (name, limit, most) = (organization.to_owned(), query.limit as usize, query.one_more());
+        let (name, after, most) = (organization.clone(), query.after_id::<ApiKeyId>()?, query.one_more());
         let look = move |connection: &mut _, _: &_, by: &_| api_key::list(connection, by, &name, after, most);
-        let mut keys = call.read(&organization, look).await?;
-        let goes_on = keys.len() > limit;
-        keys.truncate(limit);
-        let next = keys.last().filter(|_| goes_on).map(|last| last.id.to_string());
-        let items = keys.iter().map(api_key::describe).collect();
-        Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
+        let keys = call.read(&organization, look).await?.iter().map(api_key::describe).collect();
+        Ok(HttpResponse::Ok().json(List::page(&query, keys, |key: &Shown| key.id)?))
     })
     .await
 }
@@ -64,9 +60,9 @@ pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, sta
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/api-keys", tag = "api keys",
     summary = "Make an API key; only this answer shows it, as `key`",
-    params(("organization" = String, Path, description = "Its id or slug")),
+    params(("organization" = String, Path, description = "Its id or slug"), Repeatable),
     request_body(content = Wanted, content_type = "application/json"),
-    responses((status = 201, body = Object), Refused)
+    responses((status = 201, body = Created, headers(("Location" = String))), Refused, Unread, Repeated)
 )]
 pub(super) async fn create(
     http: HttpRequest,
@@ -84,9 +80,8 @@ pub(super) async fn create(
         let (slug, name) = (organization.to_owned(), wanted.name);
         let create = move |connection: &mut _, administration: &_, by: &_| {
             let new = New { name: &name, role, lifetime, key: &key };
-            let Planned { batch, answer } = api_key::create(connection, administration, by, &slug, new)?;
-            let place = format!("/api/v1/organizations/{slug}/api-keys/{}", answer["id"].as_str().unwrap_or_default());
-            Ok(Planned { batch, answer: Answer::created(place, answer) })
+            let planned = api_key::create(connection, administration, by, &slug, new)?;
+            made(planned, |key| format!("/api/v1/organizations/{slug}/api-keys/{}", key.shown.id))
         };
         call.make(&organization, create).await
     })

@@ -3,31 +3,33 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body;
 use super::call::{Call, answer};
-use super::list::{Query, page};
-use super::openapi::Refused;
+use super::list::{List, Query};
 use super::organizations::parsed;
+use super::refusals::{Invalid, Problem, Refused, Unfit, Unread};
 use crate::administration::billing::change::{self, Change};
-use crate::administration::billing::checkout::{self, Wanted};
-use crate::administration::billing::{self, portal};
+use crate::administration::billing::checkout::{self, Begun, Wanted};
+use crate::administration::billing::{self, Billing, Preview, ShownInvoice, portal};
 use crate::administration::{Administration, By};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::http::State;
 use crate::id::InvoiceId;
 use crate::organization::permission::Action;
+use crate::organization::plan::Plan;
 use crate::store::connection::Connection;
 
 /// Seats and plan; what is absent stays as it is.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = BillingOrder)]
 pub(super) struct Order {
     seats: Option<i64>,
     /// `enterprise_seat_yearly`, `enterprise_seat_quarterly` or `enterprise_seat_monthly`.
+    #[schema(value_type = Option<Plan>)]
     plan: Option<String>,
 }
 
@@ -37,7 +39,7 @@ pub(super) struct Order {
     summary = "Begin a checkout, or go on with the open one for the same",
     params(("organization" = String, Path, description = "Its id or slug")),
     request_body(content = Order, content_type = "application/json"),
-    responses((status = 201, description = "Where it is paid, and until when", body = Object), Refused)
+    responses((status = 201, description = "Where it is paid, and until when", body = Begun, headers(("Location" = String))), Refused, Unread, Unfit)
 )]
 pub(super) async fn check_out(
     http: HttpRequest,
@@ -56,11 +58,7 @@ pub(super) async fn check_out(
         };
         let decided = call.write(&organization, decide).await?;
         let begun = checkout::opened(&call.state.store, &call.state.administration, decided).await?;
-        let mut response = HttpResponse::build(StatusCode::CREATED);
-        if let Some(id) = begun["id"].as_str() {
-            response.insert_header((LOCATION, format!("/checkout/{id}")));
-        }
-        Ok(response.json(begun))
+        Ok(HttpResponse::Created().insert_header((LOCATION, format!("/checkout/{}", begun.id))).json(begun))
     })
     .await
 }
@@ -70,7 +68,7 @@ pub(super) async fn check_out(
     get, path = "/api/v1/organizations/{organization}/billing", tag = "billing",
     summary = "Plan, price, seats and the next invoice",
     params(("organization" = String, Path, description = "Its id or slug")),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Billing), Refused)
 )]
 pub(super) async fn show(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -85,10 +83,10 @@ pub(super) async fn show(http: HttpRequest, organization: web::Path<String>, sta
     params(("organization" = String, Path, description = "Its id or slug")),
     request_body(content = Order, content_type = "application/json"),
     responses(
-        (status = 200, description = "It is so", body = Object),
-        (status = 202, description = "It is decided, and the payment provider has not confirmed it yet", body = Object),
-        (status = 402, description = "The payment was declined", content_type = "application/problem+json", body = Object),
-        Refused
+        (status = 200, description = "It is so", body = Billing),
+        (status = 202, description = "It is decided, and the payment provider has not confirmed it yet", body = Billing),
+        (status = 402, description = "The payment was declined", content_type = "application/problem+json", body = Problem<'static>),
+        Refused, Unread, Unfit
     )
 )]
 pub(super) async fn set(
@@ -108,14 +106,14 @@ pub(super) async fn set(
         let decided = call.write(&organization, decide).await?;
         change::confirmed(&call.state.store, &call.state.administration, decided).await?;
         let shown = call.read(&organization, shown(&organization)).await?;
-        let is_done = shown["pending_change"].is_null();
+        let is_done = shown.pending_change.is_none();
         Ok(HttpResponse::build(if is_done { StatusCode::OK } else { StatusCode::ACCEPTED }).json(shown))
     })
     .await
 }
 
 /// Looks at the billing as it is.
-fn shown(name: &str) -> impl FnOnce(&mut Connection, &Administration, &By) -> Result<Value> + Send + 'static {
+fn shown(name: &str) -> impl FnOnce(&mut Connection, &Administration, &By) -> Result<Billing> + Send + 'static {
     let name = name.to_owned();
     move |connection, administration, by| billing::show(connection, administration, by, &name)
 }
@@ -131,7 +129,7 @@ async fn ordered(call: &Call<'_>, payload: web::Payload) -> Result<Change> {
     summary = "What a change of seats or plan would cost; changes nothing",
     params(("organization" = String, Path, description = "Its id or slug")),
     request_body(content = Order, content_type = "application/json"),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Preview), Refused, Unread, Unfit)
 )]
 pub(super) async fn preview(
     http: HttpRequest,
@@ -160,7 +158,7 @@ pub(super) async fn preview(
         ("limit" = Option<u32>, Query, description = "How many, at most 100"),
         ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
     ),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = List<ShownInvoice>), Refused, Invalid)
 )]
 pub(super) async fn invoices(
     http: HttpRequest,
@@ -169,19 +167,19 @@ pub(super) async fn invoices(
 ) -> HttpResponse {
     answer(&http, &state, async |call| {
         let query = Query::read(call, &[])?;
-        let after = query.after_id::<InvoiceId>()?;
-        let (name, limit) = (organization.to_owned(), query.limit as usize);
-        let look = move |connection: &mut _, _: &_, by: &_| {
-            billing::invoices(connection, by, &name, after, i64::try_from(limit + 1).unwrap_or(i64::MAX))
-        };
-        let mut invoices = call.read(&organization, look).await?;
-        let goes_on = invoices.len() > limit;
-        invoices.truncate(limit);
-        let next = invoices.last().filter(|_| goes_on).map(|last| last.id.to_string());
-        let items = invoices.iter().map(billing::describe_invoice).collect();
-        Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
+        let (name, after, most) = (organization.clone(), query.after_id::<InvoiceId>()?, query.one_more());
+        let look = move |connection: &mut _, _: &_, by: &_| billing::invoices(connection, by, &name, after, most);
+        let invoices = call.read(&organization, look).await?.iter().map(billing::describe_invoice).collect();
+        Ok(HttpResponse::Ok().json(List::page(&query, invoices, |invoice: &ShownInvoice| invoice.id)?))
     })
     .await
+}
+
+/// The page for another card and what is owed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BillingPortal)]
+pub(super) struct Portal {
+    url: String,
 }
 
 /// `POST /api/v1/organizations/{organization}/billing/portal`.
@@ -189,7 +187,7 @@ pub(super) async fn invoices(
     post, path = "/api/v1/organizations/{organization}/billing/portal", tag = "billing",
     summary = "A page for another card and what is owed; it works for a little while",
     params(("organization" = String, Path, description = "Its id or slug")),
-    responses((status = 200, description = "Its address", body = Object), Refused)
+    responses((status = 200, description = "Its address", body = Portal), Refused, Unfit)
 )]
 pub(super) async fn portal(
     http: HttpRequest,
@@ -203,7 +201,7 @@ pub(super) async fn portal(
         };
         let begun = call.write(&organization, decide).await?;
         let url = portal::opened(&call.state.administration, begun, &call.state.public_url).await?;
-        Ok(HttpResponse::Ok().json(json!({"url": url})))
+        Ok(HttpResponse::Ok().json(Portal { url }))
     })
     .await
 }

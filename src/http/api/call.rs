@@ -10,14 +10,16 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+
+use serde_json::Value;
 
 use super::super::browser::Browser;
 use super::super::{REQUEST_ID, State, limits, sign_in};
 use super::caller::{Caller, Presented, bearer, presented, takes_a_session};
+use super::refusals::Problem;
 use crate::administration::idempotency::{self, Answer, Key};
 use crate::administration::{Administration, By};
 use crate::error::{Code, Error, Result};
@@ -283,22 +285,32 @@ impl<'r> Call<'r> {
         if let Some(seconds) = error.retry_after {
             response.insert_header((RETRY_AFTER, seconds));
         }
-        let body = json!({
-            "title": row.title, "status": status, "detail": error.detail, "code": row.code,
-            "request_id": self.request_id
-        });
-        response.body(body.to_string())
+        response.json(Problem {
+            title: row.title,
+            status,
+            detail: &error.detail,
+            code: row.code,
+            request_id: &self.request_id,
+        })
     }
 }
 
 /// An answer of [`Call::make`].
-fn answered(answer: Answer) -> HttpResponse {
+pub(super) fn answered(answer: Answer) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let mut response = HttpResponse::build(status);
     if let Some(location) = answer.location {
         response.insert_header((LOCATION, location));
     }
-    if answer.body.is_null() { response.finish() } else { response.json(answer.body) }
+    match (answer.file, answer.body) {
+        (Some(name), Value::String(text)) => {
+            let disposition = format!("attachment; filename=\"{name}\"");
+            response.content_type("text/csv; charset=utf-8").insert_header((CONTENT_DISPOSITION, disposition));
+            response.body(text)
+        }
+        (_, Value::Null) => response.finish(),
+        (_, body) => response.json(body),
+    }
 }
 
 /// A caller who reads a list page by page: each time as the member they are then.

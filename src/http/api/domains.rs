@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use super::body;
 use super::call::{Call, answer};
 use super::list::{List, Query};
-use super::openapi::Refused;
 use super::organizations::parsed;
+use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unfit, Unread};
 use crate::administration::domain::{self, Settings, Shown};
 use crate::administration::idempotency::Answer;
 use crate::error::Result;
@@ -21,7 +21,7 @@ use crate::store::Planned;
     get, path = "/api/v1/organizations/{organization}/domains", tag = "domains",
     summary = "The associated domains, by name, with the TXT records that prove them",
     params(("organization" = String, Path, description = "Its id or slug")),
-    responses((status = 200, body = List<Shown>), Refused)
+    responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -51,11 +51,9 @@ pub(super) struct New {
     post, path = "/api/v1/organizations/{organization}/domains", tag = "domains",
     summary = "Associate a domain; its TXT record proves it",
     params(
-        ("organization" = String, Path, description = "Its id or slug"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Sent again with it, it is done once")
-    ),
+        ("organization" = String, Path, description = "Its id or slug"), Repeatable),
     request_body(content = New, content_type = "application/json"),
-    responses((status = 201, body = Shown), Refused)
+    responses((status = 201, body = Shown), Refused, Unread, Repeated)
 )]
 pub(super) async fn add(
     http: HttpRequest,
@@ -126,7 +124,7 @@ pub(super) struct Patch {
         ("domain" = String, Path, description = "In A-labels or as people read it")
     ),
     request_body(content = Patch, content_type = "application/json"),
-    responses((status = 200, body = Shown), Refused)
+    responses((status = 200, body = Shown), Refused, Unread, Unfit)
 )]
 pub(super) async fn set(
     http: HttpRequest,
@@ -157,7 +155,7 @@ pub(super) async fn set(
         ("organization" = String, Path, description = "Its id or slug"),
         ("domain" = String, Path, description = "In A-labels or as people read it")
     ),
-    responses((status = 200, body = Shown), Refused)
+    responses((status = 200, body = Shown), Refused, Unfit)
 )]
 pub(super) async fn check(
     http: HttpRequest,
@@ -183,7 +181,7 @@ pub(super) async fn check(
         ("organization" = String, Path, description = "Its id or slug"),
         ("domain" = String, Path, description = "In A-labels or as people read it")
     ),
-    responses((status = 204), Refused)
+    responses((status = 204), Refused, Unfit)
 )]
 pub(super) async fn remove(
     http: HttpRequest,

@@ -8,10 +8,10 @@ use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_DISPOSITION;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::call::{Call, Reader};
-use super::list::{self, Query};
+use super::list::{List, Query};
 use crate::administration::By;
 use crate::administration::audit::Page;
 use crate::error::{Code, Error, Result};
@@ -55,19 +55,19 @@ impl Format {
 }
 
 /// A log of an organization, newest first.
-pub(super) struct Log<W: 'static> {
+pub(super) struct Log<W: 'static, T: 'static> {
     /// What its file is called.
     pub(super) name: &'static str,
     /// The parameters that tell what of it is wanted.
     pub(super) filters: &'static [&'static str],
     pub(super) wanted: fn(&Query) -> W,
-    pub(super) page: fn(&mut Connection, &By, &str, &W, Option<EventId>, u32) -> Result<Page>,
+    pub(super) page: fn(&mut Connection, &By, &str, &W, Option<EventId>, u32) -> Result<Page<T>>,
     pub(super) columns: &'static [&'static str],
     /// The cells of an item, in the order of the columns.
-    pub(super) cells: fn(&Value) -> Vec<String>,
+    pub(super) cells: fn(&T) -> Vec<String>,
 }
 
-impl<W: Send + Sync + 'static> Log<W> {
+impl<W: Send + Sync + 'static, T: Serialize + Send + 'static> Log<W, T> {
     /// Answers with a page.
     pub(super) async fn list(&'static self, call: &Call<'_>, organization: &str) -> Result<HttpResponse> {
         let query = Query::read(call, self.filters)?;
@@ -77,7 +77,7 @@ impl<W: Send + Sync + 'static> Log<W> {
         let read =
             move |connection: &mut _, _: &_, by: &_| (self.page)(connection, by, &name, &wanted, after, query.limit);
         let page = call.scan(organization, read).await?;
-        Ok(HttpResponse::Ok().json(list::page(page.items, page.next.map(|id| id.to_string()).as_ref())?))
+        Ok(HttpResponse::Ok().json(List::before(page.items, page.next.as_ref())?))
     }
 
     /// Answers with a file. Each page is read by whoever asks as they are then: who loses the role meanwhile gets
@@ -92,14 +92,16 @@ impl<W: Send + Sync + 'static> Log<W> {
             wanted: Arc::new((self.wanted)(&query)),
         };
         let first = pages.next(None).await?;
-        let begun = self.head(format) + &self.lines(format, &first.items);
+        let begun = self.head(format) + &self.lines(format, &first.items)?;
         let rest = stream::try_unfold((pages, first.next), move |(pages, after)| async move {
             let Some(after) = after else { return Ok(None) };
-            let page = pages.next(Some(after)).await.map_err(|error| {
+            let cut = |error| {
                 tracing::warn!(?error, "an export could not be written to its end");
                 actix_web::error::ErrorServiceUnavailable("")
-            })?;
-            Ok::<_, actix_web::Error>(Some((self.lines(format, &page.items).into(), (pages, page.next))))
+            };
+            let page = pages.next(Some(after)).await.map_err(cut)?;
+            let lines = self.lines(format, &page.items).map_err(cut)?;
+            Ok::<_, actix_web::Error>(Some((lines.into(), (pages, page.next))))
         });
         let disposition = format!("attachment; filename=\"{}.{}\"", self.name, format.extension());
         let mut response = HttpResponse::Ok();
@@ -118,31 +120,31 @@ impl<W: Send + Sync + 'static> Log<W> {
         }
     }
 
-    fn lines(&self, format: Format, items: &[Value]) -> String {
+    fn lines(&self, format: Format, items: &[T]) -> Result<String> {
         let mut text = String::new();
         for item in items {
             match format {
                 Format::Csv => write_row(&mut text, (self.cells)(item).iter().map(String::as_str)),
                 Format::Ndjson => {
-                    text.push_str(&item.to_string());
+                    text.push_str(&serde_json::to_string(item).map_err(Error::internal)?);
                     text.push('\n');
                 }
             }
         }
-        text
+        Ok(text)
     }
 }
 
 /// The pages of a file.
-struct Pages<W: 'static> {
-    log: &'static Log<W>,
+struct Pages<W: 'static, T: 'static> {
+    log: &'static Log<W, T>,
     reader: Reader,
     organization: String,
     wanted: Arc<W>,
 }
 
-impl<W: Send + Sync + 'static> Pages<W> {
-    async fn next(&self, after: Option<EventId>) -> Result<Page> {
+impl<W: Send + Sync + 'static, T: Send + 'static> Pages<W, T> {
+    async fn next(&self, after: Option<EventId>) -> Result<Page<T>> {
         let (log, organization, wanted) = (self.log, self.organization.clone(), Arc::clone(&self.wanted));
         self.reader.read(move |connection, _, by| (log.page)(connection, by, &organization, &wanted, after, PAGE)).await
     }

@@ -6,22 +6,24 @@ use utoipa::ToSchema;
 
 use super::body;
 use super::call::answer;
-use super::openapi::Refused;
-use crate::administration::idempotency::Answer;
-use crate::administration::organization::{self, Founding};
+use super::refusals::{Refused, Repeatable, Repeated, Unfit, Unread};
+use crate::administration::idempotency::{done, made};
+use crate::administration::organization::{self, Founded, Founding, Restored, Transferred};
 use crate::error::{Code, Error};
 use crate::http::State;
-use crate::store::Planned;
+use crate::organization::plan::Plan;
 
 /// An organization to be.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewOrganization)]
 pub(super) struct New {
     name: String,
     /// Its name in addresses; made of the name when it is not given.
     slug: Option<String>,
     seats: i64,
     /// `enterprise_seat_yearly`, `enterprise_seat_quarterly` or `enterprise_seat_monthly`.
+    #[schema(value_type = Plan)]
     plan: String,
 }
 
@@ -29,9 +31,10 @@ pub(super) struct New {
 #[utoipa::path(
     post, path = "/api/v1/organizations", tag = "organizations",
     summary = "Found an organization, which waits for its checkout",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes sending it again safe")),
+    security(("session" = [])),
+    params(Repeatable),
     request_body = New,
-    responses((status = 201, body = Object), Refused)
+    responses((status = 201, body = Founded, headers(("Location" = String))), Refused, Unread, Repeated)
 )]
 pub(super) async fn found(http: HttpRequest, payload: web::Payload, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -41,10 +44,11 @@ pub(super) async fn found(http: HttpRequest, payload: web::Payload, state: web::
         let New { name, slug, seats, plan } = body::json(call, payload).await?;
         let plan = plan.parse().map_err(|why: String| Error::new(Code::InvalidValue, format!("plan: {why}.")))?;
         let new = Founding { name, slug, seats, plan };
-        call.make_as_person(move |connection, administration, by| {
-            organization::found(connection, administration, by, &new)
-        })
-        .await
+        let found = move |connection: &mut _, administration: &_, by: &_| {
+            let planned = organization::found(connection, administration, by, &new)?;
+            made(planned, |founded| format!("/api/v1/organizations/{}", founded.id))
+        };
+        call.make_as_person(found).await
     })
     .await
 }
@@ -60,9 +64,9 @@ pub(super) struct Transfer {
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/transfer", tag = "organizations",
     summary = "Make another active member the owner and oneself an admin",
-    params(("organization" = String, Path, description = "Its id or slug")),
+    params(("organization" = String, Path, description = "Its id or slug"), Repeatable),
     request_body = Transfer,
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Transferred), Refused, Unread, Repeated)
 )]
 pub(super) async fn transfer(
     http: HttpRequest,
@@ -75,8 +79,7 @@ pub(super) async fn transfer(
         let Transfer { member_id } = body::json(call, payload).await?;
         let name = slug.to_owned();
         let transfer = move |connection: &mut _, administration: &_, by: &_| {
-            let planned = organization::transfer(connection, administration, by, &name, (&member_id, None))?;
-            Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
+            done(organization::transfer(connection, administration, by, &name, (&member_id, None))?)
         };
         call.make(&slug, transfer).await
     })
@@ -97,7 +100,7 @@ pub(super) struct Deletion {
     summary = "Delete the organization; it can be restored for 14 days",
     params(("organization" = String, Path, description = "Its id or slug")),
     request_body = Deletion,
-    responses((status = 204), Refused)
+    responses((status = 204), Refused, Unread, Unfit)
 )]
 pub(super) async fn delete(
     http: HttpRequest,
@@ -122,14 +125,14 @@ pub(super) async fn delete(
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/restore", tag = "organizations",
     summary = "Bring back a deleted organization that one owns",
-    params(("organization" = String, Path, description = "Its id or slug")),
-    responses((status = 200, body = Object), Refused)
+    security(("session" = [])),
+    params(("organization" = String, Path, description = "Its id or slug"), Repeatable),
+    responses((status = 200, body = Restored), Refused, Repeated)
 )]
 pub(super) async fn restore(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
         let restore = move |connection: &mut _, administration: &_, by: &_| {
-            let planned = organization::restore(connection, administration, by, &slug)?;
-            Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
+            done(organization::restore(connection, administration, by, &slug)?)
         };
         call.make_as_person(restore).await
     })

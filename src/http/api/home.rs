@@ -4,7 +4,7 @@ use actix_web::http::header::{CACHE_CONTROL, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::call::answer;
-use super::openapi::Refused;
+use super::refusals::Refused;
 use crate::administration::home::{self, Home};
 use crate::http::{REQUEST_ID, State, downloads, request_id};
 use crate::organization::home::Downloads;

@@ -1,22 +1,22 @@
 //! `/api/v1/organizations/{organization}/invitations`: who is invited, one by one or by a file.
 
-use actix_web::http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body;
-use super::call::{Call, answer};
-use super::list::{Query, page};
-use super::openapi::Refused;
+use super::call::{Call, answer, answered};
+use super::list::{List, Query};
 use super::organizations::parsed;
-use crate::administration::idempotency::Answer;
-use crate::administration::invitation::{self, Manner, Page, Renewal, Rows};
+use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unfit, Unread};
+use crate::administration::idempotency::{Answer, done, made};
+use crate::administration::invitation::{self, Manner, Outcome, Page, Renewal, Renewed, Rows, Shown};
 use crate::error::Result;
 use crate::http::State;
 use crate::id::InvitationId;
 use crate::organization::invitation::Wanted;
+use crate::organization::role::Role;
 use crate::store::Planned;
 
 /// The media types of a file of rows; browsers call what a spreadsheet wrote by the last.
@@ -32,7 +32,7 @@ const FILES: [&str; 3] = ["text/csv", "text/plain", "application/vnd.ms-excel"];
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
         ("after" = Option<String>, Query, description = "The cursor of a page")
     ),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -47,8 +47,7 @@ pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web:
             invitation::list(connection, administration, by, &name, wanted)
         };
         let (items, next) = call.read(&slug, look).await?;
-        let next = next.map(|id| id.to_string());
-        Ok(HttpResponse::Ok().json(page(items, next.as_ref())?))
+        Ok(HttpResponse::Ok().json(List::before(items, next.as_ref())?))
     })
     .await
 }
@@ -62,7 +61,7 @@ pub(super) struct NewInvitation {
     #[schema(required, example = "ann@acme.example")]
     email: String,
     /// `read`, `write`, `admin` or `owner`; `read` when nothing is said.
-    #[schema(example = "write")]
+    #[schema(value_type = Option<Role>)]
     role: Option<String>,
     /// What the mail says beside.
     message: Option<String>,
@@ -72,9 +71,9 @@ pub(super) struct NewInvitation {
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/invitations", tag = "invitations",
     summary = "Invite somebody by a mail",
-    params(("organization" = String, Path, description = "Its id or slug")),
+    params(("organization" = String, Path, description = "Its id or slug"), Repeatable),
     request_body(content = NewInvitation, content_type = "application/json"),
-    responses((status = 201, body = Object, headers(("Location" = String))), Refused)
+    responses((status = 201, body = Shown, headers(("Location" = String))), Refused, Unread, Repeated)
 )]
 pub(super) async fn create(
     http: HttpRequest,
@@ -87,12 +86,9 @@ pub(super) async fn create(
         let NewInvitation { email, role, message } = body::json(call, payload).await?;
         let wanted = Wanted { line: 1, email: email.trim().to_owned(), role };
         let (name, manner) = (slug.to_owned(), manner(call, message));
-        let at = format!("/api/v1/organizations/{slug}/invitations");
         let invite = move |connection: &mut _, administration: &_, by: &_| {
-            let Planned { batch, answer } =
-                invitation::create(connection, administration, by, &name, (&wanted, &manner))?;
-            let location = format!("{at}/{}", answer["id"].as_str().unwrap_or_default());
-            Ok(Planned { batch, answer: Answer::created(location, answer) })
+            let planned = invitation::create(connection, administration, by, &name, (&wanted, &manner))?;
+            made(planned, |invitation| format!("/api/v1/organizations/{name}/invitations/{}", invitation.id))
         };
         call.make(&slug, invite).await
     })
@@ -106,6 +102,7 @@ fn manner(call: &Call<'_>, message: Option<String>) -> Manner {
 /// Many to invite.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WantedInvitations)]
 pub(super) struct Import {
     #[serde(default)]
     #[schema(required, max_items = 1000)]
@@ -117,6 +114,7 @@ pub(super) struct Import {
 /// One of many.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WantedInvitation)]
 pub(super) struct Row {
     email: String,
     role: Option<String>,
@@ -142,21 +140,13 @@ fn takes_a_file(call: &Call<'_>) -> bool {
     accepted.split(',').any(|range| range.trim().to_ascii_lowercase().starts_with("text/csv"))
 }
 
-/// What came of the rows, or would, as a file.
-fn file(described: &Value) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/csv; charset=utf-8"))
-        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"invitations.csv\""))
-        .body(invitation::file(described))
-}
-
 /// `POST …/invitations/import/preview`.
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/invitations/import/preview", tag = "invitations",
     summary = "What would come of each row; as a file with Accept: text/csv",
     params(("organization" = String, Path, description = "Its id or slug")),
     request_body(content((Import = "application/json"), (String = "text/csv"))),
-    responses((status = 200, content((Object = "application/json"), (String = "text/csv"))), Refused)
+    responses((status = 200, content((Outcome = "application/json"), (String = "text/csv"))), Refused, Unread, Unfit)
 )]
 pub(super) async fn preview(
     http: HttpRequest,
@@ -171,7 +161,11 @@ pub(super) async fn preview(
             invitation::preview(connection, administration, by, &name, &rows)
         };
         let seen = call.read(&slug, look).await?;
-        Ok(if takes_a_file(call) { file(&seen) } else { HttpResponse::Ok().json(seen) })
+        Ok(if takes_a_file(call) {
+            answered(Answer::file("invitations.csv", invitation::file(&seen)))
+        } else {
+            HttpResponse::Ok().json(seen)
+        })
     })
     .await
 }
@@ -180,9 +174,9 @@ pub(super) async fn preview(
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/invitations/import", tag = "invitations",
     summary = "Invite everybody in the rows that are ready; the result as a file with Accept: text/csv",
-    params(("organization" = String, Path, description = "Its id or slug")),
+    params(("organization" = String, Path, description = "Its id or slug"), Repeatable),
     request_body(content((Import = "application/json"), (String = "text/csv"))),
-    responses((status = 200, content((Object = "application/json"), (String = "text/csv"))), Refused)
+    responses((status = 200, content((Outcome = "application/json"), (String = "text/csv"))), Refused, Unread, Repeated)
 )]
 pub(super) async fn import(
     http: HttpRequest,
@@ -196,12 +190,14 @@ pub(super) async fn import(
         let import = move |connection: &mut _, administration: &_, by: &_| {
             invitation::import(connection, administration, by, &name, (&rows, &manner))
         };
-        if takes_a_file(call) {
-            return call.write(&slug, import).await.map(|imported| file(&imported));
-        }
+        let takes_a_file = takes_a_file(call);
         let once = move |connection: &mut _, administration: &_, by: &_| {
-            let Planned { batch, answer } = import(connection, administration, by)?;
-            Ok(Planned { batch, answer: Answer::done(answer) })
+            let planned = import(connection, administration, by)?;
+            if takes_a_file {
+                let answer = Answer::file("invitations.csv", invitation::file(&planned.answer));
+                return Ok(Planned { batch: planned.batch, answer });
+            }
+            done(planned)
         };
         call.make(&slug, once).await
     })
@@ -215,7 +211,7 @@ type Place = web::Path<(String, String)>;
 #[utoipa::path(
     get, path = "/api/v1/organizations/{organization}/invitations/{id}", tag = "invitations", summary = "An invitation",
     params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Shown), Refused)
 )]
 pub(super) async fn show(http: HttpRequest, place: Place, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -234,17 +230,15 @@ pub(super) async fn show(http: HttpRequest, place: Place, state: web::Data<State
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/invitations/{id}/resend", tag = "invitations",
     summary = "Send an invitation again, with a new link; the one before is dead",
-    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 200, body = Object), Refused)
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path), Repeatable),
+    responses((status = 200, body = Renewed), Refused, Repeated)
 )]
 pub(super) async fn resend(http: HttpRequest, place: Place, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
         let (slug, id) = place.into_inner();
         let (name, manner) = (slug.clone(), manner(call, None));
         let again = move |connection: &mut _, administration: &_, by: &_| {
-            let Planned { batch, answer } =
-                invitation::renew(connection, administration, by, (&name, &id), (Renewal::Mail, &manner))?;
-            Ok(Planned { batch, answer: Answer::done(answer) })
+            done(invitation::renew(connection, administration, by, (&name, &id), (Renewal::Mail, &manner))?)
         };
         call.make(&slug, again).await
     })
@@ -255,17 +249,15 @@ pub(super) async fn resend(http: HttpRequest, place: Place, state: web::Data<Sta
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/invitations/{id}/link", tag = "invitations",
     summary = "A new link to copy, shown once and to people only; the one before is dead",
-    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 200, body = Object), Refused)
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path), Repeatable),
+    responses((status = 200, body = Renewed), Refused, Repeated)
 )]
 pub(super) async fn link(http: HttpRequest, place: Place, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
         let (slug, id) = place.into_inner();
         let (name, manner) = (slug.clone(), manner(call, None));
         let renew = move |connection: &mut _, administration: &_, by: &_| {
-            let Planned { batch, answer } =
-                invitation::renew(connection, administration, by, (&name, &id), (Renewal::Copy, &manner))?;
-            Ok(Planned { batch, answer: Answer::done(answer) })
+            done(invitation::renew(connection, administration, by, (&name, &id), (Renewal::Copy, &manner))?)
         };
         call.make(&slug, renew).await
     })
@@ -277,7 +269,7 @@ pub(super) async fn link(http: HttpRequest, place: Place, state: web::Data<State
     delete, path = "/api/v1/organizations/{organization}/invitations/{id}", tag = "invitations",
     summary = "Take an invitation back; its seat is free",
     params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 204), Refused)
+    responses((status = 204), Refused, Unfit)
 )]
 pub(super) async fn revoke(http: HttpRequest, place: Place, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {

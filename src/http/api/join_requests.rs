@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::call::answer;
 use super::list::{List, Query};
-use super::openapi::Refused;
+use super::refusals::{Invalid, Refused, Repeatable, Repeated};
 use crate::administration::idempotency::Answer;
 use crate::administration::join_request::{self, Decided, Shown};
 use crate::http::State;
@@ -20,7 +20,7 @@ use crate::store::Planned;
         ("limit" = Option<u32>, Query, description = "How many, at most 100"),
         ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
     ),
-    responses((status = 200, body = List<Shown>), Refused)
+    responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -42,9 +42,9 @@ pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, sta
     params(
         ("organization" = String, Path, description = "Its id or slug"),
         ("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "Sent again with it, it is done once")
+        Repeatable
     ),
-    responses((status = 200, body = Decided), Refused)
+    responses((status = 200, body = Decided), Refused, Repeated)
 )]
 pub(super) async fn approve(
     http: HttpRequest,
@@ -70,9 +70,9 @@ pub(super) async fn approve(
     params(
         ("organization" = String, Path, description = "Its id or slug"),
         ("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "Sent again with it, it is done once")
+        Repeatable
     ),
-    responses((status = 200, body = Decided), Refused)
+    responses((status = 200, body = Decided), Refused, Repeated)
 )]
 pub(super) async fn decline(
     http: HttpRequest,

@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::call::Call;
@@ -85,7 +84,7 @@ impl Query {
         pair.map(Some).ok_or_else(invalid_cursor)
     }
 
-    /// Where the page begins: what [`page`] was given of the last item of the page before.
+    /// Where the page begins: what [`List::page`] was given of the last item of the page before.
     pub(super) fn after<K: DeserializeOwned>(&self) -> Result<Option<K>> {
         let read = |text: &String| {
             let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -108,23 +107,12 @@ fn others(own: &[&str]) -> String {
     own.iter().fold(String::new(), |text, name| text + ", " + name)
 }
 
-/// A page of a list; `next` is where the following one begins. It is opaque to clients, and no secret: what it
-/// names is looked for in the caller's own organization only.
-pub(super) fn page<K: Serialize>(items: Vec<Value>, next: Option<&K>) -> Result<Value> {
-    let next = next.map(serde_json::to_vec).transpose().map_err(Error::internal)?;
-    Ok(json!({"items": items, "next": next.map(|bytes| URL_SAFE_NO_PAD.encode(bytes))}))
-}
-
-/// A list that is short by its nature, whole.
-pub(super) fn whole(items: Vec<Value>) -> Value {
-    json!({"items": items, "next": null})
-}
-
 /// A list whole, or a page of one.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct List<T> {
     items: Vec<T>,
     /// Where the following page begins, to be sent as `after`; `null` where there is none.
+    #[schema(required)]
     next: Option<String>,
 }
 
@@ -134,15 +122,21 @@ impl<T> List<T> {
         Self { items, next: None }
     }
 
+    /// A page behind which the list goes on where `next` is, which [`Query::after`] reads. It is opaque to clients,
+    /// and no secret: what it names is looked for in the caller's own organization only.
+    pub(super) fn before<K: Serialize>(items: Vec<T>, next: Option<&K>) -> Result<Self> {
+        let next = next.map(serde_json::to_vec).transpose().map_err(Error::internal)?;
+        Ok(Self { items, next: next.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)) })
+    }
+
     /// The page that was asked for, of what was found: [`Query::one_more`]. `key` is what [`Query::after`] reads of
     /// the last item.
     pub(super) fn page<K: Serialize>(query: &Query, mut found: Vec<T>, key: impl Fn(&T) -> K) -> Result<Self> {
         let limit = query.limit as usize;
         let goes_on = found.len() > limit;
         found.truncate(limit);
-        let last = found.last().filter(|_| goes_on);
-        let next = last.map(|last| serde_json::to_vec(&key(last))).transpose().map_err(Error::internal)?;
-        Ok(Self { items: found, next: next.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)) })
+        let next = found.last().filter(|_| goes_on).map(key);
+        Self::before(found, next.as_ref())
     }
 }
 

@@ -1,19 +1,23 @@
 //! `/api/v1/me`: who is signed in and where that leads.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::call::answer;
-use super::openapi::Refused;
+use super::refusals::Unknown;
 use crate::clock::Timestamp;
 use crate::http::{State, sign_in};
+use crate::id::{OrganizationId, ResourceId};
+use crate::organization::role::Role;
+use crate::organization::seats::{Standing, Status};
 use crate::sign_in::session::Visitor;
 use crate::store::memberships::Membership;
 
 /// `GET /api/v1/me`.
 #[utoipa::path(
-    get, path = "/api/v1/me", tag = "me", summary = "Who is signed in, and the organizations that opens",
-    responses((status = 200, body = Object), Refused)
+    get, path = "/api/v1/me", tag = "me", summary = "Who is signed in, and the organizations that opens", security(("session" = [])),
+    responses((status = 200, body = Me), Unknown)
 )]
 pub(super) async fn show(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -26,28 +30,77 @@ pub(super) async fn show(http: HttpRequest, state: web::Data<State>) -> HttpResp
     .await
 }
 
-fn describe(visitor: &Visitor, memberships: &[Membership]) -> Value {
-    let place = |membership: &Membership| {
-        json!({
-            "organization": {
-                "id": membership.organization.to_string(), "slug": membership.slug, "name": membership.name
-            },
-            "member_id": membership.member.to_string(),
-            "role": membership.role,
-            "status": if membership.suspended { "suspended" } else { membership.status.as_str() },
-            "source": membership.source
-        })
-    };
-    let mut described = json!({
-        "email": visitor.identity.address,
-        "name": visitor.identity.name,
-        "memberships": memberships.iter().map(place).collect::<Vec<_>>()
-    });
-    // A session that a recovery code opened says what it is for.
-    if let Some((organization, _)) = visitor.recovers() {
-        described["scope"] = "sso_settings".into();
-        described["organization"] = json!({"id": organization.to_string()});
-        described["expires_at"] = Timestamp(visitor.session.expires_at).to_string().into();
+/// Who is signed in, and where that leads.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Me {
+    #[schema(required)]
+    email: Option<String>,
+    #[schema(required)]
+    name: Option<String>,
+    memberships: Vec<Place>,
+    /// `sso_settings`: what a session that a recovery code has opened is for; absent for any other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    scope: Option<&'static str>,
+    /// Whose settings it opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    organization: Option<Recovered>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    expires_at: Option<Timestamp>,
+}
+
+/// One's place in an organization.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OwnMembership)]
+struct Place {
+    organization: Named,
+    member_id: ResourceId,
+    role: Role,
+    status: Status,
+    /// By which way one came.
+    source: String,
+}
+
+/// An organization by its names.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NamedOrganization)]
+struct Named {
+    id: OrganizationId,
+    slug: String,
+    name: String,
+}
+
+/// The organization that a recovery code was of.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RecoveredOrganization)]
+struct Recovered {
+    id: OrganizationId,
+}
+
+fn describe(visitor: &Visitor, memberships: &[Membership]) -> Me {
+    let recovers = visitor.recovers();
+    Me {
+        email: visitor.identity.address.clone(),
+        name: visitor.identity.name.clone(),
+        memberships: memberships.iter().map(place).collect(),
+        scope: recovers.map(|_| "sso_settings"),
+        organization: recovers.map(|(id, _)| Recovered { id }),
+        expires_at: recovers.map(|_| Timestamp(visitor.session.expires_at)),
     }
-    described
+}
+
+fn place(membership: &Membership) -> Place {
+    Place {
+        organization: Named {
+            id: membership.organization,
+            slug: membership.slug.clone(),
+            name: membership.name.clone(),
+        },
+        member_id: membership.member,
+        role: membership.role.parse().unwrap_or(Role::Read),
+        status: Standing::from_name(&membership.status).shown(membership.suspended),
+        source: membership.source.clone(),
+    }
 }

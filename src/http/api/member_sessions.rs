@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::body;
 use super::call::{Call, answer};
 use super::list::{List, Query};
-use super::openapi::Refused;
+use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unread};
 use crate::administration::idempotency::Answer;
 use crate::administration::session::{self, Revoked, Shown};
 use crate::error::{Code, Error, Result};
@@ -25,7 +25,7 @@ use crate::store::Planned;
         ("limit" = Option<u32>, Query, description = "How many, at most 100"),
         ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
     ),
-    responses((status = 200, body = List<Shown>), Refused)
+    responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| listed(call, &organization, None).await).await
@@ -41,7 +41,7 @@ pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, sta
         ("limit" = Option<u32>, Query, description = "How many, at most 100"),
         ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
     ),
-    responses((status = 200, body = List<Shown>), Refused)
+    responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
 pub(super) async fn list_of_member(
     http: HttpRequest,
@@ -81,10 +81,10 @@ pub(super) struct Whom {
     summary = "Sign every member out everywhere; an owner does that",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Sent again with it, it is done once")
+        Repeatable
     ),
     request_body(content = Whom, content_type = "application/json"),
-    responses((status = 200, body = Revoked), Refused)
+    responses((status = 200, body = Revoked), Refused, Unread, Repeated)
 )]
 pub(super) async fn revoke(
     http: HttpRequest,

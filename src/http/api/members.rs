@@ -6,17 +6,17 @@ use utoipa::ToSchema;
 
 use super::body;
 use super::call::{Call, answer};
-use super::list::{Query, page};
-use super::openapi::Refused;
+use super::list::{List, Query};
 use super::organizations::parsed;
-use crate::administration::idempotency::Answer;
+use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unfit, Unread};
+use crate::administration::idempotency::done;
 use crate::administration::member::{self, Change, Status};
-use crate::administration::roster::{self, Wanted};
-use crate::administration::session;
+use crate::administration::roster::{self, Member, Seats, Totals, Wanted};
+use crate::administration::session::{self, Revoked};
 use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::id::ResourceId;
-use crate::store::Planned;
+use crate::organization::role::Role;
 use crate::store::roster::{Part, Sort, SortKey};
 
 /// The parameters of the list.
@@ -35,7 +35,7 @@ const STATUSES: [&str; 5] = ["active", "suspended", "deactivated", "waiting", "r
         ("limit" = Option<u32>, Query, description = "1 to 100"),
         ("after" = Option<String>, Query, description = "The next of the page before")
     ),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Members), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -50,11 +50,18 @@ pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web:
         let searches = query.value("search").is_some();
         let found = if searches { call.scan(&slug, look).await } else { call.read(&slug, look).await }?;
         let next = found.next.map(|next| Cursor::of(&order, &next));
-        let mut answer = page(found.items, next.as_ref())?;
-        answer["totals"] = found.totals;
-        Ok(HttpResponse::Ok().json(answer))
+        let page = List::before(found.items, next.as_ref())?;
+        Ok(HttpResponse::Ok().json(Members { page, totals: found.totals }))
     })
     .await
+}
+
+/// A page of members, with the seats of all.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Members {
+    #[serde(flatten)]
+    page: List<Member>,
+    totals: Totals,
 }
 
 /// Where a page ends: only in the order it was made for.
@@ -124,7 +131,7 @@ fn wanted(query: &Query, order: &str) -> Result<Wanted> {
 #[utoipa::path(
     get, path = "/api/v1/organizations/{organization}/members/{id}", tag = "members", summary = "A member",
     params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Member), Refused)
 )]
 pub(super) async fn show(
     http: HttpRequest,
@@ -143,10 +150,13 @@ pub(super) async fn show(
 /// What becomes of a member: one thing at a time.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MemberPatch)]
 pub(super) struct Patch {
     /// `read`, `write`, `admin` or `owner`.
+    #[schema(value_type = Option<Role>)]
     role: Option<String>,
     /// `active`, `suspended` or `removed`.
+    #[schema(value_type = Option<Status>)]
     status: Option<String>,
 }
 
@@ -156,7 +166,7 @@ pub(super) struct Patch {
     summary = "Change a member's role, or whether they are let in",
     params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
     request_body = Patch,
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Member), Refused, Unread, Unfit)
 )]
 pub(super) async fn set(
     http: HttpRequest,
@@ -179,7 +189,7 @@ pub(super) async fn set(
     .await
 }
 
-async fn apply(call: &Call<'_>, slug: &str, id: &str, change: Change) -> Result<serde_json::Value> {
+async fn apply(call: &Call<'_>, slug: &str, id: &str, change: Change) -> Result<Member> {
     let (name, id) = (slug.to_owned(), id.to_owned());
     let set = move |connection: &mut _, administration: &_, by: &_| {
         member::set(connection, administration, by, &name, &id, change)
@@ -191,7 +201,7 @@ async fn apply(call: &Call<'_>, slug: &str, id: &str, change: Change) -> Result<
 #[utoipa::path(
     delete, path = "/api/v1/organizations/{organization}/members/{id}", tag = "members", summary = "Remove a member",
     params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 204), Refused)
+    responses((status = 204), Refused, Unfit)
 )]
 pub(super) async fn remove(
     http: HttpRequest,
@@ -210,8 +220,8 @@ pub(super) async fn remove(
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/members/{id}/sign-out", tag = "members",
     summary = "Sign a member out everywhere",
-    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 200, body = Object), Refused)
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path), Repeatable),
+    responses((status = 200, body = Revoked), Refused, Repeated)
 )]
 pub(super) async fn sign_out(
     http: HttpRequest,
@@ -222,8 +232,7 @@ pub(super) async fn sign_out(
         let (slug, id) = path.into_inner();
         let name = slug.clone();
         let revoke = move |connection: &mut _, administration: &_, by: &_| {
-            let planned = session::revoke(connection, administration, by, &name, Some(&id))?;
-            Ok(Planned { batch: planned.batch, answer: Answer::did(&planned.answer)? })
+            done(session::revoke(connection, administration, by, &name, Some(&id))?)
         };
         call.make(&slug, revoke).await
     })
@@ -236,8 +245,8 @@ pub(super) async fn sign_out(
     summary = "Part a member from the account they sign in with",
     description = "For somebody who has another account at the identity provider now. Ends their sessions; whoever \
                    proves the member's address next is linked to it.",
-    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 200, body = Object), Refused)
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path), Repeatable),
+    responses((status = 200, body = Member), Refused, Repeated)
 )]
 pub(super) async fn unlink(
     http: HttpRequest,
@@ -246,8 +255,11 @@ pub(super) async fn unlink(
 ) -> HttpResponse {
     answer(&http, &state, async |call| {
         let (slug, id) = path.into_inner();
-        let member = apply(call, &slug, &id, Change::Unlink).await?;
-        Ok(HttpResponse::Ok().json(member))
+        let name = slug.clone();
+        let unlink = move |connection: &mut _, administration: &_, by: &_| {
+            done(member::set(connection, administration, by, &name, &id, Change::Unlink)?)
+        };
+        call.make(&slug, unlink).await
     })
     .await
 }
@@ -257,7 +269,7 @@ pub(super) async fn unlink(
     get, path = "/api/v1/organizations/{organization}/seats", tag = "members",
     summary = "The seats, and who waits for one in turn",
     params(("organization" = String, Path, description = "Its id or slug")),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Seats), Refused)
 )]
 pub(super) async fn seats(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {

@@ -22,6 +22,7 @@ mod provisioning_clients;
 mod provisioning_log;
 mod provisioning_tokens;
 mod recovery_codes;
+mod refusals;
 mod role_mappings;
 mod routes;
 mod schemas;

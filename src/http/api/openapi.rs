@@ -1,68 +1,20 @@
 //! `GET /api/openapi.json`: the API described as `OpenAPI` 3.1, made of what stands beside the handlers.
 
+use std::sync::LazyLock;
+
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
+use utoipa::{Modify, OpenApi};
 
 use super::call::answer;
+use super::refusals::Problem;
 use super::{
     api_keys, audit, billing, domains, founding, home, invitations, join_requests, me, member_sessions, members,
     organizations, provisioning_clients, provisioning_log, provisioning_tokens, recovery_codes, role_mappings, schemas,
     sessions, single_sign_on, webhooks,
 };
 use crate::http::State;
-
-/// An error (RFC 9457).
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Problem {
-    title: String,
-    status: u16,
-    /// What, why, and what to do.
-    detail: String,
-    /// Stable.
-    code: String,
-    request_id: String,
-}
-
-/// What every request may be answered with.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "it describes what is written elsewhere")]
-pub(super) enum Refused {
-    /// Something of the request cannot be used
-    #[response(status = 400, content_type = "application/problem+json")]
-    Invalid(Problem),
-    /// Nobody is signed in, and there is no API key that is good
-    #[response(status = 401, content_type = "application/problem+json")]
-    Unauthorized(Problem),
-    /// Not allowed
-    #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(Problem),
-    /// There is nothing here for whoever asks
-    #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(Problem),
-    /// The present state does not let it be done
-    #[response(status = 409, content_type = "application/problem+json")]
-    Conflict(Problem),
-    /// It has changed meanwhile
-    #[response(status = 412, content_type = "application/problem+json")]
-    PreconditionFailed(Problem),
-    /// The key was given to another request
-    #[response(status = 422, content_type = "application/problem+json")]
-    KeyReused(Problem),
-    /// The body is too large
-    #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(Problem),
-    /// The body is of another media type
-    #[response(status = 415, content_type = "application/problem+json")]
-    UnsupportedMediaType(Problem),
-    /// Too many requests
-    #[response(status = 429, content_type = "application/problem+json")]
-    TooMany(Problem),
-    /// The service cannot answer right now
-    #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(Problem),
-}
 
 #[derive(OpenApi)]
 #[openapi(
@@ -152,7 +104,7 @@ pub(super) enum Refused {
         webhooks::show,
         webhooks::test
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem<'static>)),
     modifiers(&Security),
     security(("session" = []), ("api_key" = []))
 )]
@@ -164,16 +116,82 @@ impl Modify for Security {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let session = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("headcount_session")));
         let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        let token = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+            "X-CSRF-Token",
+            "The header of this name in every answer to a session, such as of GET /api/v1/me.",
+        )));
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("session", session);
+        components.add_security_scheme("csrf_token", token);
         components.add_security_scheme("api_key", key);
     }
 }
 
 /// The description.
-#[must_use]
-pub fn document() -> utoipa::openapi::OpenApi {
-    Api::openapi()
+pub fn document() -> &'static Value {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+        let mut document = serde_json::to_value(Api::openapi()).unwrap_or_default();
+        for (_, operations) in members(document.get_mut("paths")) {
+            for (method, operation) in members(Some(operations)) {
+                name(operation);
+                leave_out(operation);
+                protect(method, operation);
+            }
+        }
+        together(&mut document);
+        document
+    });
+    &DOCUMENT
+}
+
+fn members(value: Option<&mut Value>) -> impl Iterator<Item = (&String, &mut Value)> {
+    value.and_then(Value::as_object_mut).into_iter().flatten()
+}
+
+fn items(value: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
+    value.and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+/// A handler is called what it is within its noun, which is the tag.
+fn name(operation: &mut Value) {
+    let (noun, verb) = (operation["tags"][0].as_str(), operation["operationId"].as_str());
+    let name = format!("{} {}", noun.unwrap_or_default(), verb.unwrap_or_default());
+    operation["operationId"] = name.replace([' ', '-'], "_").into();
+}
+
+/// What is not sent is absent: no parameter of an address or a header is `null`.
+fn leave_out(operation: &mut Value) {
+    for parameter in items(operation.get_mut("parameters")) {
+        if let Some(kinds) = parameter["schema"]["type"].as_array() {
+            parameter["schema"]["type"] = kinds.iter().find(|kind| **kind != "null").cloned().unwrap_or_default();
+        }
+    }
+}
+
+/// Who may ask. What changes something takes the token of the browser beside its cookie.
+fn protect(method: &str, operation: &mut Value) {
+    if operation.get("security").is_none() {
+        operation["security"] = json!([{"session": []}, {"api_key": []}]);
+    }
+    for requirement in items(operation.get_mut("security")) {
+        if method != "get" && requirement.get("session").is_some() {
+            requirement["csrf_token"] = json!([]);
+        }
+    }
+}
+
+/// Members that are there together or not at all: the derived schema says that the whole may be `null`.
+fn together(schema: &mut Value) {
+    for part in items(schema.get_mut("allOf")) {
+        if part.pointer("/oneOf/0/type").is_some_and(|kind| kind == "null") {
+            *part = json!({"anyOf": [part["oneOf"][1], {"type": "object"}]});
+        }
+    }
+    match schema {
+        Value::Object(members) => members.values_mut().for_each(together),
+        Value::Array(items) => items.iter_mut().for_each(together),
+        _ => {}
+    }
 }
 
 /// `GET /api/openapi.json`.

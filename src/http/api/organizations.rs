@@ -3,44 +3,68 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::{self, Nullable, present};
 use super::call::answer;
-use super::list::{Query, whole};
-use super::openapi::Refused;
+use super::list::{List, Query};
+use super::refusals::{Invalid, Outdated, Refused, Unfit, Unknown, Unread};
 use super::version;
-use crate::administration::organization::{self, Settings};
+use crate::administration::organization::{self, Settings, Shown};
 use crate::error::{Code, Error, Result};
-use crate::http::{State, sign_in};
+use crate::http::{self, sign_in};
+use crate::id::{OrganizationId, ResourceId};
+use crate::organization::State;
+use crate::organization::joining::Sso;
+use crate::organization::plan::Plan;
 use crate::organization::postal_address::PostalAddress;
+use crate::organization::role::Role;
+use crate::organization::seats::{SeatPolicy, Standing, Status};
 use crate::store::memberships::Membership;
 use crate::text::duration;
 
 /// `GET /api/v1/organizations`.
 #[utoipa::path(
     get, path = "/api/v1/organizations", tag = "organizations", summary = "The organizations one is a member of",
-    responses((status = 200, body = Object), Refused)
+    security(("session" = [])),
+    responses((status = 200, body = List<Own>), Unknown, Invalid)
 )]
-pub(super) async fn list(http: HttpRequest, state: web::Data<State>) -> HttpResponse {
+pub(super) async fn list(http: HttpRequest, state: web::Data<http::State>) -> HttpResponse {
     answer(&http, &state, async |call| {
-        Query::read(call, &[])?;
+        Query::read_whole(call, &[])?;
         call.session()?;
         let (_, memberships) = sign_in::who(call.http, call.state).await?;
-        Ok(HttpResponse::Ok().json(whole(memberships.iter().map(describe).collect())))
+        Ok(HttpResponse::Ok().json(List::whole(memberships.iter().map(describe).collect())))
     })
     .await
 }
 
-fn describe(membership: &Membership) -> Value {
-    json!({
-        "id": membership.organization.to_string(), "slug": membership.slug, "name": membership.name,
-        "state": membership.state, "plan": membership.plan, "role": membership.role,
-        "member_id": membership.member.to_string(),
-        "status": if membership.suspended { "suspended" } else { membership.status.as_str() }
-    })
+/// An organization, and one's place in it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OwnOrganization)]
+pub(super) struct Own {
+    id: OrganizationId,
+    slug: String,
+    name: String,
+    state: State,
+    plan: Plan,
+    role: Role,
+    member_id: ResourceId,
+    status: Status,
+}
+
+fn describe(membership: &Membership) -> Own {
+    Own {
+        id: membership.organization,
+        slug: membership.slug.clone(),
+        name: membership.name.clone(),
+        state: State::from_name(&membership.state),
+        plan: membership.plan.parse().unwrap_or(Plan::Yearly),
+        role: membership.role.parse().unwrap_or(Role::Read),
+        member_id: membership.member,
+        status: Standing::from_name(&membership.status).shown(membership.suspended),
+    }
 }
 
 /// `GET /api/v1/organizations/{organization}`.
@@ -48,23 +72,28 @@ fn describe(membership: &Membership) -> Value {
     get, path = "/api/v1/organizations/{organization}", tag = "organizations",
     summary = "An organization; with its settings for admins",
     params(("organization" = String, Path, description = "Its id or slug")),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Shown, headers(("ETag" = String))), Refused)
 )]
-pub(super) async fn show(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
+pub(super) async fn show(http: HttpRequest, slug: web::Path<String>, state: web::Data<http::State>) -> HttpResponse {
     answer(&http, &state, async |call| {
         let name = slug.clone();
         call.read(&slug, move |connection, administration, by| {
             organization::show(connection, administration, by, &name)
         })
         .await
-        .map(version::answer)
+        .map(|shown| answered(&shown))
     })
     .await
+}
+
+fn answered(shown: &Shown) -> HttpResponse {
+    version::answer(shown, shown.settings.as_ref().map(|settings| settings.version))
 }
 
 /// What is set of an organization: a merge patch (RFC 7396).
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = OrganizationPatch)]
 pub(super) struct Patch {
     name: Option<String>,
     slug: Option<String>,
@@ -77,23 +106,25 @@ pub(super) struct Patch {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     contact_phone: Option<Nullable<String>>,
-    /// `street`, `city`, `state`, `postal_code`, `country` (two letters).
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<PostalAddress>)]
     address: Option<Nullable<PostalAddress>>,
     /// The organization's tenant at Descope; `null` for none.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     descope_tenant_id: Option<Nullable<String>>,
     /// `off`, `optional` or `required`.
+    #[schema(value_type = Option<Sso>)]
     sso: Option<String>,
     /// How long sessions last at most, such as `4h`; `null` for as long as the service lets them.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     session_length: Option<Nullable<String>>,
     /// `read` or `write`: the role of whom provisioning makes a member.
+    #[schema(value_type = Option<Role>)]
     scim_role: Option<String>,
     /// `reject` or `waitlist`.
+    #[schema(value_type = Option<SeatPolicy>)]
     seat_policy: Option<String>,
 }
 
@@ -138,13 +169,13 @@ fn session_length(text: &str) -> Result<Duration> {
         ("If-Match" = Option<String>, Header, description = "The ETag of the settings as they were read")
     ),
     request_body(content = Patch, content_type = "application/json"),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Shown, headers(("ETag" = String))), Refused, Unread, Outdated, Unfit)
 )]
 pub(super) async fn set(
     http: HttpRequest,
     slug: web::Path<String>,
     payload: web::Payload,
-    state: web::Data<State>,
+    state: web::Data<http::State>,
 ) -> HttpResponse {
     answer(&http, &state, async |call| {
         call.known()?;
@@ -154,7 +185,7 @@ pub(super) async fn set(
         let set = move |connection: &mut _, administration: &_, by: &_| {
             organization::set(connection, administration, by, &name, &settings)
         };
-        call.write(&slug, set).await.map(version::answer)
+        call.write(&slug, set).await.map(|shown| answered(&shown))
     })
     .await
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::body;
 use super::call::answer;
 use super::list::{List, Query};
-use super::openapi::Refused;
+use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unfit, Unread};
 use crate::administration::By;
 use crate::administration::idempotency::Answer;
 use crate::administration::provisioning_client::{self, Credential, SECRET_PREFIX, Shown};
@@ -19,14 +19,14 @@ use crate::store::Planned;
 
 /// `GET …/provisioning-clients`.
 #[utoipa::path(
-    get, path = "/api/v1/organizations/{organization}/provisioning-clients", tag = "provisioning",
+    get, path = "/api/v1/organizations/{organization}/provisioning-clients", tag = "provisioning clients",
     summary = "The provisioning clients without their secrets, oldest first",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
         ("limit" = Option<u32>, Query, description = "How many, at most 100"),
         ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
     ),
-    responses((status = 200, body = List<Shown>), Refused)
+    responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -55,14 +55,14 @@ pub(super) struct New {
 
 /// `POST …/provisioning-clients`.
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{organization}/provisioning-clients", tag = "provisioning",
+    post, path = "/api/v1/organizations/{organization}/provisioning-clients", tag = "provisioning clients",
     summary = "Make a provisioning client; only this answer shows its secret, as `client_secret`",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Sent again with it, it is done once")
+        Repeatable
     ),
     request_body(content = New, content_type = "application/json"),
-    responses((status = 201, body = Shown), Refused)
+    responses((status = 201, body = Shown), Refused, Unread, Repeated)
 )]
 pub(super) async fn create(
     http: HttpRequest,
@@ -92,10 +92,10 @@ pub(super) async fn create(
 
 /// `DELETE …/provisioning-clients/{id}`.
 #[utoipa::path(
-    delete, path = "/api/v1/organizations/{organization}/provisioning-clients/{id}", tag = "provisioning",
+    delete, path = "/api/v1/organizations/{organization}/provisioning-clients/{id}", tag = "provisioning clients",
     summary = "Revoke a provisioning client and every access token it has",
     params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 204), Refused)
+    responses((status = 204), Refused, Unfit)
 )]
 pub(super) async fn revoke(
     http: HttpRequest,

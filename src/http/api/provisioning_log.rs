@@ -4,12 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::call::answer;
 use super::export::Log;
-use super::list::Query;
-use super::openapi::Refused;
-use crate::administration::provisioning_log::{self, Wanted};
+use super::list::{List, Query};
+use super::refusals::{Invalid, Refused};
+use crate::administration::provisioning_log::{self, Entry, Wanted};
 use crate::http::State;
 
-static LOG: Log<Wanted> = Log {
+static LOG: Log<Wanted, Entry> = Log {
     name: "provisioning-log",
     filters: &["person", "token", "outcome", "method", "from", "to"],
     wanted,
@@ -35,7 +35,7 @@ static LOG: Log<Wanted> = Log {
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
         ("after" = Option<String>, Query, description = "The next of the page before")
     ),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = List<Entry>), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| LOG.list(call, &organization).await).await
@@ -50,7 +50,7 @@ pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, sta
         ("organization" = String, Path, description = "Its id or slug"),
         ("id" = String, Path)
     ),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Entry), Refused)
 )]
 pub(super) async fn show(
     http: HttpRequest,
@@ -79,7 +79,7 @@ pub(super) async fn show(
         ("person" = Option<String>, Query), ("token" = Option<String>, Query), ("outcome" = Option<String>, Query),
         ("method" = Option<String>, Query), ("from" = Option<String>, Query), ("to" = Option<String>, Query)
     ),
-    responses((status = 200, content((String = "text/csv"), (String = "application/x-ndjson"))), Refused)
+    responses((status = 200, content((String = "text/csv"), (String = "application/x-ndjson"))), Refused, Invalid)
 )]
 pub(super) async fn export(
     http: HttpRequest,

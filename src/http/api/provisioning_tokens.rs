@@ -8,7 +8,7 @@ use super::api_keys::lifetime;
 use super::body;
 use super::call::answer;
 use super::list::{List, Query};
-use super::openapi::Refused;
+use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unfit, Unread};
 use crate::administration::By;
 use crate::administration::idempotency::Answer;
 use crate::administration::provisioning_token::{self, PREFIX, Shown};
@@ -20,14 +20,14 @@ use crate::store::Planned;
 
 /// `GET …/provisioning-tokens`.
 #[utoipa::path(
-    get, path = "/api/v1/organizations/{organization}/provisioning-tokens", tag = "provisioning",
+    get, path = "/api/v1/organizations/{organization}/provisioning-tokens", tag = "provisioning tokens",
     summary = "The provisioning tokens without their secrets, oldest first",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
         ("limit" = Option<u32>, Query, description = "How many, at most 100"),
         ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
     ),
-    responses((status = 200, body = List<Shown>), Refused)
+    responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -57,14 +57,14 @@ pub(super) struct New {
 
 /// `POST …/provisioning-tokens`.
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{organization}/provisioning-tokens", tag = "provisioning",
+    post, path = "/api/v1/organizations/{organization}/provisioning-tokens", tag = "provisioning tokens",
     summary = "Make a provisioning token; only this answer shows it, as `token`",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Sent again with it, it is done once")
+        Repeatable
     ),
     request_body(content = New, content_type = "application/json"),
-    responses((status = 201, body = Shown), Refused)
+    responses((status = 201, body = Shown), Refused, Unread, Repeated)
 )]
 pub(super) async fn create(
     http: HttpRequest,
@@ -93,10 +93,10 @@ pub(super) async fn create(
 
 /// `DELETE …/provisioning-tokens/{id}`.
 #[utoipa::path(
-    delete, path = "/api/v1/organizations/{organization}/provisioning-tokens/{id}", tag = "provisioning",
+    delete, path = "/api/v1/organizations/{organization}/provisioning-tokens/{id}", tag = "provisioning tokens",
     summary = "Revoke a provisioning token: from the next request on it opens nothing",
     params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 204), Refused)
+    responses((status = 204), Refused, Unfit)
 )]
 pub(super) async fn revoke(
     http: HttpRequest,

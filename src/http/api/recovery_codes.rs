@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::call::answer;
 use super::list::{List, Query};
-use super::openapi::Refused;
-use crate::administration::idempotency::Answer;
+use super::refusals::{Invalid, Refused, Repeatable, Repeated};
+use crate::administration::idempotency::{Answer, done};
 use crate::administration::recovery_codes::{self, Made, Shown, Whom};
 use crate::http::State;
 use crate::store::Planned;
@@ -16,7 +16,7 @@ use crate::store::Planned;
     get, path = "/api/v1/organizations/{organization}/recovery-codes", tag = "recovery codes",
     summary = "Which owners have how many codes left",
     params(("organization" = String, Path, description = "Its id or slug")),
-    responses((status = 200, body = List<Shown>), Refused)
+    responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -34,9 +34,9 @@ pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, sta
     summary = "Make one's own codes, in place of those before; only this answer shows them",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Sent again with it, it is done once")
+        Repeatable
     ),
-    responses((status = 201, body = Made), Refused)
+    responses((status = 201, body = Made), Refused, Repeated)
 )]
 pub(super) async fn create(
     http: HttpRequest,
@@ -60,8 +60,8 @@ pub(super) async fn create(
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/recovery-codes/confirm", tag = "recovery codes",
     summary = "Say that one's codes are kept somewhere safe",
-    params(("organization" = String, Path, description = "Its id or slug")),
-    responses((status = 200, body = Shown), Refused)
+    params(("organization" = String, Path, description = "Its id or slug"), Repeatable),
+    responses((status = 200, body = Shown), Refused, Repeated)
 )]
 pub(super) async fn confirm(
     http: HttpRequest,
@@ -71,9 +71,9 @@ pub(super) async fn confirm(
     answer(&http, &state, async |call| {
         let slug = organization.clone();
         let confirm = move |connection: &mut _, administration: &_, by: &_| {
-            recovery_codes::confirm(connection, administration, by, &slug, &Whom::Oneself)
+            done(recovery_codes::confirm(connection, administration, by, &slug, &Whom::Oneself)?)
         };
-        Ok(HttpResponse::Ok().json(call.write(&organization, confirm).await?))
+        call.make(&organization, confirm).await
     })
     .await
 }

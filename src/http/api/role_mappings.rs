@@ -6,10 +6,10 @@ use utoipa::ToSchema;
 
 use super::body;
 use super::call::{Call, answer};
-use super::list::{Query, whole};
-use super::openapi::Refused;
+use super::list::{List, Query};
 use super::organizations::parsed;
-use crate::administration::role_mapping;
+use super::refusals::{Invalid, Refused, Unfit, Unread};
+use crate::administration::role_mapping::{self, Changed, Shown};
 use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::organization::role::Role;
@@ -19,14 +19,14 @@ use crate::organization::role::Role;
     get, path = "/api/v1/organizations/{organization}/role-mappings", tag = "role mappings",
     summary = "Groups that give roles",
     params(("organization" = String, Path, description = "Its id or slug")),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
-        Query::read(call, &[])?;
+        Query::read_whole(call, &[])?;
         let name = slug.to_owned();
         let mappings = call.read(&slug, move |connection, _, by| role_mapping::list(connection, by, &name)).await?;
-        Ok(HttpResponse::Ok().json(whole(mappings)))
+        Ok(HttpResponse::Ok().json(List::whole(mappings)))
     })
     .await
 }
@@ -34,8 +34,10 @@ pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web:
 /// What a group gives.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewRoleMapping)]
 pub(super) struct Mapping {
     /// `read`, `write` or `admin`.
+    #[schema(value_type = Role)]
     role: String,
 }
 
@@ -48,7 +50,7 @@ pub(super) struct Mapping {
         ("group" = String, Path, description = "The group's SCIM id")
     ),
     request_body = Mapping,
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Changed), Refused, Unread, Unfit)
 )]
 pub(super) async fn set(
     http: HttpRequest,
@@ -66,7 +68,7 @@ pub(super) async fn set(
     .await
 }
 
-async fn apply(call: &Call<'_>, slug: &str, group: &str, role: Option<Role>) -> Result<serde_json::Value> {
+async fn apply(call: &Call<'_>, slug: &str, group: &str, role: Option<Role>) -> Result<Changed> {
     let (name, group) = (slug.to_owned(), group.to_owned());
     let set = move |connection: &mut _, administration: &_, by: &_| {
         role_mapping::set(connection, administration, by, &name, (&group, role))
@@ -99,10 +101,12 @@ pub(super) async fn remove(
 /// What is looked at before.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Preview {
+#[schema(as = WantedRoleMapping)]
+pub(super) struct Wanted {
     /// The group's SCIM id.
     group: String,
     /// `read`, `write` or `admin`; `null` for no role any more.
+    #[schema(value_type = Option<Role>)]
     role: Option<String>,
 }
 
@@ -111,8 +115,8 @@ pub(super) struct Preview {
     post, path = "/api/v1/organizations/{organization}/role-mappings/preview", tag = "role mappings",
     summary = "Who would go from which role to which",
     params(("organization" = String, Path, description = "Its id or slug")),
-    request_body = Preview,
-    responses((status = 200, body = Object), Refused)
+    request_body = Wanted,
+    responses((status = 200, body = role_mapping::Preview), Refused, Unread)
 )]
 pub(super) async fn preview(
     http: HttpRequest,
@@ -122,7 +126,7 @@ pub(super) async fn preview(
 ) -> HttpResponse {
     answer(&http, &state, async |call| {
         call.known()?;
-        let Preview { group, role } = body::json(call, payload).await?;
+        let Wanted { group, role } = body::json(call, payload).await?;
         if group.len() > 100 {
             return Err(Error::new(Code::InvalidValue, "group is the SCIM id of a group."));
         }

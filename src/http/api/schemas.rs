@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::body;
 use super::call::answer;
 use super::list::{List, Query};
-use super::openapi::Refused;
+use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unfit, Unread};
 use crate::administration::idempotency::Answer;
 use crate::administration::schema::{self, Added, Shown};
 use crate::error::Error;
@@ -20,10 +20,10 @@ use crate::store::Planned;
 
 /// `GET …/schemas`.
 #[utoipa::path(
-    get, path = "/api/v1/organizations/{organization}/schemas", tag = "provisioning",
+    get, path = "/api/v1/organizations/{organization}/schemas", tag = "schemas",
     summary = "The organization's own extension schemas",
     params(("organization" = String, Path, description = "Its id or slug")),
-    responses((status = 200, body = List<Shown>), Refused)
+    responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -50,14 +50,14 @@ pub(super) struct New {
 
 /// `POST …/schemas`.
 #[utoipa::path(
-    post, path = "/api/v1/organizations/{organization}/schemas", tag = "provisioning",
+    post, path = "/api/v1/organizations/{organization}/schemas", tag = "schemas",
     summary = "Add an extension schema",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Sent again with it, it is done once")
+        Repeatable
     ),
     request_body(content = New, content_type = "application/json"),
-    responses((status = 201, body = Added), Refused)
+    responses((status = 201, body = Added), Refused, Unread, Repeated)
 )]
 pub(super) async fn add(
     http: HttpRequest,
@@ -83,13 +83,13 @@ pub(super) async fn add(
 
 /// `DELETE …/schemas/{schema}`.
 #[utoipa::path(
-    delete, path = "/api/v1/organizations/{organization}/schemas/{schema}", tag = "provisioning",
+    delete, path = "/api/v1/organizations/{organization}/schemas/{schema}", tag = "schemas",
     summary = "Remove an extension schema with the values that people have of it",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
         ("schema" = String, Path, description = "Its URN")
     ),
-    responses((status = 204), Refused)
+    responses((status = 204), Refused, Unfit)
 )]
 pub(super) async fn remove(
     http: HttpRequest,

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::call::answer;
-use super::openapi::Refused;
 use super::organizations::parsed;
+use super::refusals::{Outdated, Refused, Unfit, Unread};
 use super::{body, version};
 use crate::administration::single_sign_on::{self, Shown};
 use crate::error::{Code, Error};
@@ -19,7 +19,7 @@ use crate::organization::permission::Action;
     get, path = "/api/v1/organizations/{organization}/single-sign-on", tag = "single sign-on",
     summary = "How people sign in, and what is missing before it can be only through the tenant",
     params(("organization" = String, Path, description = "Its id or slug")),
-    responses((status = 200, body = Shown), Refused)
+    responses((status = 200, body = Shown, headers(("ETag" = String))), Refused)
 )]
 pub(super) async fn show(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
@@ -28,7 +28,7 @@ pub(super) async fn show(http: HttpRequest, organization: web::Path<String>, sta
             single_sign_on::show(connection, administration, by, &slug)
         };
         let shown = call.read(&organization, look).await?;
-        Ok(version::tagged(shown.version, &shown))
+        Ok(version::answer(&shown, Some(shown.version)))
     })
     .await
 }
@@ -51,7 +51,7 @@ pub(super) struct Decision {
         ("If-Match" = Option<String>, Header, description = "The ETag of the settings as they were read")
     ),
     request_body(content = Decision, content_type = "application/json"),
-    responses((status = 200, body = Shown), Refused)
+    responses((status = 200, body = Shown, headers(("ETag" = String))), Refused, Unread, Outdated, Unfit)
 )]
 pub(super) async fn set(
     http: HttpRequest,
@@ -69,7 +69,7 @@ pub(super) async fn set(
             single_sign_on::set(connection, administration, by, &slug, sso, expected)
         };
         let shown = call.write(&organization, set).await?;
-        Ok(version::tagged(shown.version, &shown))
+        Ok(version::answer(&shown, Some(shown.version)))
     })
     .await
 }

@@ -3,23 +3,16 @@
 use actix_web::http::header::{ETAG, IF_MATCH};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
 
-/// Answers settings with their version as the `ETag`; the version leaves the body.
-pub(super) fn answer(mut settings: Value) -> HttpResponse {
-    let version = settings.as_object_mut().and_then(|members| members.shift_remove("version"));
+/// Answers settings with their version as the `ETag`.
+pub(super) fn answer<T: Serialize>(settings: &T, version: Option<i64>) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     if let Some(version) = version {
         response.insert_header((ETAG, format!("\"{version}\"")));
     }
     response.json(settings)
-}
-
-/// The same with what describes the settings beside their version.
-pub(super) fn tagged(version: i64, settings: &impl Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header((ETAG, format!("\"{version}\""))).json(settings)
 }
 
 /// The version the client has seen; `None` when it takes any.

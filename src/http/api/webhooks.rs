@@ -2,27 +2,23 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body;
 use super::call::answer;
-use super::list::{Query, page, whole};
-use super::openapi::Refused;
+use super::list::{List, Query};
+use super::refusals::{Invalid, Outdated, Refused, Repeatable, Repeated, Unread};
 use super::version;
-use crate::administration::idempotency::Answer;
-use crate::administration::webhook::{self, Settings, deliveries};
-use crate::administration::{Administration, By};
-use crate::error::Result;
+use crate::administration::idempotency::{done, made};
+use crate::administration::webhook::{self, Settings, Shown, WithSecret, deliveries};
 use crate::http::State;
 use crate::id::DeliveryId;
 use crate::organization::permission::Action;
-use crate::store::Planned;
-use crate::store::connection::Connection;
 
 /// A new endpoint.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WantedWebhook)]
 pub(super) struct Wanted {
     /// Where it is; https.
     url: String,
@@ -36,6 +32,7 @@ pub(super) struct Wanted {
 /// What is set of an endpoint: a merge patch (RFC 7396).
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookPatch)]
 pub(super) struct Change {
     url: Option<String>,
     description: Option<String>,
@@ -48,14 +45,14 @@ pub(super) struct Change {
 #[utoipa::path(
     get, path = "/api/v1/organizations/{organization}/webhooks", tag = "webhooks", summary = "The webhooks, oldest first",
     params(("organization" = String, Path, description = "Its id or slug")),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
 pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
-        Query::read(call, &[])?;
+        Query::read_whole(call, &[])?;
         let name = organization.to_owned();
         let endpoints = call.read(&organization, move |connection, _, by| webhook::list(connection, by, &name)).await?;
-        Ok(HttpResponse::Ok().json(whole(endpoints.iter().map(webhook::describe).collect())))
+        Ok(HttpResponse::Ok().json(List::whole(endpoints.iter().map(webhook::describe).collect())))
     })
     .await
 }
@@ -64,9 +61,9 @@ pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, sta
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/webhooks", tag = "webhooks",
     summary = "Make a webhook; only this answer shows its secret, by which what it is told is signed (Standard Webhooks)",
-    params(("organization" = String, Path, description = "Its id or slug")),
+    params(("organization" = String, Path, description = "Its id or slug"), Repeatable),
     request_body(content = Wanted, content_type = "application/json"),
-    responses((status = 201, body = Object), Refused)
+    responses((status = 201, body = WithSecret, headers(("Location" = String))), Refused, Unread, Repeated)
 )]
 pub(super) async fn create(
     http: HttpRequest,
@@ -82,9 +79,8 @@ pub(super) async fn create(
             Settings { url: Some(url), description: Some(description), events: Some(events), ..Settings::default() };
         let slug = organization.to_owned();
         let create = move |connection: &mut _, administration: &_, by: &_| {
-            let Planned { batch, answer } = webhook::create(connection, administration, by, &slug, &settings)?;
-            let place = format!("/api/v1/organizations/{slug}/webhooks/{}", answer["id"].as_str().unwrap_or_default());
-            Ok(Planned { batch, answer: Answer::created(place, answer) })
+            let planned = webhook::create(connection, administration, by, &slug, &settings)?;
+            made(planned, |webhook| format!("/api/v1/organizations/{slug}/webhooks/{}", webhook.shown.id))
         };
         call.make(&organization, create).await
     })
@@ -95,7 +91,7 @@ pub(super) async fn create(
 #[utoipa::path(
     get, path = "/api/v1/organizations/{organization}/webhooks/{id}", tag = "webhooks", summary = "A webhook",
     params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Shown, headers(("ETag" = String))), Refused)
 )]
 pub(super) async fn show(
     http: HttpRequest,
@@ -107,7 +103,7 @@ pub(super) async fn show(
         let slug = organization.clone();
         call.read(&organization, move |connection, _, by| webhook::show(connection, by, &slug, &id))
             .await
-            .map(version::answer)
+            .map(|shown| version::answer(&shown, Some(shown.version)))
     })
     .await
 }
@@ -121,7 +117,7 @@ pub(super) async fn show(
         ("If-Match" = Option<String>, Header, description = "The ETag of the webhook as it was read")
     ),
     request_body(content = Change, content_type = "application/json"),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Shown, headers(("ETag" = String))), Refused, Unread, Outdated)
 )]
 pub(super) async fn set(
     http: HttpRequest,
@@ -138,7 +134,7 @@ pub(super) async fn set(
         let set = move |connection: &mut _, administration: &_, by: &_| {
             webhook::set(connection, administration, by, (&slug, &id), &settings)
         };
-        call.write(&organization, set).await.map(version::answer)
+        call.write(&organization, set).await.map(|shown| version::answer(&shown, Some(shown.version)))
     })
     .await
 }
@@ -167,58 +163,50 @@ pub(super) async fn remove(
     .await
 }
 
-/// A use case that does something to an endpoint by a POST without a body.
-async fn done(
-    http: &HttpRequest,
-    state: &web::Data<State>,
-    organization: &str,
-    use_case: impl Fn(&mut Connection, &Administration, &By) -> Result<Planned<Value>> + Send + Sync + 'static,
-) -> HttpResponse {
-    let once = move |connection: &mut Connection, administration: &Administration, by: &By| {
-        let planned = use_case(connection, administration, by)?;
-        Ok(Planned { batch: planned.batch, answer: Answer::done(planned.answer) })
-    };
-    answer(http, state, async |call| call.make(organization, once).await).await
-}
-
 /// `POST /api/v1/organizations/{organization}/webhooks/{id}/test`.
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/webhooks/{id}/test", tag = "webhooks",
     summary = "Send `webhook.test` once; its delivery tells what came of it",
-    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 200, body = Object), Refused)
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path), Repeatable),
+    responses((status = 200, body = deliveries::Shown), Refused, Repeated)
 )]
 pub(super) async fn test(
     http: HttpRequest,
     path: web::Path<(String, String)>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let (organization, id) = path.into_inner();
-    let slug = organization.clone();
-    let test = move |connection: &mut _, administration: &_, by: &_| {
-        deliveries::test(connection, administration, by, &slug, &id)
-    };
-    done(&http, &state, &organization, test).await
+    answer(&http, &state, async |call| {
+        let (organization, id) = path.into_inner();
+        let slug = organization.clone();
+        let test = move |connection: &mut _, administration: &_, by: &_| {
+            done(deliveries::test(connection, administration, by, &slug, &id)?)
+        };
+        call.make(&organization, test).await
+    })
+    .await
 }
 
 /// `POST /api/v1/organizations/{organization}/webhooks/{id}/rotate-secret`.
 #[utoipa::path(
     post, path = "/api/v1/organizations/{organization}/webhooks/{id}/rotate-secret", tag = "webhooks",
     summary = "Another secret, which only this answer shows; the one before signs too for a day",
-    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 200, body = Object), Refused)
+    params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path), Repeatable),
+    responses((status = 200, body = WithSecret), Refused, Repeated)
 )]
 pub(super) async fn rotate(
     http: HttpRequest,
     path: web::Path<(String, String)>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let (organization, id) = path.into_inner();
-    let slug = organization.clone();
-    let rotate = move |connection: &mut _, administration: &_, by: &_| {
-        webhook::rotate(connection, administration, by, &slug, &id)
-    };
-    done(&http, &state, &organization, rotate).await
+    answer(&http, &state, async |call| {
+        let (organization, id) = path.into_inner();
+        let slug = organization.clone();
+        let rotate = move |connection: &mut _, administration: &_, by: &_| {
+            done(webhook::rotate(connection, administration, by, &slug, &id)?)
+        };
+        call.make(&organization, rotate).await
+    })
+    .await
 }
 
 /// `GET /api/v1/organizations/{organization}/webhooks/{id}/deliveries`.
@@ -231,22 +219,17 @@ pub(super) async fn rotate(
         ("limit" = Option<u32>, Query, description = "How many, at most 100"),
         ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
     ),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = List<deliveries::Shown>), Refused, Invalid)
 )]
 pub(super) async fn log(http: HttpRequest, path: web::Path<(String, String)>, state: web::Data<State>) -> HttpResponse {
     answer(&http, &state, async |call| {
         let (organization, id) = path.into_inner();
         let query = Query::read(call, &[])?;
-        let after = query.after_id::<DeliveryId>()?;
-        let (slug, limit) = (organization.clone(), query.limit as usize);
-        let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+        let (slug, after, most) = (organization.clone(), query.after_id::<DeliveryId>()?, query.one_more());
         let look =
             move |connection: &mut _, _: &_, by: &_| deliveries::list(connection, by, (&slug, &id), (after, most));
-        let mut told = call.read(&organization, look).await?;
-        let goes_on = told.len() > limit;
-        told.truncate(limit);
-        let next = told.last().filter(|_| goes_on).map(|last| last.id.to_string());
-        Ok(HttpResponse::Ok().json(page(told.iter().map(deliveries::describe).collect(), next.as_ref())?))
+        let told = call.read(&organization, look).await?.iter().map(deliveries::describe).collect();
+        Ok(HttpResponse::Ok().json(List::page(&query, told, |told: &deliveries::Shown| told.id)?))
     })
     .await
 }
@@ -258,19 +241,21 @@ pub(super) async fn log(http: HttpRequest, path: web::Path<(String, String)>, st
     params(
         ("organization" = String, Path, description = "Its id or slug"),
         ("id" = String, Path),
-        ("delivery" = String, Path)
-    ),
-    responses((status = 200, body = Object), Refused)
+        ("delivery" = String, Path), Repeatable),
+    responses((status = 200, body = deliveries::Shown), Refused, Repeated)
 )]
 pub(super) async fn replay(
     http: HttpRequest,
     path: web::Path<(String, String, String)>,
     state: web::Data<State>,
 ) -> HttpResponse {
-    let (organization, id, delivery) = path.into_inner();
-    let slug = organization.clone();
-    let replay = move |connection: &mut _, administration: &_, by: &_| {
-        deliveries::replay(connection, administration, by, (&slug, &id), &delivery)
-    };
-    done(&http, &state, &organization, replay).await
+    answer(&http, &state, async |call| {
+        let (organization, id, delivery) = path.into_inner();
+        let slug = organization.clone();
+        let replay = move |connection: &mut _, administration: &_, by: &_| {
+            done(deliveries::replay(connection, administration, by, (&slug, &id), &delivery)?)
+        };
+        call.make(&organization, replay).await
+    })
+    .await
 }

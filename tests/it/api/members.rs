@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use headcount::administration::member::{self, Change};
+use headcount::administration::roster::Member;
 use headcount::administration::{Actor, By};
 use headcount::clock::{Clock as _, ManualClock, SystemClock};
 use headcount::error::{Code, Result};
@@ -375,7 +376,7 @@ async fn two_owners_at_once(database: Database) {
         for member in [olga, bea] {
             set(&house.assembly, By::OPERATOR, member, Role::Owner).await.unwrap();
         }
-        let outcomes: [Result<Value>; 2] =
+        let outcomes: [Result<Member>; 2] =
             tokio::join!(set(&house.assembly, by(olga), bea, Role::Admin), set(&twin, by(bea), olga, Role::Admin))
                 .into();
         let refused: Vec<Code> =

@@ -4,6 +4,7 @@ pub mod api_keys;
 mod audit;
 pub mod client;
 mod cursors;
+pub mod described;
 mod domains;
 mod founding;
 mod home;

@@ -65,7 +65,7 @@ impl Till {
         let (store, administration) = (&self.house.assembly.store, &self.house.assembly.administration);
         let wanted = Wanted { seats: Some(seats), plan: Some(Plan::Monthly) };
         let begun = checkout::begin(store, administration, &By::OPERATOR, "acme", wanted, HOME).await?;
-        Ok(begun["id"].as_str().unwrap().parse().unwrap())
+        Ok(begun.id)
     }
 
     pub async fn pay(&self, id: CheckoutId, card: &str) -> Result<String, Error> {
@@ -77,7 +77,7 @@ impl Till {
 
     async fn set(&self, seats: Option<i64>, plan: Option<Plan>) -> Result<Value, Error> {
         let (store, administration) = (&self.house.assembly.store, &self.house.assembly.administration);
-        change::set(store, administration, &By::OPERATOR, "acme", Change { seats, plan }).await
+        change::set(store, administration, &By::OPERATOR, "acme", Change { seats, plan }).await.map(|set| json!(set))
     }
 
     async fn show(&self) -> Value {

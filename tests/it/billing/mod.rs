@@ -25,7 +25,7 @@ use headcount::clock::{Clock, ManualClock, SystemClock, Timestamp};
 use headcount::error::Error;
 use headcount::organization::plan::Plan;
 use headcount::store::sql::Sql;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::fake::Stripe;
 use crate::support::Database;
@@ -64,7 +64,7 @@ impl Shop {
     pub async fn begin(&self, seats: Option<i64>) -> Result<Value, Error> {
         let (store, administration) = (&self.house.assembly.store, &self.house.assembly.administration);
         let wanted = Wanted { seats, plan: Some(Plan::Monthly) };
-        checkout::begin(store, administration, &By::OPERATOR, "acme", wanted, HOME).await
+        checkout::begin(store, administration, &By::OPERATOR, "acme", wanted, HOME).await.map(|begun| json!(begun))
     }
 
     pub async fn set(&self, seats: i64) -> Result<Value, Error> {
@@ -73,7 +73,7 @@ impl Shop {
 
     pub async fn order(&self, wanted: Change) -> Result<Value, Error> {
         let (store, administration) = (&self.house.assembly.store, &self.house.assembly.administration);
-        change::set(store, administration, &By::OPERATOR, "acme", wanted).await
+        change::set(store, administration, &By::OPERATOR, "acme", wanted).await.map(|set| json!(set))
     }
 
     /// The billing as its page shows it.
@@ -131,7 +131,7 @@ impl Shop {
 pub async fn shown(house: &House) -> Value {
     let administration = house.assembly.administration.clone();
     let look = move |connection: &mut _| billing::show(connection, &administration, &By::OPERATOR, "acme");
-    house.assembly.store.read(look).await.unwrap()
+    json!(house.assembly.store.read(look).await.unwrap())
 }
 
 pub fn trail(house: &House) -> Vec<String> {

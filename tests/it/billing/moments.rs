@@ -31,7 +31,7 @@ async fn a_page_is_of_one_moment(database: Database) {
     });
     let administration = Administration { clock: clock.clone(), ..shop.house.assembly.administration.clone() };
     let look = move |connection: &mut Connection| billing::show(connection, &administration, &By::OPERATOR, "acme");
-    let shown = shop.house.assembly.store.read(look).await.unwrap();
+    let shown = json!(shop.house.assembly.store.read(look).await.unwrap());
     assert!(clock.has_happened());
     assert_eq!(
         (&shown["organization_state"], &shown["state"], &shown["provider_seats"]),

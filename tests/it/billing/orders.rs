@@ -63,7 +63,7 @@ async fn nothing_overtakes_what_is_being_asked(database: Database) {
         }
         let change = Change { seats: Some(13), plan: None };
         let told = change::set(&twin.store, &twin.administration, &By::OPERATOR, "acme", change).await.unwrap();
-        assert_eq!(told["pending_change"]["seats"], 13, "it waits");
+        assert_eq!(told.pending_change.unwrap().seats, 13, "it waits");
         assert_eq!(operations::drive(&twin.store, &twin.administration, None).await.unwrap(), 0);
         assert_eq!(shop.stripe.effects("POST /v1/subscriptions"), 1);
         shop.stripe.release();

@@ -267,7 +267,7 @@ async fn a_mailed_link_leads_back(database: Database) {
         let by = headcount::administration::By::OPERATOR;
         headcount::administration::invitation::create(connection, administration, &by, "acme", (&wanted, &manner))
     });
-    assert_eq!(made.await.unwrap()["role"], "read");
+    assert_eq!(made.await.unwrap().role, headcount::organization::role::Role::Read);
     assert_eq!(headcount::jobs::outbox::deliver(&house.assembly.postman).await.unwrap(), 1);
     let mail = smtp.wait();
     assert!(super::plain(&mail.data).contains("You are invited to join Acme"), "{}", mail.data);

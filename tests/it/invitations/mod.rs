@@ -90,7 +90,7 @@ impl Desk {
     pub async fn show(&self) -> Value {
         let administration = self.place.house.assembly.administration.clone();
         let show = move |connection: &mut _| organization::show(connection, &administration, &By::OPERATOR, "acme");
-        self.place.house.assembly.store.read(show).await.unwrap()
+        json!(self.place.house.assembly.store.read(show).await.unwrap())
     }
 
     pub fn set(&self, settings: &[&str]) {

@@ -262,7 +262,7 @@ async fn fewer_seats(database: Database) {
     let refused = set(2).await.unwrap_err();
     assert!(refused.detail.contains("3 seats are used"), "{}", refused.detail);
     desk.place.clock.advance_seconds(WEEK);
-    assert_eq!(set(2).await.unwrap()["seats_pending"], 0);
+    assert_eq!(set(2).await.unwrap().settings.unwrap().seats_pending, 0);
     assert_eq!(desk.seats().await, (2, 0, 0));
 }
 

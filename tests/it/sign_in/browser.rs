@@ -13,6 +13,7 @@ use reqwest::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HeaderMap, 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
+use crate::api::described;
 use crate::support::{Database, Server, Setup};
 
 /// Runs a case on every database there is, in an office of so many seats.
@@ -152,15 +153,17 @@ impl Browser {
     pub async fn api(&self, method: Method, path: &str, token: Option<&str>) -> (StatusCode, Value, Option<String>) {
         let text: Vec<String> =
             self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = self.client.request(method, format!("{}{path}", self.home)).header(COOKIE, text.join("; "));
+        let mut request =
+            self.client.request(method.clone(), format!("{}{path}", self.home)).header(COOKIE, text.join("; "));
         if let Some(token) = token {
             request = request.header("x-csrf-token", token);
         }
         let response = request.send().await.unwrap();
         self.keep(response.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap()));
         let given = response.headers().get("x-csrf-token").map(|token| token.to_str().unwrap().to_owned());
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let body = response.text().await.unwrap();
+        described::check(&method, path, status, &headers, &body);
         (status, serde_json::from_str(&body).unwrap_or(Value::Null), given)
     }
 
@@ -190,7 +193,7 @@ impl Browser {
         let url = if address.starts_with('/') { format!("{}{address}", self.home) } else { address.to_owned() };
         let jar = if ours { &self.cookies } else { &self.elsewhere };
         let text: Vec<String> = jar.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let request = self.client.request(method, url).header(COOKIE, text.join("; "));
+        let request = self.client.request(method.clone(), url).header(COOKIE, text.join("; "));
         let response = shape(request).send().await.unwrap();
         let set = response.headers().get_all(SET_COOKIE).iter().map(|cookie| cookie.to_str().unwrap());
         if ours {
@@ -201,7 +204,9 @@ impl Browser {
         }
         let headers = response.headers().clone();
         let location = headers.get(LOCATION).map(|location| location.to_str().unwrap().to_owned());
-        Answer { status: response.status(), location, headers, body: response.text().await.unwrap() }
+        let answer = Answer { status: response.status(), location, headers, body: response.text().await.unwrap() };
+        described::check(&method, address, answer.status, &answer.headers, &answer.body);
+        answer
     }
 
     fn keep<'c>(&self, set: impl Iterator<Item = &'c str>) {
