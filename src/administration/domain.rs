@@ -91,7 +91,7 @@ pub fn add(
     by.check(Action::ManageDomains)?;
     let organization = named(connection, by, slug)?;
     let domain = associable(name)?;
-    check(by, &settings)?;
+    check(by, settings)?;
     let all = associated_domains::list(connection, organization.id)?;
     if all.iter().any(|known| known.domain == domain) {
         return Err(Error::new(Code::Uniqueness, format!("{domain} is associated already.")));
@@ -233,7 +233,7 @@ pub fn set(
     by.check(Action::ManageDomains)?;
     let organization = named(connection, by, slug)?;
     let mut domain = entry(connection, &organization, name)?;
-    check(by, &settings)?;
+    check(by, settings)?;
     let (before, was) = (domain.state.clone(), audited(&domain));
     if settings.vouched {
         refuse_taken(connection, organization.id, &domain.domain)?;
@@ -310,7 +310,7 @@ fn not_associated(domain: &str) -> Error {
     Error::new(Code::NotFound, format!("{domain} is not a domain of this organization."))
 }
 
-fn check(by: &By, settings: &Settings) -> Result<()> {
+fn check(by: &By, settings: Settings) -> Result<()> {
     if settings.vouched && by.is_guarded() {
         return Err(Error::new(Code::Forbidden, "Only the operator vouches for a domain. Prove it by its TXT record."));
     }

@@ -71,6 +71,7 @@ pub struct Step {
 
 /// The seats meter.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = HomeSeats)]
 pub struct Seats {
     pub total: i64,
     pub used: i64,

@@ -136,8 +136,8 @@ pub(super) async fn set(
         let (organization, name) = path.into_inner();
         call.known()?;
         call.by(&organization).await?.check(Action::ManageDomains)?;
-        let patch: Patch = body::json(call, payload).await?;
-        let settings = settings(patch.joining, patch.role)?;
+        let Patch { joining, role } = body::json(call, payload).await?;
+        let settings = settings(joining, role)?;
         let slug = organization.clone();
         let set = move |connection: &mut _, administration: &_, by: &_| {
             domain::set(connection, administration, by, &slug, &name, settings)

@@ -84,10 +84,10 @@ async fn own_recovery_codes(database: Database) {
     team.owner.make(&format!("{CODES}/confirm"), &Value::Null).await.problem(404, "not_found");
     let again = [("idempotency-key", "once")];
     let make = async || team.owner.call_with(Method::POST, CODES, None, &again).await;
-    let made = make().await.is(201);
-    assert_eq!(make().await.is(201), made, "who did not hear the answer has the same codes");
-    let codes = made["codes"].as_array().unwrap();
-    assert_eq!((codes.len(), &made["member_id"]), (10, &json!(owner)));
+    let new = make().await.is(201);
+    assert_eq!(make().await.is(201), new, "who did not hear the answer has the same codes");
+    let codes = new["codes"].as_array().unwrap();
+    assert_eq!((codes.len(), &new["member_id"]), (10, &json!(owner)));
     let listed = team.owner.ask(CODES).await.is(200);
     assert!(!codes.iter().any(|code| listed.to_string().contains(code.as_str().unwrap())), "{listed}");
     let own = &listed["items"][0];
