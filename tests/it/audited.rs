@@ -124,6 +124,7 @@ const USE_CASES: &[(&str, Told)] = &[
     ("provisioning::groups::patch", Here),
     ("provisioning::groups::replace", Here),
     ("provisioning::log_buffer::flush", Not("reads change nothing, and refusals neither")),
+    ("provisioning::newcomers::create", Not(OF_ROWS)),
     ("provisioning::operation::plan", Not(OF_ROWS)),
     ("provisioning::presumption::plan", Not(OF_ROWS)),
     ("provisioning::users::creation::create", Here),

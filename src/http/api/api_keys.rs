@@ -99,7 +99,7 @@ pub(super) fn lifetime(expires_in: Option<String>) -> Result<Option<Duration>> {
     get, path = "/api/v1/organizations/{organization}/api-keys/{id}", tag = "api keys",
     summary = "An API key, also one that is revoked, without its secret",
     params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    responses((status = 200, body = Object), Refused)
+    responses((status = 200, body = Shown), Refused)
 )]
 pub(super) async fn show(
     http: HttpRequest,

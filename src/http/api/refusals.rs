@@ -33,6 +33,9 @@ pub(super) enum Unknown {
     /// Nobody is signed in, and there is no API key that is good
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthorized(Problem<'static>),
+    /// It takes somebody who is signed in, and this is an API key
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem<'static>),
     /// Too many requests
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(Problem<'static>),
