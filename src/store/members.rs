@@ -172,7 +172,10 @@ pub fn user_name_is_taken(
     Ok(found.is_some())
 }
 
-/// Role, status and suspension of members.
+/// A member's role, status and suspension.
+pub type Place = (String, String, bool);
+
+/// The places of members.
 ///
 /// # Errors
 /// The database's.
@@ -180,14 +183,14 @@ pub fn places(
     connection: &mut Connection,
     organization: OrganizationId,
     ids: &[ResourceId],
-) -> Result<Vec<(ResourceId, (String, String, bool))>> {
+) -> Result<Vec<(ResourceId, Place)>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let padded = (0..ids.len().next_power_of_two()).map(|place| ids.get(place).copied());
     let mut sql = Sql::new("SELECT id, role, status, suspended FROM members WHERE organization_id = ");
     sql.push_bind(organization).push(" AND id IN ").push_list(padded);
-    sql.load::<(SqlId, (Text, Text, Bool)), (ResourceId, (String, String, bool))>(connection).map_err(database_error)
+    sql.load::<(SqlId, (Text, Text, Bool)), (ResourceId, Place)>(connection).map_err(database_error)
 }
 
 /// The keys of the addresses of active owners and admins; at most `limit`.

@@ -117,7 +117,7 @@ mod tests {
         let (now, week) = (Timestamp(0).plus(DAY * 10), DAY * 7);
         assert_eq!(due_at(now, week, None), now);
         let hour = Duration::from_hours(1);
-        assert_eq!(due_at(now, week, Some(now.minus(hour).0)), now.plus(DAY - hour));
+        assert_eq!(due_at(now, week, Some(now.minus(hour).0)), now.plus(hour * 23));
         assert_eq!(due_at(now, week, Some(now.minus(DAY).0)), now);
         assert_eq!(due_at(now, week, Some(now.plus(DAY * 3).0)), now.plus(DAY), "for a day at most");
         assert_eq!(due_at(now, hour * 4, Some(now.0)), now.plus(hour * 2), "and half of its own time");

@@ -91,7 +91,11 @@ pub fn set(
     );
     administration.audit(&mut batch, by, organization.id, "organization.changed", &difference);
     organization.version += 1;
-    let usage = Usage { seats: settings.seats.unwrap_or(usage.seats), ..usage.after(&ledger) };
+    let usage = match settings.seats {
+        Some(seats) => Usage { seats, ..usage.after(&ledger) },
+        // What is over holds no seat, also where nothing has looked.
+        None => membership::usage_at(connection, organization.id, now)?,
+    };
     let mut answer = shown(by, &organization, &usage)?;
     if let Some(shown) = &mut answer.settings {
         shown.admitted = settings.seats.map(|_| ledger.used);

@@ -131,7 +131,7 @@ pub(super) async fn revoke(
         let (organization, id) = path.into_inner();
         // An address names one thing, and a name may be several keys'.
         id.parse::<ApiKeyId>().map_err(|_| api_key::no_key(&id))?;
-        let slug = organization.to_owned();
+        let slug = organization.clone();
         let revoke = move |connection: &mut _, administration: &_, by: &_| {
             api_key::revoke(connection, administration, by, &slug, &id)
         };

@@ -109,6 +109,8 @@ async fn what_is_over_holds_none(database: Database) {
         let totals = if at == "members" { &shown["totals"] } else { &shown };
         assert_eq!((&totals["pending"], &totals["used"]), (&json!(0), &json!(2)), "{shown}");
     }
+    let changed = admin.change("/api/v1/organizations/acme", &json!({"contact_name": "Ann"})).await.is(200);
+    assert_eq!((&changed["seats_pending"], &changed["seats_used"]), (&json!(0), &json!(2)), "{changed}");
     assert_eq!(desk.settle().await, 2);
     assert_eq!(desk.seats().await, (3, 0, 0));
     assert_eq!(desk.scim("GET", &format!("/Users/{}", id(&waits)), None).await.1["active"], true);
