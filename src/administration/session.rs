@@ -179,7 +179,8 @@ fn live(
 ) -> Result<Vec<(ResourceId, Session)>> {
     let mut found = Vec::new();
     loop {
-        let page = sessions::of_members(connection, organization, member, after, PAGE)?;
+        let most = i64::try_from(limit).unwrap_or(PAGE).min(PAGE);
+        let page = sessions::of_members(connection, organization, member, after, most)?;
         let Some((last, session)) = page.last() else { return Ok(found) };
         after = Some((*last, session.id));
         found.extend(page.into_iter().filter(|(_, session)| is_live(session)));

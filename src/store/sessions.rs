@@ -265,18 +265,24 @@ pub fn of_members(
     after: Option<(ResourceId, SessionId)>,
     limit: i64,
 ) -> Result<Vec<(ResourceId, Session)>> {
-    let mut sql = Sql::new("SELECT m.id, ");
-    sql.push(COLUMNS)
-        .push(" FROM members m JOIN sessions s ON s.identity_id = m.identity_id ")
-        .push("OR (s.organization_id = m.organization_id AND s.recovers_id = m.id) WHERE m.organization_id = ");
-    sql.push_bind(organization);
-    if let Some(member) = member {
-        sql.push(" AND m.id = ").push_bind(member);
+    // Each part in the order of its index, and the two merged: with OR in one, all are looked up and sorted for a page.
+    let mut sql = Sql::default();
+    let parts = [
+        " FROM members m JOIN sessions s ON s.identity_id = m.identity_id WHERE m.organization_id = ",
+        " FROM sessions s JOIN members m ON m.organization_id = s.organization_id AND m.id = s.recovers_id \
+         WHERE (m.identity_id IS NULL OR m.identity_id <> s.identity_id) AND s.organization_id = ",
+    ];
+    for (position, part) in parts.into_iter().enumerate() {
+        sql.push(if position == 0 { "SELECT m.id, " } else { " UNION ALL SELECT m.id, " });
+        sql.push(COLUMNS).push(part).push_bind(organization);
+        if let Some(member) = member {
+            sql.push(" AND m.id = ").push_bind(member);
+        }
+        if let Some((member, session)) = after {
+            sql.push(" AND (m.id, s.id) > (").push_bind(member).push(", ").push_bind(session).push(")");
+        }
     }
-    if let Some((member, session)) = after {
-        sql.push(" AND (m.id, s.id) > (").push_bind(member).push(", ").push_bind(session).push(")");
-    }
-    sql.push(" ORDER BY m.id, s.id LIMIT ").push_bind(limit);
+    sql.push(" ORDER BY 1, 2 LIMIT ").push_bind(limit);
     let rows = sql.load::<(SqlId, Columns), (ResourceId, Row)>(connection).map_err(database_error)?;
     Ok(rows.into_iter().map(|(member, session)| (member, from_row(session))).collect())
 }

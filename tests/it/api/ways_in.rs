@@ -237,5 +237,15 @@ async fn sessions_in_pages(database: Database) {
     let all = team.admin.ask(SESSIONS).await.is(200);
     let all: Vec<Value> = all["items"].as_array().unwrap().iter().map(|session| session["id"].clone()).collect();
     assert_eq!((ids.len(), &ids), (7, &all));
+    // What a recovery code opened is the owner's too, and listed once.
+    let codes = team.owner.make(CODES, &Value::Null).await.is(201);
+    let browser = team.place.browser();
+    let code = codes["codes"][0].as_str().unwrap();
+    assert_eq!(recover(&browser, "owner@acme.example", code).await.status, 303);
+    let owner = format!("{ACME}/members/{}/sessions", team.owner.member_id().await);
+    let own = team.admin.ask(&owner).await.is(200);
+    let scopes: Vec<&Value> = own["items"].as_array().unwrap().iter().map(|session| &session["scope"]).collect();
+    assert_eq!(scopes, [&Value::Null, &json!("sso_settings")], "{own}");
+    assert_eq!(team.admin.ask(SESSIONS).await.is(200)["items"].as_array().unwrap().len(), 8);
     team.admin.ask(&format!("{SESSIONS}?after=WyJ4IiwieCJd")).await.problem(400, "invalid_cursor");
 }
