@@ -84,7 +84,7 @@ pub fn list(
 }
 
 /// Signs an organization's members out everywhere, or one: whatever organization a session was opened
-/// for, it opens all of the person's. How many sessions end. Whoever signs everybody out signs owners out too.
+/// for, it ends if it opens this one, too. How many sessions end. Whoever signs everybody out signs owners out too.
 ///
 /// # Errors
 /// `forbidden`, `not_found`.

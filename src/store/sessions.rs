@@ -253,8 +253,18 @@ fn opened_at_provider(issuer: &str, subject: Option<&str>, provider_sid: Option<
     sql
 }
 
-/// The sessions behind `after` of members, one's or anybody's, in the order of members: of whoever signs in
-/// as one, and what its recovery codes opened.
+/// Of sessions `s` of whoever signs in: those that open an organization. Where only its tenant does, it must have;
+/// a recovery code opens one organization and is nothing to any other.
+fn open_it(organization: OrganizationId) -> Sql {
+    let mut sql = Sql::new(" AND s.recovers_id IS NULL AND EXISTS (SELECT 1 FROM organizations ot WHERE ot.id = ")
+        .bind_here(organization);
+    sql.push(" AND (ot.sso <> 'required' OR ot.tenant_id IS NULL OR ");
+    sql.push("(s.tenant_proven AND s.organization_id = ot.id AND s.tenant_id = ot.tenant_id)))");
+    sql
+}
+
+/// The sessions behind `after` of members, one's or anybody's, that open the organization, in the order of members:
+/// of whoever signs in as one, and what its recovery codes opened.
 ///
 /// # Errors
 /// The database's.
@@ -270,11 +280,14 @@ pub fn of_members(
     let parts = [
         " FROM members m JOIN sessions s ON s.identity_id = m.identity_id WHERE m.organization_id = ",
         " FROM sessions s JOIN members m ON m.organization_id = s.organization_id AND m.id = s.recovers_id \
-         WHERE (m.identity_id IS NULL OR m.identity_id <> s.identity_id) AND s.organization_id = ",
+         WHERE s.recovers_id IS NOT NULL AND s.organization_id = ",
     ];
     for (position, part) in parts.into_iter().enumerate() {
         sql.push(if position == 0 { "SELECT m.id, " } else { " UNION ALL SELECT m.id, " });
         sql.push(COLUMNS).push(part).push_bind(organization);
+        if position == 0 {
+            sql.append(open_it(organization));
+        }
         if let Some(member) = member {
             sql.push(" AND m.id = ").push_bind(member);
         }
@@ -290,16 +303,17 @@ pub fn of_members(
 /// Ends every session of members, one's or anybody's: all that [`of_members`] finds.
 pub fn end_of_members(batch: &mut Batch, organization: OrganizationId, member: Option<ResourceId>) {
     let mut sql = Sql::new(
-        "DELETE FROM sessions WHERE identity_id IN (SELECT m.identity_id FROM members m WHERE m.organization_id = ",
+        "DELETE FROM sessions AS s WHERE (s.identity_id IN (SELECT m.identity_id FROM members m WHERE m.organization_id = ",
     );
     sql.push_bind(organization);
     if let Some(member) = member {
         sql.push(" AND m.id = ").push_bind(member);
     }
-    sql.push(") OR (organization_id = ").push_bind(organization);
+    sql.push(")").append(open_it(organization));
+    sql.push(") OR (s.organization_id = ").push_bind(organization);
     match member {
-        Some(member) => sql.push(" AND recovers_id = ").push_bind(member),
-        None => sql.push(" AND recovers_id IS NOT NULL"),
+        Some(member) => sql.push(" AND s.recovers_id = ").push_bind(member),
+        None => sql.push(" AND s.recovers_id IS NOT NULL"),
     };
     sql.push(")");
     batch.run(sql);

@@ -1,6 +1,7 @@
 //! How people come in, as an organization's own admins decide it: single sign-on, recovery codes, who asks, and where
 //! members are signed in.
 
+use diesel::sql_types::BigInt;
 use headcount::administration::actor::Member;
 use headcount::administration::recovery_codes::{self, Whom};
 use headcount::administration::{Actor, By};
@@ -8,6 +9,7 @@ use headcount::clock::Timestamp;
 use headcount::error::Code;
 use headcount::organization::role::Role;
 use headcount::stand_in::person::Person;
+use headcount::store::sql::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -247,5 +249,37 @@ async fn sessions_in_pages(database: Database) {
     let scopes: Vec<&Value> = own["items"].as_array().unwrap().iter().map(|session| &session["scope"]).collect();
     assert_eq!(scopes, [&Value::Null, &json!("sso_settings")], "{own}");
     assert_eq!(team.admin.ask(SESSIONS).await.is(200)["items"].as_array().unwrap().len(), 8);
+    // What a recovery code of another organization opened is nothing to this one.
+    team.place.command(&[
+        "organization",
+        "create",
+        "--name",
+        "Bolt",
+        "--slug",
+        "bolt",
+        "--owner-email",
+        "owner@bolt.example",
+        "--seats",
+        "2",
+    ]);
+    let rescue = own["items"][1]["id"].as_str().unwrap();
+    let move_it = "UPDATE sessions SET organization_id = (SELECT id FROM organizations WHERE slug = 'bolt') \
+         WHERE recovers_id IS NOT NULL";
+    assert_eq!(Sql::new(move_it).execute(&mut team.place.house.database()).unwrap(), 1);
+    assert_eq!(team.admin.ask(&owner).await.is(200)["items"].as_array().unwrap().len(), 1);
+    assert_eq!(team.admin.ask(SESSIONS).await.is(200)["items"].as_array().unwrap().len(), 7);
+    team.owner.end(&format!("{owner}/{rescue}")).await.problem(404, "not_found");
+    // Nor is what does not open it, once only its tenant does.
+    let only = "UPDATE organizations SET sso = 'required' WHERE slug = 'acme'";
+    Sql::new(only).execute(&mut team.place.house.database()).unwrap();
+    let unproven = "UPDATE sessions SET tenant_proven = FALSE WHERE id = (SELECT s.id FROM sessions s \
+         JOIN members m ON m.identity_id = s.identity_id WHERE m.address_key = 'read@acme.example' ORDER BY s.id DESC LIMIT 1)";
+    assert_eq!(Sql::new(unproven).execute(&mut team.place.house.database()).unwrap(), 1);
+    assert_eq!(team.owner.ask(SESSIONS).await.is(200)["items"].as_array().unwrap().len(), 6);
+    let everybody = json!({"everybody": true});
+    assert_eq!(team.owner.make(&format!("{SESSIONS}/revoke"), &everybody).await.is(200), json!({"revoked": 6}));
+    let left = "SELECT count(*) FROM sessions";
+    let left = Sql::new(left).first::<BigInt, i64>(&mut team.place.house.database()).unwrap();
+    assert_eq!(left, Some(2), "the one that rescues Bolt, and the one that does not open Acme");
     team.admin.ask(&format!("{SESSIONS}?after=WyJ4IiwieCJd")).await.problem(400, "invalid_cursor");
 }
