@@ -263,7 +263,8 @@ pub fn revoke(
 fn find_live(connection: &mut Connection, organization: OrganizationId, key: &str) -> Result<Listed> {
     let id = key.parse::<ApiKeyId>().ok();
     let mut live = api_keys::list_live(connection, organization, i64::MAX)?;
-    live.retain(|listed| Some(listed.id) == id || listed.name == key);
+    // An id is one key's: another's name must not keep it from being revoked.
+    live.retain(|listed| id.map_or_else(|| listed.name == key, |id| listed.id == id));
     if live.len() > 1 {
         let why = format!("{} live API keys are called \"{key}\". Revoke by id; list them first.", live.len());
         return Err(Error::new(Code::Conflict, why));
