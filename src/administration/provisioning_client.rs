@@ -173,9 +173,10 @@ pub fn revoke(
 
 fn find_live(connection: &mut Connection, organization: OrganizationId, client: &str) -> Result<Client> {
     let mut live = provisioning_clients::list(connection, organization, None, i64::MAX)?;
-    live.retain(|listed| {
-        listed.revoked_at.is_none() && (listed.name == client || name_of(organization, listed) == client)
-    });
+    // An id is one client's: another's name must not keep it from being revoked.
+    let is_id = client.parse::<ClientName>().is_ok();
+    let known_as = |listed: &Client| if is_id { name_of(organization, listed) } else { listed.name.clone() };
+    live.retain(|listed| listed.revoked_at.is_none() && known_as(listed) == client);
     if live.len() > 1 {
         let why = format!("{} live clients are called \"{client}\". Revoke by client_id; list them first.", live.len());
         return Err(Error::new(Code::Conflict, why));

@@ -162,7 +162,9 @@ pub fn revoke(
 fn find_live(connection: &mut Connection, organization: OrganizationId, token: &str) -> Result<Listed> {
     let id = token.parse::<TokenId>().ok();
     let mut live = provisioning_tokens::list(connection, organization, None, i64::MAX)?;
-    live.retain(|listed| listed.revoked_at.is_none() && (Some(listed.id) == id || listed.name == token));
+    // An id is one token's: another's name must not keep it from being revoked.
+    let is_it = |listed: &Listed| id.map_or_else(|| listed.name == token, |id| listed.id == id);
+    live.retain(|listed| listed.revoked_at.is_none() && is_it(listed));
     if live.len() > 1 {
         return Err(Error::new(
             Code::Conflict,

@@ -73,6 +73,8 @@ pub fn add(
     }
     let schema = Schema::from_json(resource.clone())?;
     check(&schema)?;
+    // Two at once would each be compared with what was there before the other.
+    let version = organizations::extensions_version(connection, organization.id)?;
     if organizations::extensions(connection, organization.id)?.len() >= MOST {
         return Err(Error::new(
             Code::Conflict,
@@ -86,7 +88,7 @@ pub fn add(
     let mut batch = Batch::default();
     organizations::insert_extension(
         &mut batch,
-        organization.id,
+        (organization.id, version),
         &id,
         &resource.to_string(),
         required,
@@ -145,16 +147,14 @@ fn forget(
     schema_id: &str,
 ) -> Result<Planned<OrganizationId>> {
     let organization = named(connection, by, slug)?;
-    let registry = administration.provisioning.registries.current(connection, organization.id)?;
-    let standard = administration.provisioning.registries.standard().resource_type(Kind::User);
-    let extension =
-        registry.resource_type(Kind::User).extension(schema_id).filter(|found| found.schema.id == schema_id);
-    let Some(extension) = extension.filter(|_| standard.extension(schema_id).is_none()) else {
+    // By its own row: one that does not go with the others is removed all the same.
+    let Some(text) = organizations::extension(connection, organization.id, schema_id)? else {
         return Err(Error::new(Code::NotFound, format!("The organization has no schema {schema_id}.")));
     };
+    let schema = Schema::from_json(serde_json::from_str(&text).map_err(Error::internal)?)?;
     let mut batch = Batch::default();
     organizations::delete_extension(&mut batch, organization.id, schema_id);
-    unique_values::remove_attributes(&mut batch, organization.id, &unique_attributes(&extension.schema));
+    unique_values::remove_attributes(&mut batch, organization.id, &unique_attributes(&schema));
     administration.audit(&mut batch, by, organization.id, "schema.removed", &json!({"schema": schema_id}));
     Ok(Planned { batch, answer: organization.id })
 }

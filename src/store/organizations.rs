@@ -321,10 +321,35 @@ pub fn extensions(connection: &mut Connection, organization: OrganizationId) -> 
         .map_err(database_error)
 }
 
-/// Adds an extension; every process sees the new version at its next request.
+/// One of the organization's extension schemas: the Schema resource.
+///
+/// # Errors
+/// The database's.
+pub fn extension(connection: &mut Connection, organization: OrganizationId, id: &str) -> Result<Option<String>> {
+    Sql::new("SELECT resource FROM organization_extensions WHERE organization_id = ? AND schema_id = ?")
+        .bind(organization)
+        .bind(id)
+        .first::<Text, String>(connection)
+        .map_err(database_error)
+}
+
+/// How often the organization's extension schemas have changed.
+///
+/// # Errors
+/// The database's.
+pub fn extensions_version(connection: &mut Connection, organization: OrganizationId) -> Result<i64> {
+    let version = Sql::new("SELECT extensions_version FROM organizations WHERE id = ?")
+        .bind(organization)
+        .first::<BigInt, i64>(connection)
+        .map_err(database_error)?;
+    version.ok_or_else(|| Error::internal("an organization has no row"))
+}
+
+/// Adds an extension to those of `version`, with which it was compared; every process sees the new version at its
+/// next request.
 pub fn insert_extension(
     batch: &mut Batch,
-    organization: OrganizationId,
+    (organization, version): (OrganizationId, i64),
     schema_id: &str,
     resource: &str,
     required: bool,
@@ -338,7 +363,7 @@ pub fn insert_extension(
             .bind(resource)
             .bind(now),
     );
-    bump_extensions(batch, organization);
+    bump_extensions(batch, organization, Some(version));
 }
 
 /// Removes an extension.
@@ -348,14 +373,16 @@ pub fn delete_extension(batch: &mut Batch, organization: OrganizationId, schema_
             .bind(organization)
             .bind(schema_id),
     );
-    bump_extensions(batch, organization);
+    bump_extensions(batch, organization, None);
 }
 
-fn bump_extensions(batch: &mut Batch, organization: OrganizationId) {
-    batch.run_once(
-        Sql::new("UPDATE organizations SET extensions_version = extensions_version + 1 WHERE id = ?")
-            .bind(organization),
-    );
+fn bump_extensions(batch: &mut Batch, organization: OrganizationId, known: Option<i64>) {
+    let mut sql = Sql::new("UPDATE organizations SET extensions_version = extensions_version + 1 WHERE id = ");
+    sql.push_bind(organization);
+    if let Some(known) = known {
+        sql.push(" AND extensions_version = ").push_bind(known);
+    }
+    batch.run_once(sql);
 }
 
 /// The seats of an organization from `before` on to `after`, with whom that admits. The table's constraints refuse what

@@ -24,8 +24,9 @@ use crate::administration::idempotency::{self, Answer, Key};
 use crate::administration::{Administration, By};
 use crate::error::{Code, Error, Result};
 use crate::secret::SecretHash;
-use crate::store::Planned;
+use crate::store::batch::Batch;
 use crate::store::connection::Connection;
+use crate::store::{self, Planned};
 
 /// The token by which a request is known to be made by a page of ours.
 const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -215,6 +216,12 @@ impl<'r> Call<'r> {
         let administration = self.state.administration.clone();
         let work = move |connection: &mut Connection| {
             let known = caller.member(connection, &organization)?;
+            // First of all: their role is locked until the last step is committed.
+            store::run(connection, |_| {
+                let mut batch = Batch::default();
+                known.expect_always(&mut batch);
+                Ok(Planned { batch, answer: () })
+            })?;
             Ok((use_case(connection, &administration, &known.by)?, known))
         };
         let (answer, known) = self.state.store.transaction(work).await?;

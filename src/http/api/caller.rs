@@ -59,9 +59,13 @@ enum Means {
 impl Known {
     /// What is written is written only as long as they may what they could when they were looked up.
     pub(super) fn expect(&self, batch: &mut Batch) {
-        if batch.is_empty() {
-            return;
+        if !batch.is_empty() {
+            self.expect_always(batch);
         }
+    }
+
+    /// [`Known::expect`] of a batch that writes nothing itself: what is written comes behind it in its transaction.
+    pub(super) fn expect_always(&self, batch: &mut Batch) {
         match (&self.by.actor, &self.means) {
             (_, Means::Key(bearer)) => bearer.expect(batch),
             (Actor::Member(member), Means::Session(..)) => {

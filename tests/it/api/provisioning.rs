@@ -1,5 +1,6 @@
 //! What an identity provider comes by, as an organization's own admins make it: tokens, clients, extension schemas.
 
+use headcount::store::sql::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -7,7 +8,16 @@ use super::client::{Reply, Team};
 use crate::sign_in::clocked::Clocked;
 use crate::support::{Database, in_process_on_each_database};
 
-in_process_on_each_database!(tokens, signed_tokens, clients, clients_with_keys, schemas, refused, pages);
+in_process_on_each_database!(
+    tokens,
+    signed_tokens,
+    clients,
+    clients_with_keys,
+    schemas,
+    schemas_at_once,
+    refused,
+    pages
+);
 
 const TOKENS: &str = "/api/v1/organizations/acme/provisioning-tokens";
 const CLIENTS: &str = "/api/v1/organizations/acme/provisioning-clients";
@@ -52,6 +62,11 @@ async fn tokens(database: Database) {
     assert_eq!((pushes(&team, token).await, pushes(&team, next["token"].as_str().unwrap()).await), (401, 200));
     team.admin.end(&location).await.problem(404, "not_found");
     team.admin.end(&format!("{TOKENS}/Okta")).await.problem(404, "not_found");
+    // Nobody's name keeps another from being revoked.
+    let id = next["id"].as_str().unwrap();
+    team.owner.make(TOKENS, &json!({"name": id})).await.is(201);
+    assert_eq!(team.owner.end(&format!("{TOKENS}/{id}")).await.status, 204);
+    assert_eq!(pushes(&team, next["token"].as_str().unwrap()).await, 401);
     let member = format!("member:{}", team.admin.member_id().await);
     for (action, count) in [("provisioning_token.created", 2), ("provisioning_token.revoked", 1)] {
         let own = told(&team.place, action).into_iter().filter(|event| event["actor"] == member);
@@ -103,6 +118,8 @@ async fn clients(database: Database) {
     assert_eq!((listed["items"].as_array().unwrap().len(), listed["items"][0].get("client_secret")), (1, None));
     // An access token of an hour is none of the organization's own tokens.
     assert_eq!(team.owner.ask(TOKENS).await.is(200)["items"].as_array().unwrap().len(), 1);
+    // Nobody's name keeps another from being revoked.
+    team.admin.make(CLIENTS, &json!({"name": id})).await.is(201);
     assert_eq!(team.admin.end(&location).await.status, 204);
     assert_eq!((pushes(&team, token).await, access(&team, id, secret).await.0), (401, 401));
     team.admin.end(&location).await.problem(404, "not_found");
@@ -150,6 +167,31 @@ async fn schemas(database: Database) {
     let (_, ann) = team.place.scim_send(&token, Method::GET, &path, None).await;
     assert_eq!(ann.get(BADGE), None, "{ann}");
     assert_eq!(told(&team.place, "schema.removed").len(), 1);
+}
+
+async fn schemas_at_once(database: Database) {
+    let team = Team::open(database).await;
+    let schema =
+        |urn: &str| json!({"schema": {"id": urn, "name": "X", "attributes": [{"name": "n", "type": "string"}]}});
+    // Two names of one: the second that is written has to see the first.
+    let (lower, upper) = (schema("urn:acme:x"), schema("urn:ACME:x"));
+    let (one, other) =
+        futures_util::future::join(team.admin.make(SCHEMAS, &lower), team.owner.make(SCHEMAS, &upper)).await;
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409]);
+    let token = team.place.house.token.clone();
+    assert_eq!(pushes(&team, &token).await, 200);
+    // Where there are both all the same, one is removed.
+    let both = "INSERT INTO organization_extensions (organization_id, schema_id, required, resource, created_at) \
+         SELECT organization_id, 'urn:Acme:X', required, replace(replace(resource, 'urn:acme:x', 'urn:Acme:X'), 'urn:ACME:x', 'urn:Acme:X'), 0 \
+         FROM organization_extensions";
+    assert_eq!(Sql::new(both).execute(&mut team.place.house.database()).unwrap(), 1);
+    let bump = "UPDATE organizations SET extensions_version = extensions_version + 1";
+    Sql::new(bump).execute(&mut team.place.house.database()).unwrap();
+    assert_ne!(pushes(&team, &token).await, 200);
+    assert_eq!(team.admin.end(&format!("{SCHEMAS}/urn:Acme:X")).await.status, 204);
+    assert_eq!(pushes(&team, &token).await, 200);
 }
 
 async fn refused(database: Database) {
