@@ -1,8 +1,8 @@
 //! Which lines a page of members has (floor 2).
 //!
-//! Where a list is narrowed, its indexes begin with the role and the status, so that any of them and any order has its
-//! rows side by side. A page is the first rows of each of the few places where there may be some, put together in their
-//! order: a few times as many as it shows, however many members there are.
+//! The indexes begin with the role and the status, so that any of them and any order has its rows side by side. A page is
+//! the first rows of each of the few places where there may be some, put together in their order: a few times as many as
+//! it shows, however many members there are. Indexes of all there are would spare it that, and cost each new User more.
 
 use super::super::sql::{Sql, Value};
 use super::{Part, Query, Sort, SortKey};
@@ -19,7 +19,7 @@ const STATUSES: [&str; 4] = ["active", "deactivated", "suspended", "waiting"];
 pub(super) type Place = (Role, Option<&'static str>);
 
 /// Places that are looked at together, in the order in which they are looked at until a page is full. `None`: all
-/// there are, by the index of their order.
+/// there are.
 pub(super) fn groups(query: &Query) -> Vec<Vec<Option<Place>>> {
     if is_whole(query) {
         return vec![vec![None]];
@@ -55,13 +55,10 @@ pub(super) fn lines(organization: OrganizationId, query: &Query, places: &[Optio
     sql
 }
 
-/// Whether the order has an index of its own for all there are.
+/// Whether all there are is wanted, in the order of ids: that of the table.
 fn is_whole(query: &Query) -> bool {
-    let has_index = match query.part {
-        Part::Members => !is_by_place(query),
-        Part::Removed => query.sort.column(query.part).is_none() && query.begins.is_none(),
-    };
-    has_index && query.role.is_none() && query.status.is_none()
+    let is_narrowed = query.role.is_some() || query.status.is_some() || query.begins.is_some();
+    !is_narrowed && query.sort.column(query.part).is_none()
 }
 
 /// The places where there may be rows of the page.
