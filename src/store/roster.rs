@@ -175,10 +175,7 @@ pub fn members(
     for places in narrowed::groups(query) {
         let missing = limit - i64::try_from(found.len()).unwrap_or(limit);
         if missing > 0 {
-            let mut sql = shown(organization, query, narrowed::lines(organization, query, &places, missing));
-            if !connection.is_sqlite() {
-                sql = narrowed::HINTS.into_iter().fold(sql, Sql::without);
-            }
+            let sql = shown(organization, query, narrowed::lines(organization, query, &places, missing));
             found.extend(load(connection, query.sort.column(query.part), sql)?);
         }
     }

@@ -4,13 +4,10 @@
 //! the first rows of each of the few places where there may be some, put together in their order: a few times as many as
 //! it shows, however many members there are. Indexes of all there are would spare it that, and cost each new User more.
 
-use super::super::sql::{Sql, Value};
+use super::super::sql::Sql;
 use super::{Part, Query, Sort, SortKey};
 use crate::id::{OrganizationId, ResourceId};
 use crate::organization::role::Role;
-
-/// Told to SQLite alone where the order is that of ids: it would walk the table in that order and look at each.
-pub(super) const HINTS: [&str; 2] = [" INDEXED BY members_by_standing", " INDEXED BY removed_members_by_role"];
 
 const ROLES: [Role; 4] = [Role::Read, Role::Write, Role::Admin, Role::Owner];
 const STATUSES: [&str; 4] = ["active", "deactivated", "suspended", "waiting"];
@@ -94,63 +91,104 @@ fn is_by_place(query: &Query) -> bool {
 fn of_place(organization: OrganizationId, query: &Query, place: Option<Place>, limit: i64) -> Sql {
     let column = query.sort.column(query.part).map(|(column, _)| column);
     let direction = if query.descending { " DESC" } else { "" };
-    let mut rest = Sql::default();
-    if let Some((role, status)) = place {
-        rest.push(" AND p.role_sort = ").push_bind(role.rank());
-        if let Some(status) = status {
-            rest.push(" AND p.status_sort = ").push_bind(status);
-        }
-    }
-    if let Some((key, id)) = &query.after {
-        rest.append(behind(query, place, key, *id));
-    }
+    let sorted = column.map_or_else(|| "0".to_owned(), |column| format!("p.{column}"));
     let select = |more: Sql| {
         let mut sql = Sql::new("SELECT p.id, ");
-        sql.push(&column.map_or_else(|| "0".to_owned(), |column| format!("p.{column}"))).push(" AS sorted FROM ");
-        let (table, hint) = match query.part {
-            Part::Members => ("members p", HINTS[0]),
-            Part::Removed => ("removed_members p", HINTS[1]),
-        };
-        let is_by_id = place.is_some() && query.begins.is_none() && (column.is_none() || is_by_place(query));
-        sql.push(table).push(if is_by_id { hint } else { "" });
-        sql.push(" WHERE p.organization_id = ").push_bind(organization).append(rest.clone()).append(more);
+        sql.push(&sorted).push(" AS sorted FROM ").push(table(query.part)).push(" p WHERE p.organization_id = ");
+        sql.push_bind(organization).append(more);
         sql
     };
     // What is searched for is looked up by its beginning, and put into order then.
     if let Some((email, name)) = &query.begins {
-        let mut sql = select(begins("email_sort", email));
-        sql.push(" UNION ").append(select(begins("name_sort", name)));
+        let found = |range: Sql| {
+            let mut sql = place.map(is_in).unwrap_or_default();
+            sql.append(behind(query, place)).append(range);
+            select(sql)
+        };
+        let mut sql = found(begins("email_sort", email));
+        sql.push(" UNION ").append(found(begins("name_sort", name)));
         return sql;
     }
-    let mut sql = select(Sql::default());
-    sql.push(" ORDER BY ");
-    if let Some(column) = column.filter(|_| !is_by_place(query)) {
-        sql.push("p.").push(column).push(direction).push(", ");
-    }
-    sql.push("p.id").push(direction).push(" LIMIT ").push_bind(limit);
+    let (within, order) = match place {
+        None => (behind(query, None), String::new()),
+        Some(place) if column.is_none() || is_by_place(query) => between(query, place),
+        Some(place) => {
+            let mut sql = is_in(place);
+            sql.append(behind(query, Some(place)));
+            (sql, format!("{sorted}{direction}, "))
+        }
+    };
+    let mut sql = select(within);
+    sql.push(" ORDER BY ").push(&order).push("p.id").push(direction).push(" LIMIT ").push_bind(limit);
     sql
 }
 
-/// Behind the last row of the page before. Where the order is that of the places, those further on have all of theirs.
-fn behind(query: &Query, place: Option<Place>, key: &SortKey, id: ResourceId) -> Sql {
-    let beyond = if query.descending { " < " } else { " > " };
-    let is_there = match (key, place) {
-        (SortKey::Rank(rank), Some((role, _))) => role.rank() == *rank,
-        (SortKey::Text(text), Some((_, status))) if is_by_place(query) => status == Some(text.as_str()),
-        _ => true,
-    };
-    let mut sql = Sql::default();
-    if !is_there {
-        return sql;
+const fn table(part: Part) -> &'static str {
+    match part {
+        Part::Members => "members",
+        Part::Removed => "removed_members",
     }
+}
+
+fn is_in((role, status): Place) -> Sql {
+    let mut sql = Sql::new(" AND p.role_sort = ").bind_here(role.rank());
+    if let Some(status) = status {
+        sql.push(" AND p.status_sort = ").push_bind(status);
+    }
+    sql
+}
+
+/// The rows of a place in the order of ids, and what stands before the id in `ORDER BY`.
+///
+/// Between two ends of the place's index and in all of its order: by equality the order would be that of the ids alone,
+/// which the table has too, and a planner that thinks the place large would walk the table for the few that are there.
+fn between(query: &Query, place: Place) -> (Sql, String) {
+    let columns: &[&str] = if place.1.is_some() { &["p.role_sort", "p.status_sort"] } else { &["p.role_sort"] };
+    let last = if stands_in(query, place) { query.after.as_ref().map(|(_, id)| *id) } else { None };
+    let end = |comparison: &str, last: Option<ResourceId>| {
+        let mut sql = Sql::new(" AND (");
+        sql.push(&columns.join(", ")).push(if last.is_some() { ", p.id) " } else { ") " });
+        sql.push(comparison).push(if last.is_some() { " (" } else { "= (" }).push_bind(place.0.rank());
+        if let Some(status) = place.1 {
+            sql.push(", ").push_bind(status);
+        }
+        if let Some(last) = last {
+            sql.push(", ").push_bind(last);
+        }
+        sql.push(")");
+        sql
+    };
+    let (behind, before) = if query.descending { (None, last) } else { (last, None) };
+    let mut sql = end(">", behind);
+    sql.append(end("<", before));
+    let direction = if query.descending { " DESC" } else { "" };
+    (sql, columns.iter().map(|column| format!("{column}{direction}, ")).collect())
+}
+
+/// Whether the last row of the page before is of this place, where the order is that of the places; in any other the
+/// rows of each place stand before and behind it.
+fn stands_in(query: &Query, (role, status): Place) -> bool {
+    match &query.after {
+        Some((SortKey::Rank(rank), _)) => role.rank() == *rank,
+        Some((SortKey::Text(text), _)) if is_by_place(query) => status == Some(text.as_str()),
+        _ => true,
+    }
+}
+
+/// Behind the last row of the page before. Where the order is that of the places, those further on have all of theirs.
+fn behind(query: &Query, place: Option<Place>) -> Sql {
+    let mut sql = Sql::default();
+    let Some((key, id)) = query.after.as_ref().filter(|_| place.is_none_or(|place| stands_in(query, place))) else {
+        return sql;
+    };
+    let beyond = if query.descending { " < " } else { " > " };
     match (key, query.sort.column(query.part)) {
         (SortKey::Text(text), Some((column, _))) if !is_by_place(query) => {
-            let value: Value = text.as_str().into();
-            sql.push(" AND (p.").push(column).push(", p.id)").push(beyond).push("(").push_bind(value);
-            sql.push(", ").push_bind(id).push(")");
+            sql.push(" AND (p.").push(column).push(", p.id)").push(beyond).push("(").push_bind(text.as_str());
+            sql.push(", ").push_bind(*id).push(")");
         }
         _ => {
-            sql.push(" AND p.id").push(beyond).push_bind(id);
+            sql.push(" AND p.id").push(beyond).push_bind(*id);
         }
     }
     sql
