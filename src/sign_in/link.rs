@@ -69,35 +69,71 @@ pub fn request(
         Some(slug) => super::destination_of_organization(connection, slug)?.organization,
         None => None,
     };
+    let mut batch = Batch::default();
+    let why = format!("Somebody asked to sign in to {} with this e-mail address.", wanted.public_url);
+    mail(connection, service, &mut batch, (&key, organization), (wanted, &why), secret)?;
+    Ok(Planned { batch, answer: () })
+}
+
+/// Mails a founder a link beside the session that the setup link has opened: whoever opens it has proven the address.
+///
+/// # Errors
+/// `too_many_requests`.
+pub(super) fn prove(
+    connection: &mut Connection,
+    service: &Service,
+    batch: &mut Batch,
+    key: &str,
+    public_url: &str,
+    secret: &SecretToken,
+) -> Result<()> {
+    let wanted = Wanted {
+        address: address_shown(key),
+        organization: None,
+        return_to: "/".into(),
+        public_url: public_url.into(),
+    };
+    let why = format!("You have begun to set up {public_url}. This link proves that the e-mail address is yours.");
+    mail(connection, service, batch, (key, None), (&wanted, &why), secret)
+}
+
+/// Writes down a link and its mail.
+fn mail(
+    connection: &mut Connection,
+    service: &Service,
+    batch: &mut Batch,
+    (key, organization): (&str, Option<OrganizationId>),
+    (wanted, why): (&Wanted, &str),
+    secret: &SecretToken,
+) -> Result<()> {
     let now = service.clock.now();
-    let turn = outbox::check(connection, (Kind::SignInLink, service.options.links_an_hour), &key, None, now)?;
+    let turn = outbox::check(connection, (Kind::SignInLink, service.options.links_an_hour), key, None, now)?;
     let expires_at = now.plus(LIFETIME);
     let link = OneTimeLink {
         purpose: purpose::SIGN_IN.into(),
-        address_key: Some(key.clone()),
+        address_key: Some(key.to_owned()),
         organization,
         return_to: super::hidden(service, &wanted.return_to, secret.hash()),
         created_at: now.0,
         expires_at: expires_at.0,
     };
-    let mut batch = Batch::default();
-    one_time_links::delete_expired(&mut batch, now.0);
-    one_time_links::insert(&mut batch, secret.hash(), &link);
+    one_time_links::delete_expired(batch, now.0);
+    one_time_links::insert(batch, secret.hash(), &link);
     let post = Post {
         kind: Kind::SignInLink,
         key: Key::Turn(&turn),
         organization,
-        recipient: &key,
-        letter: &letter(&wanted.public_url, secret, expires_at),
+        recipient: key,
+        letter: &letter(&wanted.public_url, why, secret, expires_at),
         expires_at,
     };
     let desk = Desk { ids: &service.ids, sealing: &service.sealing, random: service.random.as_ref(), now };
-    if is_written(connection, organization, &key, now)? {
-        outbox::post(&mut batch, desk, &post)?;
+    if is_written(connection, organization, key, now)? {
+        outbox::post(batch, desk, &post)?;
     } else {
-        outbox::withhold(&mut batch, desk, &post, "the organization's links of a day were asked for");
+        outbox::withhold(batch, desk, &post, "the organization's links of a day were asked for");
     }
-    Ok(Planned { batch, answer: () })
+    Ok(())
 }
 
 /// Whether a link is mailed that was asked for at an organization's door. Anybody asks there, so there are so many in
@@ -116,13 +152,13 @@ fn is_written(
     Ok(!known.by_address.is_empty() || invitations::open_for(connection, organization, key, now.0)?.is_some())
 }
 
-fn letter(public_url: &str, secret: &SecretToken, expires_at: Timestamp) -> Letter {
+fn letter(public_url: &str, why: &str, secret: &SecretToken, expires_at: Timestamp) -> Letter {
     let until = expires_at.to_string();
     // The minute is exact enough: 2026-11-25T22:45:00.000Z
     let until = format!("{} UTC on {}", &until[11..16], &until[..10]);
     Letter {
         subject: "Your link to sign in".into(),
-        paragraphs: vec![format!("Somebody asked to sign in to {public_url} with this e-mail address.")],
+        paragraphs: vec![why.to_owned()],
         button: Some(Button {
             label: "Sign in".into(),
             url: format!("{public_url}/sign-in/link?secret={}", secret.reveal()),

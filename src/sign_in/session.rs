@@ -43,6 +43,13 @@ impl Visitor {
         now.0 - self.session.seen_at >= EXACTNESS.min(options.idle_micros() / 8)
     }
 
+    /// The address that the session has proven to be theirs; what an account merely says is nobody's.
+    #[must_use]
+    pub fn proven_address(&self) -> Option<&str> {
+        let Identity { address, address_key, .. } = &self.identity;
+        address.as_deref().filter(|_| address_key.is_some() && *address_key == self.session.proven_address)
+    }
+
     /// Whether this session opens an organization: where only its tenant does, it must have.
     #[must_use]
     pub fn may_open(&self, membership: &Membership) -> bool {

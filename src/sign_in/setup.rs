@@ -3,7 +3,8 @@
 //!
 //! The founder says which address is theirs, and nothing proves it yet: the session is that of the mailbox, so
 //! that a mailed link brings the founder back to the same account, but it never becomes somebody's who can
-//! sign in already, and the address counts as proven only once its mail was read.
+//! sign in already, and the address counts as proven only once its mail was read. Where no provider proves
+//! addresses that mail is on its way at once.
 
 use serde_json::json;
 
@@ -35,21 +36,31 @@ pub fn preview(connection: &mut Connection, service: &Service, secret: SecretHas
     })
 }
 
+/// How a founder begins.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    /// The setup link's.
+    pub secret: SecretHash,
+    /// What they say is their address.
+    pub address: String,
+    pub session: SecretToken,
+    /// The link that is mailed to it, with the address of this service; none where a provider proves addresses.
+    pub proof: Option<(SecretToken, String)>,
+}
+
 /// Opens the founder's session, once.
 ///
 /// # Errors
 /// `bad_request` for a link that does not work, `invalidValue` for what is no address, `conflict` for the
-/// address of somebody who can sign in already.
+/// address of somebody who can sign in already, `too_many_requests` for one that got too many links.
 pub fn start(
     connection: &mut Connection,
     service: &Service,
     circumstances: &Circumstances,
-    secret: SecretHash,
-    address: &str,
-    session: &SecretToken,
+    beginning: &Beginning,
 ) -> Result<Planned<()>> {
-    preview(connection, service, secret)?;
-    let key = address_key(address).ok_or_else(|| {
+    preview(connection, service, beginning.secret)?;
+    let key = address_key(&beginning.address).ok_or_else(|| {
         Error::new(Code::InvalidValue, "This is not an e-mail address. It looks like you@company.example.")
     })?;
     let known = identities::find(connection, link::ISSUER, &link::subject(&key))?;
@@ -75,7 +86,10 @@ pub fn start(
         Some(_) => identities::update_unproven(&mut batch, &identity, now.0),
         None => identities::insert(&mut batch, &identity, now.0),
     }
-    one_time_links::take(&mut batch, secret);
+    one_time_links::take(&mut batch, beginning.secret);
+    if let Some((secret, public_url)) = &beginning.proof {
+        link::prove(connection, service, &mut batch, &key, public_url, secret)?;
+    }
     let opened = Session {
         id: service.ids.next(),
         organization: None,
@@ -92,7 +106,13 @@ pub fn start(
     sessions::insert(
         &mut batch,
         &opened,
-        Opened { hash: session.hash(), identity: identity.id, tenant: None, provider_sid: None, id_token: None },
+        Opened {
+            hash: beginning.session.hash(),
+            identity: identity.id,
+            tenant: None,
+            provider_sid: None,
+            id_token: None,
+        },
     );
     audit(service, circumstances, &mut batch, identity.id);
     Ok(Planned { batch, answer: () })

@@ -98,7 +98,11 @@ impl Copy {
             name => name.to_owned(),
         };
         let values: Vec<String> = columns.iter().map(value).collect();
-        format!("INSERT INTO {table} SELECT {} FROM temp.one_{table}", values.join(", "))
+        // Both are bound, also where a table has no key.
+        format!(
+            "INSERT INTO {table} SELECT {} FROM temp.one_{table} WHERE ?1 IS NOT NULL AND ?2 IS NOT NULL",
+            values.join(", ")
+        )
     }
 
     /// The time one POST's rows take, of the first so many tables.

@@ -64,7 +64,7 @@ pub fn found(
     let address = person.email.as_deref().ok_or_else(|| {
         Error::new(
             Code::InvalidValue,
-            "Your account has no verified e-mail address. An owner needs one: verify it, and sign in again.",
+            "Your e-mail address is not proven yet, and an owner needs one that is. Open the link that was mailed to you or sign in again at /sign-in, then send this again.",
         )
     })?;
     check_name(&new.name)?;

@@ -142,10 +142,9 @@ impl Caller {
         let Presented::Session(secret) = self.presented else { return Err(takes_a_session()) };
         let visitor = session::visitor(connection, &self.service, secret)?;
         let (identity, session) = (&visitor.identity, &visitor.session);
-        let is_proven = identity.address_key.is_some() && identity.address_key == session.proven_address;
         let person = Person {
             identity: identity.id,
-            email: identity.address.clone().filter(|_| is_proven),
+            email: visitor.proven_address().map(str::to_owned),
             name: identity.name.clone(),
             proven_by: session.organization.filter(|_| session.tenant_proven),
         };

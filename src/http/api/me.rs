@@ -35,6 +35,8 @@ pub(super) async fn show(http: HttpRequest, state: web::Data<State>) -> HttpResp
 pub(super) struct Me {
     #[schema(required)]
     email: Option<String>,
+    /// Whether the session has proven that the address is theirs; who founds an organization has.
+    email_verified: bool,
     #[schema(required)]
     name: Option<String>,
     memberships: Vec<Place>,
@@ -83,6 +85,7 @@ fn describe(visitor: &Visitor, memberships: &[Membership]) -> Me {
     let recovers = visitor.recovers();
     Me {
         email: visitor.identity.address.clone(),
+        email_verified: visitor.proven_address().is_some(),
         name: visitor.identity.name.clone(),
         memberships: memberships.iter().map(place).collect(),
         scope: recovers.map(|_| "sso_settings"),

@@ -120,9 +120,20 @@ pub(super) struct Notice<'a> {
 pub(super) struct Home<'a> {
     pub(super) name: Option<&'a str>,
     pub(super) address: Option<&'a str>,
+    /// What is left to do before the address counts as theirs.
+    pub(super) proof: Option<Proof>,
     pub(super) places: Vec<Place<'a>>,
     pub(super) sessions: Vec<SignedIn<'a>>,
     pub(super) csrf: &'a str,
+}
+
+/// How somebody proves an address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Proof {
+    /// Whether a link was mailed to it; otherwise the provider proves it.
+    pub(super) by_link: bool,
+    /// Whether the mail is on a page that this browser sees.
+    pub(super) in_outbox: bool,
 }
 
 /// A place in an organization.

@@ -230,6 +230,10 @@ fn home_page<'m>(
     let home = Home {
         name: visitor.identity.name.as_deref(),
         address: visitor.identity.address.as_deref(),
+        proof: visitor.proven_address().is_none().then(|| pages::Proof {
+            by_link: visit.state.door.provider.is_none(),
+            in_outbox: visit.state.shows_outbox(visit.http),
+        }),
         places: memberships.iter().map(place).collect(),
         sessions: sessions.iter().map(signed_in).collect(),
         csrf: &visit.form_token(),

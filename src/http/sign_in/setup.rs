@@ -13,8 +13,9 @@ use super::{Failed, Sent, Visit, read, see_other, set_cookie};
 use crate::error::Code;
 use crate::secret::{SecretHash, SecretToken};
 use crate::sign_in::arrival::SESSION_PREFIX;
+use crate::sign_in::link;
 use crate::sign_in::refusals::Reason;
-use crate::sign_in::setup;
+use crate::sign_in::setup::{self, Beginning};
 
 /// The secret of the link, as its address carries it.
 #[derive(Debug, Deserialize)]
@@ -62,10 +63,13 @@ async fn start(visit: &Visit<'_>, form: Sent<web::Form<Form>>) -> Result<HttpRes
     let secret = form.secret.unwrap_or_default();
     let address = form.email.as_deref().unwrap_or_default().trim().to_owned();
     let hash = SecretHash::of(secret.as_bytes());
-    let session = SecretToken::generate(SESSION_PREFIX, visit.state.random.as_ref());
-    let (service, circumstances, kept) =
-        (Arc::clone(&visit.state.door.service), visit.circumstances(), session.clone());
-    let plan = move |connection: &mut _| setup::start(connection, &service, &circumstances, hash, &address, &kept);
+    let random = visit.state.random.as_ref();
+    let session = SecretToken::generate(SESSION_PREFIX, random);
+    let public_url = visit.state.public_url.to_string();
+    let proof = visit.state.door.provider.is_none().then(|| (SecretToken::generate(link::PREFIX, random), public_url));
+    let beginning = Beginning { secret: hash, address, session: session.clone(), proof };
+    let (service, circumstances) = (Arc::clone(&visit.state.door.service), visit.circumstances());
+    let plan = move |connection: &mut _| setup::start(connection, &service, &circumstances, &beginning);
     match visit.state.store.write(plan).await {
         Ok(()) => {
             let mut response = see_other("/");

@@ -69,7 +69,7 @@ async fn unproven(database: Database) {
     let (eve, answer) = place.sign_in(&Person { email_verified: Some(false.into()), ..person }).await;
     assert_eq!(answer.status, 303, "{}", answer.body);
     let detail = eve.make(HERE, &bolt()).await.problem(400, "invalid_value");
-    assert!(detail.contains("verified"), "{detail}");
+    assert!(detail.contains("is not proven yet"), "{detail}");
 }
 
 /// What is not paid for is looked at, set and paid for; nothing else.

@@ -10,7 +10,8 @@ use headcount::http::State;
 use headcount::organization::joining::Refusal;
 use headcount::secret::{SecretHash, SecretToken, SystemRandom};
 use headcount::sign_in::arrival::{self, Arrival, Outcome, SESSION_PREFIX};
-use headcount::sign_in::{Circumstances, Service, destination_of_organization, setup};
+use headcount::sign_in::setup::{self, Beginning};
+use headcount::sign_in::{Circumstances, Service, destination_of_organization};
 use headcount::store::Planned;
 use headcount::store::connection::Connection;
 use headcount::store::sql::Sql;
@@ -90,7 +91,9 @@ async fn a_mailbox_is_read(database: Database) {
         let made = house.command(&["setup-link", "--json"]);
         let link = SecretHash::of(made["url"].as_str().unwrap().split('=').nth(1).unwrap().as_bytes());
         let use_case = move |connection: &mut Connection, service: &Service| {
-            setup::start(connection, service, &Circumstances::default(), link, "fay@found.example", &secret())
+            let beginning =
+                Beginning { secret: link, address: "fay@found.example".into(), session: secret(), proof: None };
+            setup::start(connection, service, &Circumstances::default(), &beginning)
         };
         with_meanwhile(&state, (&house.url, meanwhile), use_case).await.map_err(|error| error.code)
     };

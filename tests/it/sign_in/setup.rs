@@ -10,7 +10,12 @@ use serde_json::{Value, json};
 use super::browser::{Answer, Browser, hidden};
 use crate::support::{Database, Reserved, Server, Setup, directory, on_each_database, postgres};
 
-on_each_database!(a_new_link_takes_the_place_of_the_old_one, it_is_nobody_elses_account, two_commands_leave_one_link);
+on_each_database!(
+    a_new_link_takes_the_place_of_the_old_one,
+    it_is_nobody_elses_account,
+    the_address_is_proven_by_a_mail,
+    two_commands_leave_one_link
+);
 
 mod first_run {
     #[tokio::test]
@@ -163,6 +168,24 @@ async fn it_is_nobody_elses_account(server: Server) {
     assert_eq!(browser.me().await.0, 401);
     let page = browser.get(&link(&server)).await;
     assert_eq!(begin(&browser, &page, "fay@found.example").await.status, 400, "nor does the next one");
+}
+
+async fn the_address_is_proven_by_a_mail(server: Server) {
+    let browser = Browser::new(format!("http://{}", server.listen));
+    let page = browser.get(&link(&server)).await;
+    assert_eq!(begin(&browser, &page, "fay@found.example").await.status, 303);
+    assert_eq!(browser.me().await.1["email_verified"], false);
+    let founding = json!({"name": "Found", "seats": 3, "plan": "enterprise_seat_monthly"});
+    let refused = browser.make("/api/v1/organizations", &founding).await.is(400);
+    assert!(refused["detail"].as_str().unwrap().contains("Open the link that was mailed to you"), "{refused}");
+    let home = browser.get("/").await.body;
+    assert!(home.contains("Open the link that we have mailed to it") && home.contains("href=\"/outbox\""), "{home}");
+    let outbox = browser.get("/outbox").await.body;
+    assert!(outbox.contains("fay@found.example") && outbox.contains("You have begun to set up"), "{outbox}");
+    assert_eq!(super::post::press(&browser, &super::post::path_in(&outbox)).await.status, 303);
+    assert_eq!(browser.me().await.1["email_verified"], true);
+    assert!(!browser.get("/").await.body.contains("mailed to it"));
+    browser.make("/api/v1/organizations", &founding).await.is(201);
 }
 
 async fn two_commands_leave_one_link(server: Server) {
