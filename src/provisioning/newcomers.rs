@@ -1,4 +1,4 @@
-//! New Users that are sent at the same time are created together: while one is written, others of the same token
+//! New Users that are sent at the same time are created together: while some are written, others of the same token
 //! wait, and are then one look, one statement for each table and one commit.
 //!
 //! That gives a first sync over several connections the speed of a Bulk. Nothing else changes: each has its own
@@ -6,7 +6,6 @@
 //! answered the way of one that is alone.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -25,10 +24,22 @@ use crate::store::{Store, provisioning_tokens};
 /// Created together at most: others wait no longer for the lock than these take.
 const TOGETHER: usize = 64;
 
+/// Written one by one at the same time, where the store commits them together: so many plan side by side. Elsewhere each
+/// is a commit of its own, which the next waits for at the ledger's row.
+const BESIDE: usize = 4;
+
 /// Who waits, by the token of those that are being written.
 #[derive(Debug, Default)]
 pub struct Newcomers {
-    waiting: Mutex<HashMap<SecretHash, Vec<Waiting>>>,
+    lines: Mutex<HashMap<SecretHash, Line>>,
+}
+
+/// The Users of one token.
+#[derive(Debug, Default)]
+struct Line {
+    /// How many are written.
+    leads: usize,
+    behind: Vec<Waiting>,
 }
 
 #[derive(Debug)]
@@ -70,7 +81,7 @@ pub async fn create(store: &Store, service: &Arc<Service>, call: &Call) -> Turn 
     let Some(known) = service.bearers.recent(token, call.started).filter(|known| known.brings_newcomers) else {
         return Turn::Alone(None);
     };
-    if service.newcomers.lead(token) {
+    if service.newcomers.lead(token, if store.commits_together() { BESIDE } else { 1 }) {
         return Turn::Alone(Some(Lead { service: Arc::clone(service), store: store.clone(), token }));
     }
     let credential = &known.credential;
@@ -94,40 +105,41 @@ impl Newcomers {
     /// How many wait behind the one that is being written.
     #[must_use]
     pub fn behind(&self, token: SecretHash) -> usize {
-        self.lock().get(&token).map_or(0, Vec::len)
+        self.lock().get(&token).map_or(0, |line| line.behind.len())
     }
 
-    /// Lets a token's next User go first, unless one is being written.
-    fn lead(&self, token: SecretHash) -> bool {
-        match self.lock().entry(token) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(place) => {
-                place.insert(Vec::new());
-                true
-            }
-        }
+    /// Lets a token's next User go first, unless enough are being written.
+    fn lead(&self, token: SecretHash, most: usize) -> bool {
+        let mut lines = self.lock();
+        let line = lines.entry(token).or_default();
+        let goes = line.leads < most;
+        line.leads += usize::from(goes);
+        goes
     }
 
-    /// Puts a User behind the one that is being written, if it still is.
+    /// Puts a User behind those that are being written, if any still is.
     fn wait(&self, token: SecretHash, user: Sent) -> Option<oneshot::Receiver<(Caller, Shown)>> {
         let (created, receiver) = oneshot::channel();
-        self.lock().get_mut(&token)?.push(Waiting { user: Arc::new(user), created });
+        self.lock().get_mut(&token)?.behind.push(Waiting { user: Arc::new(user), created });
         Some(receiver)
     }
 
-    /// The next that are written together; the token is forgotten when there are none.
+    /// The next that are written together; the token is forgotten when nobody writes any more.
     fn take(&self, token: SecretHash) -> Vec<Waiting> {
-        let mut waiting = self.lock();
-        let Some(behind) = waiting.get_mut(&token) else { return Vec::new() };
-        let next: Vec<Waiting> = behind.drain(..behind.len().min(TOGETHER)).collect();
+        let mut lines = self.lock();
+        let Some(line) = lines.get_mut(&token) else { return Vec::new() };
+        let next: Vec<Waiting> = line.behind.drain(..line.behind.len().min(TOGETHER)).collect();
         if next.is_empty() {
-            waiting.remove(&token);
+            line.leads -= 1;
+            if line.leads == 0 {
+                lines.remove(&token);
+            }
         }
         next
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SecretHash, Vec<Waiting>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<SecretHash, Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -258,6 +258,12 @@ impl Store {
         }
     }
 
+    /// Whether writes that wait at the same time go into one commit, whoever asks for them.
+    #[must_use]
+    pub fn commits_together(&self) -> bool {
+        matches!(*self.0, Inner::Sqlite { .. })
+    }
+
     /// Whether a database that is away may come back while this process runs.
     #[must_use]
     pub fn may_come_back(&self) -> bool {

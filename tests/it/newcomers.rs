@@ -34,6 +34,16 @@ async fn house(database: Database, seats: u32) -> House {
     house
 }
 
+/// Stands in for as many Users as are written one by one.
+async fn leads(house: &House) -> Vec<Lead> {
+    let most = if house.assembly.store.commits_together() { 4 } else { 1 };
+    let mut leads = Vec::new();
+    while leads.len() < most {
+        leads.push(lead(house).await);
+    }
+    leads
+}
+
 /// Stands in for a User that is being written.
 async fn lead(house: &House) -> Lead {
     let service = &house.assembly.provisioning;
@@ -64,14 +74,14 @@ async fn together(
     users: &[Value],
     then: impl FnOnce(),
 ) -> Vec<(u16, Value)> {
-    let lead = lead(house).await;
+    let leads = leads(house).await;
     let all = join_all(users.iter().map(|user| ask(application, &house.token, Method::POST, "/Users", Some(user))));
     let release = async {
         while house.assembly.provisioning.newcomers.behind(SecretHash::of(house.token.as_bytes())) < users.len() {
             tokio::task::yield_now().await;
         }
         then();
-        drop(lead);
+        drop(leads);
     };
     join(all, release).await.0
 }
