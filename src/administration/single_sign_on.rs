@@ -167,7 +167,7 @@ pub(super) fn guard(
     sso: Sso,
 ) -> Result<()> {
     if sso != Sso::Off && organization.tenant_id.is_none() {
-        return Err(Error::new(Code::InvalidValue, "Set the Descope Tenant ID of the organization first."));
+        return Err(Error::new(Code::Conflict, "Set the Descope Tenant ID of the organization first."));
     }
     if !by.is_guarded() {
         return Ok(());

@@ -32,6 +32,7 @@ mod queries;
 mod refusals;
 mod routes;
 mod schema;
+mod schemathesis;
 mod sign_in;
 mod signatures;
 mod starting;

@@ -271,7 +271,7 @@ fn set_sign_on(organization: &mut Organization, tenant_id: Option<&str>, sso: Op
     if let Some(sso) = sso {
         if sso != Sso::Off && organization.tenant_id.is_none() {
             return Err(Error::new(
-                Code::InvalidValue,
+                Code::Conflict,
                 format!("sso {} needs a tenant: set the Descope Tenant ID first.", sso.name()),
             ));
         }

@@ -11,6 +11,7 @@ use super::call::answer;
 use super::list::{List, Query};
 use super::organizations::parsed;
 use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unread};
+use super::values::{Length, LesserRole, Name, Paged};
 use crate::administration::api_key::{self, Created, New, PREFIX, Shown};
 use crate::administration::idempotency::made;
 use crate::error::{Code, Error, Result};
@@ -27,11 +28,13 @@ use crate::text::duration;
 #[schema(as = WantedApiKey)]
 pub(super) struct Wanted {
     /// By which people know it.
+    #[schema(value_type = Name)]
     name: String,
     /// `read`, `write` or `admin`; it is never more than its creator's.
-    #[schema(value_type = Role)]
+    #[schema(value_type = LesserRole)]
     role: String,
     /// How long it works, such as `365d` or `24h`; for ever without it.
+    #[schema(value_type = Option<Length>)]
     expires_in: Option<String>,
 }
 
@@ -40,8 +43,7 @@ pub(super) struct Wanted {
     get, path = "/api/v1/organizations/{organization}/api-keys", tag = "api keys", summary = "The API keys, newest first",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("limit" = Option<u32>, Query, description = "How many, at most 100"),
-        ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
+        Paged
     ),
     responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]

@@ -6,6 +6,7 @@ use super::call::answer;
 use super::export::Log;
 use super::list::{List, Query};
 use super::refusals::{Invalid, Refused};
+use super::values::{ExportFormat, Paged, Period};
 use crate::administration::audit::{self, Wanted};
 use crate::http::State;
 
@@ -28,11 +29,9 @@ static LOG: Log<Wanted, audit::Event> = Log {
         ("actor" = Option<String>, Query, description = "operator, system, provisioning, sign-in, or the id of who acted"),
         ("action" = Option<String>, Query, description = "Such as member.suspended, or member for all that begin so"),
         ("target" = Option<String>, Query, description = "An id, or a kind such as User"),
-        ("from" = Option<String>, Query, description = "A time or a day: not before it"),
-        ("to" = Option<String>, Query, description = "A time or a day: before it"),
+        Period,
         ("search" = Option<String>, Query, description = "A text anywhere in the event"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
-        ("after" = Option<String>, Query, description = "The next of the page before")
+        Paged
     ),
     responses((status = 200, body = List<audit::Event>), Refused, Invalid)
 )]
@@ -46,9 +45,9 @@ pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, sta
     summary = "The same as a file: all that is wanted, newest first",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("format" = Option<String>, Query, description = "csv, which a spreadsheet computes nothing in, or ndjson"),
+        ("format" = inline(Option<ExportFormat>), Query, description = "A spreadsheet computes nothing in csv"),
         ("actor" = Option<String>, Query), ("action" = Option<String>, Query), ("target" = Option<String>, Query),
-        ("from" = Option<String>, Query), ("to" = Option<String>, Query), ("search" = Option<String>, Query)
+        Period, ("search" = Option<String>, Query)
     ),
     responses((status = 200, content((String = "text/csv"), (String = "application/x-ndjson"))), Refused, Invalid)
 )]

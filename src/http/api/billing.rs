@@ -11,6 +11,7 @@ use super::call::{Call, answer};
 use super::list::{List, Query};
 use super::organizations::parsed;
 use super::refusals::{Invalid, Problem, Refused, Unfit, Unread};
+use super::values::{Paged, whole};
 use crate::administration::billing::change::{self, Change};
 use crate::administration::billing::checkout::{self, Begun, Wanted};
 use crate::administration::billing::{self, Billing, Preview, ShownInvoice, portal};
@@ -27,6 +28,8 @@ use crate::store::connection::Connection;
 #[serde(deny_unknown_fields, default)]
 #[schema(as = BillingOrder)]
 pub(super) struct Order {
+    #[serde(deserialize_with = "whole")]
+    #[schema(minimum = 1, maximum = 1_000_000)]
     seats: Option<i64>,
     /// `enterprise_seat_yearly`, `enterprise_seat_quarterly` or `enterprise_seat_monthly`.
     #[schema(value_type = Option<Plan>)]
@@ -155,8 +158,7 @@ pub(super) async fn preview(
     get, path = "/api/v1/organizations/{organization}/billing/invoices", tag = "billing", summary = "Invoices, newest first",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("limit" = Option<u32>, Query, description = "How many, at most 100"),
-        ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
+        Paged
     ),
     responses((status = 200, body = List<ShownInvoice>), Refused, Invalid)
 )]

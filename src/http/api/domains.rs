@@ -9,6 +9,7 @@ use super::call::{Call, answer};
 use super::list::{List, Query};
 use super::organizations::parsed;
 use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unfit, Unread};
+use super::values::{JoiningPolicy, JoiningRole};
 use crate::administration::domain::{self, Settings, Shown};
 use crate::administration::idempotency::Answer;
 use crate::error::Result;
@@ -39,10 +40,13 @@ pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, sta
 #[schema(as = NewDomain)]
 pub(super) struct New {
     /// Such as `acme.example`.
+    #[schema(format = "hostname")]
     domain: String,
     /// Who becomes a member by it, once it is proven: `automatic` (without it), `ask_admin` or `invite_only`.
+    #[schema(value_type = Option<JoiningPolicy>)]
     joining: Option<String>,
     /// What who joins by it may do: `read` (without it) or `write`.
+    #[schema(value_type = Option<JoiningRole>)]
     role: Option<String>,
 }
 
@@ -110,8 +114,10 @@ pub(super) async fn show(
 #[schema(as = DomainPatch)]
 pub(super) struct Patch {
     /// `automatic`, `ask_admin` or `invite_only`.
+    #[schema(value_type = Option<JoiningPolicy>)]
     joining: Option<String>,
     /// `read` or `write`.
+    #[schema(value_type = Option<JoiningRole>)]
     role: Option<String>,
 }
 

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::body;
 use super::call::answer;
 use super::refusals::{Refused, Repeatable, Repeated, Unfit, Unread};
+use super::values::{Name, Slug, whole_number};
 use crate::administration::idempotency::{done, made};
 use crate::administration::organization::{self, Founded, Founding, Restored, Transferred};
 use crate::error::{Code, Error};
@@ -18,9 +19,13 @@ use crate::organization::plan::Plan;
 #[serde(deny_unknown_fields)]
 #[schema(as = NewOrganization)]
 pub(super) struct New {
+    #[schema(value_type = Name)]
     name: String,
     /// Its name in addresses; made of the name when it is not given.
+    #[schema(value_type = Option<Slug>)]
     slug: Option<String>,
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 1, maximum = 100_000)]
     seats: i64,
     /// `enterprise_seat_yearly`, `enterprise_seat_quarterly` or `enterprise_seat_monthly`.
     #[schema(value_type = Plan)]

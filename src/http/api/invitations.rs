@@ -10,12 +10,13 @@ use super::call::{Call, answer, answered};
 use super::list::{List, Query};
 use super::organizations::parsed;
 use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unfit, Unread};
+use super::values::{EmailAddress, Paged, Sentences};
 use crate::administration::idempotency::{Answer, done, made};
 use crate::administration::invitation::{self, Manner, Outcome, Page, Renewal, Renewed, Rows, Shown};
 use crate::error::Result;
 use crate::http::State;
 use crate::id::InvitationId;
-use crate::organization::invitation::Wanted;
+use crate::organization::invitation::{State as InvitationState, Wanted};
 use crate::organization::role::Role;
 use crate::store::Planned;
 
@@ -28,9 +29,8 @@ const FILES: [&str; 3] = ["text/csv", "text/plain", "application/vnd.ms-excel"];
     summary = "Invitations, newest first",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("state" = Option<String>, Query, description = "pending, accepted, revoked or expired"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
-        ("after" = Option<String>, Query, description = "The cursor of a page")
+        ("state" = inline(Option<InvitationState>), Query),
+        Paged
     ),
     responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
@@ -58,12 +58,13 @@ pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web:
 pub(super) struct NewInvitation {
     // Missing, it is no address: whoever may not invite is told that first.
     #[serde(default)]
-    #[schema(required, example = "ann@acme.example")]
+    #[schema(required, value_type = EmailAddress, example = "ann@acme.example")]
     email: String,
     /// `read`, `write`, `admin` or `owner`; `read` when nothing is said.
     #[schema(value_type = Option<Role>)]
     role: Option<String>,
     /// What the mail says beside.
+    #[schema(value_type = Option<Sentences>)]
     message: Option<String>,
 }
 
@@ -105,9 +106,10 @@ fn manner(call: &Call<'_>, message: Option<String>) -> Manner {
 #[schema(as = WantedInvitations)]
 pub(super) struct Import {
     #[serde(default)]
-    #[schema(required, max_items = 1000)]
+    #[schema(required, min_items = 1, max_items = 1000)]
     rows: Vec<Row>,
     /// What the mails say beside.
+    #[schema(value_type = Option<Sentences>)]
     message: Option<String>,
 }
 

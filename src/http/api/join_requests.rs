@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::call::answer;
 use super::list::{List, Query};
 use super::refusals::{Invalid, Refused, Repeatable, Repeated};
+use super::values::Paged;
 use crate::administration::idempotency::Answer;
 use crate::administration::join_request::{self, Decided, Shown};
 use crate::http::State;
@@ -17,8 +18,7 @@ use crate::store::Planned;
     summary = "Who asks to be let in, and who was declined, in the order in which they first came",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("limit" = Option<u32>, Query, description = "How many, at most 100"),
-        ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
+        Paged
     ),
     responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]

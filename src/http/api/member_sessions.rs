@@ -9,6 +9,7 @@ use super::body;
 use super::call::{Call, answer};
 use super::list::{List, Query};
 use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unread};
+use super::values::{Paged, only_true};
 use crate::administration::idempotency::Answer;
 use crate::administration::session::{self, Revoked, Shown};
 use crate::error::{Code, Error, Result};
@@ -22,8 +23,7 @@ use crate::store::Planned;
     summary = "Where members are signed in, by member",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("limit" = Option<u32>, Query, description = "How many, at most 100"),
-        ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
+        Paged
     ),
     responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
@@ -38,8 +38,7 @@ pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, sta
     params(
         ("organization" = String, Path, description = "Its id or slug"),
         ("id" = String, Path),
-        ("limit" = Option<u32>, Query, description = "How many, at most 100"),
-        ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
+        Paged
     ),
     responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
@@ -72,6 +71,7 @@ async fn listed(call: &Call<'_>, organization: &str, member: Option<String>) -> 
 #[schema(as = RevokeSessions)]
 pub(super) struct Whom {
     /// `true`: every member, whoever asks too.
+    #[schema(schema_with = only_true)]
     everybody: bool,
 }
 

@@ -9,6 +9,7 @@ use super::call::{Call, answer};
 use super::list::{List, Query};
 use super::organizations::parsed;
 use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unfit, Unread};
+use super::values::{MemberOrder, Paged};
 use crate::administration::idempotency::done;
 use crate::administration::member::{self, Change, Status};
 use crate::administration::roster::{self, Member, Seats, Totals, Wanted};
@@ -17,6 +18,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::id::ResourceId;
 use crate::organization::role::Role;
+use crate::organization::seats;
 use crate::store::roster::{Part, Sort, SortKey};
 
 /// The parameters of the list.
@@ -28,12 +30,11 @@ const STATUSES: [&str; 5] = ["active", "suspended", "deactivated", "waiting", "r
     get, path = "/api/v1/organizations/{organization}/members", tag = "members", summary = "Members, a page at a time",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("sort" = Option<String>, Query, description = "email, name, role, status or joined; with - in front backward"),
+        ("sort" = inline(Option<MemberOrder>), Query, description = "With - in front backward"),
         ("search" = Option<String>, Query, description = "What the address or the name begins with"),
-        ("status" = Option<String>, Query, description = "active, suspended, deactivated, waiting or removed"),
-        ("role" = Option<String>, Query, description = "read, write, admin or owner"),
-        ("limit" = Option<u32>, Query, description = "1 to 100"),
-        ("after" = Option<String>, Query, description = "The next of the page before")
+        ("status" = inline(Option<seats::Status>), Query),
+        ("role" = inline(Option<Role>), Query),
+        Paged
     ),
     responses((status = 200, body = Members), Refused, Invalid)
 )]
@@ -148,16 +149,38 @@ pub(super) async fn show(
 }
 
 /// What becomes of a member: one thing at a time.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[schema(as = MemberPatch)]
 pub(super) struct Patch {
-    /// `read`, `write`, `admin` or `owner`.
-    #[schema(value_type = Option<Role>)]
     role: Option<String>,
-    /// `active`, `suspended` or `removed`.
-    #[schema(value_type = Option<Status>)]
     status: Option<String>,
+}
+
+/// What becomes of a member: one thing at a time.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes `Patch`")]
+pub(super) enum MemberPatch {
+    Role(NewRole),
+    Status(NewStatus),
+}
+
+/// What a member may do from now on.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = MemberRole)]
+#[expect(dead_code, reason = "it describes a part of `Patch`")]
+pub(super) struct NewRole {
+    role: Role,
+}
+
+/// Whether a member is let in from now on.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = MemberAdmission)]
+#[expect(dead_code, reason = "it describes a part of `Patch`")]
+pub(super) struct NewStatus {
+    status: Status,
 }
 
 /// `PATCH …/members/{id}`.
@@ -165,7 +188,7 @@ pub(super) struct Patch {
     patch, path = "/api/v1/organizations/{organization}/members/{id}", tag = "members",
     summary = "Change a member's role, or whether they are let in",
     params(("organization" = String, Path, description = "Its id or slug"), ("id" = String, Path)),
-    request_body = Patch,
+    request_body = MemberPatch,
     responses((status = 200, body = Member), Refused, Unread, Unfit)
 )]
 pub(super) async fn set(

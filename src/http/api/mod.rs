@@ -29,6 +29,7 @@ mod schemas;
 mod sessions;
 mod single_sign_on;
 mod stripe;
+mod values;
 mod version;
 mod webhooks;
 

@@ -10,6 +10,7 @@ use super::body::{self, Nullable, present};
 use super::call::answer;
 use super::list::{List, Query};
 use super::refusals::{Invalid, Outdated, Refused, Unfit, Unknown, Unread};
+use super::values::{EmailAddress, JoiningRole, Name, PhoneNumber, SessionLength, Slug, TenantId};
 use super::version;
 use crate::administration::organization::{self, Settings, Shown};
 use crate::error::{Code, Error, Result};
@@ -95,33 +96,35 @@ fn answered(shown: &Shown) -> HttpResponse {
 #[serde(deny_unknown_fields)]
 #[schema(as = OrganizationPatch)]
 pub(super) struct Patch {
+    #[schema(value_type = Option<Name>)]
     name: Option<String>,
+    #[schema(value_type = Option<Slug>)]
     slug: Option<String>,
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Name>)]
     contact_name: Option<Nullable<String>>,
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<EmailAddress>)]
     contact_email: Option<Nullable<String>>,
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<PhoneNumber>)]
     contact_phone: Option<Nullable<String>>,
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<PostalAddress>)]
     address: Option<Nullable<PostalAddress>>,
     /// The organization's tenant at Descope; `null` for none.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<TenantId>)]
     descope_tenant_id: Option<Nullable<String>>,
     /// `off`, `optional` or `required`.
     #[schema(value_type = Option<Sso>)]
     sso: Option<String>,
     /// How long sessions last at most, such as `4h`; `null` for as long as the service lets them.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<SessionLength>)]
     session_length: Option<Nullable<String>>,
     /// `read` or `write`: the role of whom provisioning makes a member.
-    #[schema(value_type = Option<Role>)]
+    #[schema(value_type = Option<JoiningRole>)]
     scim_role: Option<String>,
     /// `reject` or `waitlist`.
     #[schema(value_type = Option<SeatPolicy>)]

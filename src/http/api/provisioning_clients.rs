@@ -8,6 +8,7 @@ use super::body;
 use super::call::answer;
 use super::list::{List, Query};
 use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unfit, Unread};
+use super::values::{Name, Paged};
 use crate::administration::By;
 use crate::administration::idempotency::Answer;
 use crate::administration::provisioning_client::{self, Credential, SECRET_PREFIX, Shown};
@@ -23,8 +24,7 @@ use crate::store::Planned;
     summary = "The provisioning clients without their secrets, oldest first",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("limit" = Option<u32>, Query, description = "How many, at most 100"),
-        ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
+        Paged
     ),
     responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
@@ -47,6 +47,7 @@ pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, sta
 #[schema(as = NewProvisioningClient)]
 pub(super) struct New {
     /// By which people know it.
+    #[schema(value_type = Name)]
     name: String,
     /// Its public keys (a JWK Set, RFC 7517): it proves itself by signatures and has no secret.
     #[schema(value_type = Option<Object>)]

@@ -6,6 +6,7 @@ use super::call::answer;
 use super::export::Log;
 use super::list::{List, Query};
 use super::refusals::{Invalid, Refused};
+use super::values::{ExportFormat, LoggedOutcome, Paged, Period};
 use crate::administration::provisioning_log::{self, Entry, Wanted};
 use crate::http::State;
 
@@ -28,12 +29,10 @@ static LOG: Log<Wanted, Entry> = Log {
         ("organization" = String, Path, description = "Its id or slug"),
         ("person" = Option<String>, Query, description = "A userName, an address, an external id or a member's id, as it is or was"),
         ("token" = Option<String>, Query, description = "A token's id or name"),
-        ("outcome" = Option<String>, Query, description = "succeeded or refused"),
+        ("outcome" = inline(Option<LoggedOutcome>), Query),
         ("method" = Option<String>, Query, description = "Such as PATCH"),
-        ("from" = Option<String>, Query, description = "A time or a day: not before it"),
-        ("to" = Option<String>, Query, description = "A time or a day: before it"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100),
-        ("after" = Option<String>, Query, description = "The next of the page before")
+        Period,
+        Paged
     ),
     responses((status = 200, body = List<Entry>), Refused, Invalid)
 )]
@@ -75,9 +74,9 @@ pub(super) async fn show(
     summary = "The same list as a file: all that is wanted, newest first",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("format" = Option<String>, Query, description = "csv, which a spreadsheet computes nothing in, or ndjson"),
-        ("person" = Option<String>, Query), ("token" = Option<String>, Query), ("outcome" = Option<String>, Query),
-        ("method" = Option<String>, Query), ("from" = Option<String>, Query), ("to" = Option<String>, Query)
+        ("format" = inline(Option<ExportFormat>), Query, description = "A spreadsheet computes nothing in csv"),
+        ("person" = Option<String>, Query), ("token" = Option<String>, Query), ("outcome" = inline(Option<LoggedOutcome>), Query),
+        ("method" = Option<String>, Query), Period
     ),
     responses((status = 200, content((String = "text/csv"), (String = "application/x-ndjson"))), Refused, Invalid)
 )]

@@ -9,6 +9,7 @@ use super::body;
 use super::call::answer;
 use super::list::{List, Query};
 use super::refusals::{Invalid, Refused, Repeatable, Repeated, Unfit, Unread};
+use super::values::{Length, Name, Paged};
 use crate::administration::By;
 use crate::administration::idempotency::Answer;
 use crate::administration::provisioning_token::{self, PREFIX, Shown};
@@ -24,8 +25,7 @@ use crate::store::Planned;
     summary = "The provisioning tokens without their secrets, oldest first",
     params(
         ("organization" = String, Path, description = "Its id or slug"),
-        ("limit" = Option<u32>, Query, description = "How many, at most 100"),
-        ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
+        Paged
     ),
     responses((status = 200, body = List<Shown>), Refused, Invalid)
 )]
@@ -47,11 +47,14 @@ pub(super) async fn list(http: HttpRequest, organization: web::Path<String>, sta
 #[schema(as = NewProvisioningToken)]
 pub(super) struct New {
     /// By which people know it.
+    #[schema(value_type = Name)]
     name: String,
     /// How long it works, such as `365d` or `24h`; for ever without it.
+    #[schema(value_type = Option<Length>)]
     expires_in: Option<String>,
     /// The HMAC secret of Descope's outbound connector: the token is taken only with its signature
     /// (`x-descope-webhook-s256`).
+    #[schema(min_length = 1, max_length = 250)]
     descope_signing_secret: Option<String>,
 }
 

@@ -9,6 +9,7 @@ use super::call::{Call, answer};
 use super::list::{List, Query};
 use super::organizations::parsed;
 use super::refusals::{Invalid, Refused, Unfit, Unread};
+use super::values::LesserRole;
 use crate::administration::role_mapping::{self, Changed, Shown};
 use crate::error::{Code, Error, Result};
 use crate::http::State;
@@ -37,7 +38,7 @@ pub(super) async fn list(http: HttpRequest, slug: web::Path<String>, state: web:
 #[schema(as = NewRoleMapping)]
 pub(super) struct Mapping {
     /// `read`, `write` or `admin`.
-    #[schema(value_type = Role)]
+    #[schema(value_type = LesserRole)]
     role: String,
 }
 
@@ -106,7 +107,7 @@ pub(super) struct Wanted {
     /// The group's SCIM id.
     group: String,
     /// `read`, `write` or `admin`; `null` for no role any more.
-    #[schema(value_type = Option<Role>)]
+    #[schema(value_type = Option<LesserRole>)]
     role: Option<String>,
 }
 

@@ -12,6 +12,7 @@ use super::{body, version};
 use crate::administration::single_sign_on::{self, Shown};
 use crate::error::{Code, Error};
 use crate::http::State;
+use crate::organization::joining::Sso;
 use crate::organization::permission::Action;
 
 /// `GET …/single-sign-on`.
@@ -39,6 +40,7 @@ pub(super) async fn show(http: HttpRequest, organization: web::Path<String>, sta
 #[schema(as = SingleSignOnDecision)]
 pub(super) struct Decision {
     /// `off`, `optional` or `required`.
+    #[schema(value_type = Sso)]
     sso: String,
 }
 

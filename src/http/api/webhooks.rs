@@ -8,6 +8,7 @@ use super::body;
 use super::call::answer;
 use super::list::{List, Query};
 use super::refusals::{Invalid, Outdated, Refused, Repeatable, Repeated, Unread};
+use super::values::{Note, Paged};
 use super::version;
 use crate::administration::idempotency::{done, made};
 use crate::administration::webhook::{self, Settings, Shown, WithSecret, deliveries};
@@ -21,8 +22,10 @@ use crate::organization::permission::Action;
 #[schema(as = WantedWebhook)]
 pub(super) struct Wanted {
     /// Where it is; https.
+    #[schema(format = "uri", pattern = "^https://")]
     url: String,
     #[serde(default)]
+    #[schema(value_type = Note)]
     description: String,
     /// The types of the events it is told of; none for all of them.
     #[serde(default)]
@@ -34,7 +37,9 @@ pub(super) struct Wanted {
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookPatch)]
 pub(super) struct Change {
+    #[schema(format = "uri", pattern = "^https://")]
     url: Option<String>,
+    #[schema(value_type = Option<Note>)]
     description: Option<String>,
     events: Option<Vec<String>>,
     /// Whether it is told anything.
@@ -216,8 +221,7 @@ pub(super) async fn rotate(
     params(
         ("organization" = String, Path, description = "Its id or slug"),
         ("id" = String, Path),
-        ("limit" = Option<u32>, Query, description = "How many, at most 100"),
-        ("after" = Option<String>, Query, description = "The cursor `next` of the page before")
+        Paged
     ),
     responses((status = 200, body = List<deliveries::Shown>), Refused, Invalid)
 )]

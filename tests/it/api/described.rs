@@ -7,9 +7,19 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// Keywords that say something for people, or how something is used.
-const SAID: [&str; 9] =
-    ["title", "description", "example", "examples", "default", "deprecated", "writeOnly", "readOnly", "propertyNames"];
+/// Keywords that say something for people, or how something is used. Patterns are of values that are sent.
+const SAID: [&str; 10] = [
+    "pattern",
+    "title",
+    "description",
+    "example",
+    "examples",
+    "default",
+    "deprecated",
+    "writeOnly",
+    "readOnly",
+    "propertyNames",
+];
 
 /// Asserts that an answer to a request is one that the description has.
 pub fn check(method: &Method, address: &str, status: StatusCode, headers: &HeaderMap, body: &str) {
@@ -93,6 +103,7 @@ fn says(schema: &Value, value: &Value) -> Result<(), String> {
                 wanted.as_array().unwrap().iter().all(|name| object.contains_key(name.as_str().unwrap()))
             }),
             "minimum" => value.as_f64().is_none_or(|number| number >= wanted.as_f64().unwrap()),
+            "maxLength" => value.as_str().is_none_or(|text| text.chars().count() as u64 <= wanted.as_u64().unwrap()),
             "format" => value.as_str().is_none_or(|text| is_written(wanted.as_str().unwrap(), text)),
             "properties" => {
                 for (name, schema) in wanted.as_object().unwrap() {

@@ -47,7 +47,7 @@ async fn found(database: Database) {
     assert_eq!(fay.me().await.1["memberships"][0]["member_id"], made["member_id"]);
     for (wrong, named) in [
         (json!({"name": "B", "seats": 0, "plan": "enterprise_seat_monthly"}), "seats"),
-        (json!({"name": "B", "seats": 1.5, "plan": "enterprise_seat_monthly"}), "i64"),
+        (json!({"name": "B", "seats": 1.5, "plan": "enterprise_seat_monthly"}), "whole number"),
         (json!({"name": "B", "seats": 1, "plan": "free"}), "plan"),
         (json!({"name": "B\r\nBcc: x", "seats": 1, "plan": "enterprise_seat_monthly"}), "control"),
         (json!({"name": "B", "seats": 1, "plan": "enterprise_seat_monthly", "state": "active"}), "state"),

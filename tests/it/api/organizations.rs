@@ -171,7 +171,7 @@ async fn sign_on_locks_nobody_out(database: Database) {
     team.admin.change(ACME, &json!({"descope_tenant_id": "T2other"})).await.problem(409, "conflict");
     let set = team.admin.change(ACME, &json!({"descope_tenant_id": null})).await.is(200);
     assert_eq!((&set["sso"], &set["descope_tenant_id"]), (&json!("off"), &Value::Null));
-    team.admin.change(ACME, &json!({"sso": "optional"})).await.problem(400, "invalid_value");
+    team.admin.change(ACME, &json!({"sso": "optional"})).await.problem(409, "conflict");
 }
 
 async fn a_role_ends_at_once(database: Database) {

@@ -77,7 +77,7 @@ async fn single_sign_on(database: Database) {
     let shown = team.admin.ask(SSO).await.is(200);
     assert_eq!((&shown["sso"], &shown["descope_tenant_id"]), (&json!("off"), &Value::Null));
     assert!(shown["missing"][0].as_str().unwrap().contains("Tenant ID"), "{shown}");
-    decide("optional", "*").await.problem(400, "invalid_value");
+    decide("optional", "*").await.problem(409, "conflict");
 }
 
 async fn own_recovery_codes(database: Database) {
