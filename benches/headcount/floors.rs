@@ -60,7 +60,7 @@ async fn fr(name: web::Path<String>, database: web::Data<String>) -> HttpRespons
     }
 }
 
-pub fn open(path: &Path) -> SqliteConnection {
+fn open(path: &Path) -> SqliteConnection {
     let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
     connection
         .batch_execute("PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")

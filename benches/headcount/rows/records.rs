@@ -6,12 +6,13 @@
 //! it is taken from the time of a real POST.
 
 use std::cell::Cell;
-use std::path::Path;
 use std::time::Instant;
 
-use diesel::connection::SimpleConnection as _;
-use diesel::prelude::*;
-use diesel::sql_types::{Binary, Text};
+use diesel::result::QueryResult;
+use diesel::sql_types::Text;
+use headcount::id::ResourceId;
+use headcount::store::connection::{Connection, DatabaseUrl};
+use headcount::store::sql::Sql;
 
 use super::super::print;
 use super::super::server;
@@ -51,15 +52,64 @@ pub fn rows(bed: &Bed<'_>) {
 
 /// A copy of the server's database, with the rows of its latest POST at hand.
 struct Copy {
-    connection: SqliteConnection,
-    inserts: Vec<String>,
+    connection: Connection,
+    inserts: Vec<Insert>,
     next: u64,
 }
 
-#[derive(QueryableByName)]
-struct Column {
-    #[diesel(sql_type = Text)]
-    name: String,
+/// A statement that inserts a kept row for another User, prepared once as the server's are.
+struct Insert {
+    text: String,
+    /// What each `?` is.
+    binds: Vec<Bind>,
+}
+
+#[derive(Clone, Copy)]
+enum Bind {
+    Id,
+    Number,
+}
+
+impl Insert {
+    /// Keeps the latest User's rows of a table.
+    fn of(connection: &mut Connection, table: &str) -> Self {
+        let of_user = match table {
+            "attribute_values" | "provisioning_log" => "resource_id",
+            "audit_events" => "target_id",
+            _ => "id",
+        };
+        connection
+            .batch(&format!(
+                "CREATE TEMP TABLE one_{table} AS SELECT * FROM {table} WHERE {of_user} = \
+                 (SELECT resource_id FROM provisioning_log WHERE status = 201 ORDER BY rowid DESC LIMIT 1)"
+            ))
+            .unwrap();
+        let names = Sql::new("SELECT name FROM pragma_table_info(?)").bind(table).load::<Text, String>(connection);
+        let mut binds = Vec::new();
+        let values = names.unwrap().into_iter().map(|name| {
+            if IDS.contains(&name.as_str()) {
+                binds.push(Bind::Id);
+                "?".to_owned()
+            } else if KEYS.contains(&name.as_str()) {
+                binds.push(Bind::Number);
+                format!("{name} || ?")
+            } else {
+                name
+            }
+        });
+        let values: Vec<String> = values.collect();
+        Self { text: format!("INSERT INTO {table} SELECT {} FROM temp.one_{table}", values.join(", ")), binds }
+    }
+
+    fn run(&self, connection: &mut Connection, id: ResourceId, number: &str) -> QueryResult<usize> {
+        let mut sql = Sql::default();
+        sql.push(&self.text);
+        let bind = |sql: Sql, bind: &Bind| match bind {
+            Bind::Id => sql.bind(id),
+            Bind::Number => sql.bind(number),
+        };
+        self.binds.iter().fold(sql, bind).execute(connection)
+    }
 }
 
 impl Copy {
@@ -69,40 +119,11 @@ impl Copy {
         for suffix in ["", "-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{path}{suffix}"));
         }
-        let mut original = SqliteConnection::establish(source).unwrap();
-        diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(&path).execute(&mut original).unwrap();
-        let mut connection = super::super::floors::open(Path::new(&path));
-        let inserts = TABLES.iter().map(|table| Self::insert(&mut connection, table)).collect();
+        let mut original = Connection::open(&DatabaseUrl::Sqlite(source.into())).unwrap();
+        Sql::new("VACUUM INTO ?").bind(path.as_str()).execute(&mut original).unwrap();
+        let mut connection = Connection::open(&DatabaseUrl::Sqlite(path.into())).unwrap();
+        let inserts = TABLES.iter().map(|table| Insert::of(&mut connection, table)).collect();
         Self { connection, inserts, next: 1 }
-    }
-
-    /// Keeps the latest User's rows of a table, and gives the statement that inserts them for another User.
-    fn insert(connection: &mut SqliteConnection, table: &str) -> String {
-        let of_user = match table {
-            "attribute_values" | "provisioning_log" => "resource_id",
-            "audit_events" => "target_id",
-            _ => "id",
-        };
-        connection
-            .batch_execute(&format!(
-                "CREATE TEMP TABLE one_{table} AS SELECT * FROM {table} WHERE {of_user} = \
-                 (SELECT resource_id FROM provisioning_log WHERE status = 201 ORDER BY rowid DESC LIMIT 1)"
-            ))
-            .unwrap();
-        let columns = diesel::sql_query(format!("SELECT name FROM pragma_table_info('{table}')"))
-            .load::<Column>(connection)
-            .unwrap();
-        let value = |column: &Column| match column.name.as_str() {
-            name if IDS.contains(&name) => "?1".to_owned(),
-            name if KEYS.contains(&name) => format!("{name} || ?2"),
-            name => name.to_owned(),
-        };
-        let values: Vec<String> = columns.iter().map(value).collect();
-        // Both are bound, also where a table has no key.
-        format!(
-            "INSERT INTO {table} SELECT {} FROM temp.one_{table} WHERE ?1 IS NOT NULL AND ?2 IS NOT NULL",
-            values.join(", ")
-        )
     }
 
     /// The time one POST's rows take, of the first so many tables.
@@ -117,10 +138,7 @@ impl Copy {
                         let mut id = [u8::MAX; 16];
                         id[8..].copy_from_slice(&number.to_be_bytes());
                         for insert in inserts {
-                            diesel::sql_query(insert)
-                                .bind::<Binary, _>(&id[..])
-                                .bind::<Text, _>(number.to_string())
-                                .execute(connection)?;
+                            insert.run(connection, ResourceId::from_bytes(id), &number.to_string())?;
                         }
                     }
                     QueryResult::Ok(())

@@ -162,7 +162,7 @@ fn between(query: &Query, place: Place) -> (Sql, String) {
     let mut sql = end(">", behind);
     sql.append(end("<", before));
     let direction = if query.descending { " DESC" } else { "" };
-    (sql, columns.iter().map(|column| format!("{column}{direction}, ")).collect())
+    (sql, format!("{}{direction}, ", columns.join(&format!("{direction}, "))))
 }
 
 /// Whether the last row of the page before is of this place, where the order is that of the places; in any other the
