@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests use beside Rust: PostgreSQL's server binaries, two Python suites and, for the run
+# Installs what the tests use beside Rust: PostgreSQL's server binaries, three Python suites and, for the run
 # against another OpenID provider, Node.js with npm's oidc-provider.
 # As root, or with CI=true through sudo, it installs; otherwise it says what to run, and the rest of
 # the tests run. In CI nothing may be missing.

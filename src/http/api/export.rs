@@ -54,6 +54,9 @@ impl Format {
     }
 }
 
+/// Reads so many lines of an organization's log that are wanted, before the one that is named.
+type ReadPage<W, T> = fn(&mut Connection, &By, &str, &W, Option<EventId>, u32) -> Result<Page<T>>;
+
 /// A log of an organization, newest first.
 pub(super) struct Log<W: 'static, T: 'static> {
     /// What its file is called.
@@ -61,7 +64,7 @@ pub(super) struct Log<W: 'static, T: 'static> {
     /// The parameters that tell what of it is wanted.
     pub(super) filters: &'static [&'static str],
     pub(super) wanted: fn(&Query) -> W,
-    pub(super) page: fn(&mut Connection, &By, &str, &W, Option<EventId>, u32) -> Result<Page<T>>,
+    pub(super) page: ReadPage<W, T>,
     pub(super) columns: &'static [&'static str],
     /// The cells of an item, in the order of the columns.
     pub(super) cells: fn(&T) -> Vec<String>,

@@ -128,6 +128,7 @@ impl Modify for Security {
 }
 
 /// The description.
+#[must_use]
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
         let mut document = serde_json::to_value(Api::openapi()).unwrap_or_default();
