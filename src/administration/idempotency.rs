@@ -118,7 +118,7 @@ pub fn done<T: Serialize>(planned: Planned<T>) -> Result<Planned<Answer>> {
 /// Plans a use case once for a key; without a key it is planned each time.
 ///
 /// # Errors
-/// Those of the use case; `idempotency_key_reused` when the key was given to another request.
+/// Those of the use case, `forbidden` also of one that was done already; `idempotency_key_reused` when the key was given to another request.
 pub fn once(
     connection: &mut Connection,
     administration: &Administration,
@@ -136,6 +136,12 @@ pub fn once(
                 Code::IdempotencyKeyReused,
                 "This Idempotency-Key was sent with another request. Give each request a key of its own.",
             ));
+        }
+        // Who may not do it any more is not shown it any more; whatever else it would come to now, it was done.
+        if let Err(refused) = use_case(connection)
+            && refused.code == Code::Forbidden
+        {
+            return Err(refused);
         }
         let opened = administration.provisioning.sealing.open(&sealed, &place);
         let answer = opened.and_then(|sealed| key.sealing.open(&sealed, &place)).ok_or_else(|| {

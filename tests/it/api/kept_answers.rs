@@ -10,7 +10,7 @@ use serde_json::json;
 use super::client::Team;
 use crate::support::{Database, in_process_on_each_database};
 
-in_process_on_each_database!(only_its_client_reads_it);
+in_process_on_each_database!(only_its_client_reads_it, who_may_not_any_more_reads_nothing);
 
 const ACME: &str = "/api/v1/organizations/acme";
 
@@ -38,4 +38,19 @@ async fn only_its_client_reads_it(database: Database) {
         assert!(!holds(&opened), "{}", String::from_utf8_lossy(&opened));
         Sql::new("DELETE FROM idempotency_keys").execute(&mut connection).unwrap();
     }
+}
+
+async fn who_may_not_any_more_reads_nothing(database: Database) {
+    let team = Team::open(database).await;
+    let (path, key) = (format!("{ACME}/api-keys"), json!({"name": "Deploy", "role": "read"}));
+    let make = || team.admin.call_with(Method::POST, &path, Some(&key), &[("idempotency-key", "1")]);
+    make().await.is(201);
+    make().await.is(201);
+    let admin = &team.admin.me().await.1["memberships"][0]["member_id"];
+    let admin = format!("{ACME}/members/{}", admin.as_str().unwrap());
+    team.owner.change(&admin, &json!({"role": "write"})).await.is(200);
+    make().await.problem(403, "forbidden");
+    team.owner.change(&admin, &json!({"role": "admin"})).await.is(200);
+    make().await.is(201);
+    assert_eq!(team.admin.ask(&path).await.is(200)["items"].as_array().unwrap().len(), 1);
 }
