@@ -42,15 +42,19 @@ async fn only_its_client_reads_it(database: Database) {
 
 async fn who_may_not_any_more_reads_nothing(database: Database) {
     let team = Team::open(database).await;
-    let (path, key) = (format!("{ACME}/api-keys"), json!({"name": "Deploy", "role": "read"}));
-    let make = || team.admin.call_with(Method::POST, &path, Some(&key), &[("idempotency-key", "1")]);
-    make().await.is(201);
-    make().await.is(201);
     let admin = &team.admin.me().await.1["memberships"][0]["member_id"];
     let admin = format!("{ACME}/members/{}", admin.as_str().unwrap());
-    team.owner.change(&admin, &json!({"role": "write"})).await.is(200);
-    make().await.problem(403, "forbidden");
-    team.owner.change(&admin, &json!({"role": "admin"})).await.is(200);
-    make().await.is(201);
-    assert_eq!(team.admin.ask(&path).await.is(200)["items"].as_array().unwrap().len(), 1);
+    let invited = team.admin.make(&format!("{ACME}/invitations"), &json!({"email": "gus@guest.example"})).await.is(201);
+    let link = format!("{ACME}/invitations/{}/link", invited["id"].as_str().unwrap());
+    for (path, body) in [(format!("{ACME}/webhooks"), json!({"url": "https://gus.example/"})), (link, json!({}))] {
+        let make = || team.admin.call_with(Method::POST, &path, Some(&body), &[("idempotency-key", "1")]);
+        let first = make().await;
+        assert!(first.status.is_success(), "{}", first.body);
+        assert_eq!(make().await.body, first.body);
+        team.owner.change(&admin, &json!({"role": "write"})).await.is(200);
+        make().await.problem(403, "forbidden");
+        team.owner.change(&admin, &json!({"role": "admin"})).await.is(200);
+        assert_eq!(make().await.body, first.body);
+        Sql::new("DELETE FROM idempotency_keys").execute(&mut team.place.house.database()).unwrap();
+    }
 }
