@@ -22,28 +22,37 @@ async fn keeps_to_its_description(database: Database) {
         .with("HEADCOUNT_WEBHOOKS_ALLOW_PRIVATE", true)
         .with("HEADCOUNT_DNS_SERVERS", dns.address);
     let server = Server::set_up(database, setup).await;
-    let create = ["api-key", "create", "--organization", "acme", "--name", "tester", "--role", "admin", "--json"];
-    let key = server.command(&create);
+    let key = |name| {
+        let create = ["api-key", "create", "--organization", "acme", "--name", name, "--role", "admin", "--json"];
+        server.command(&create)
+    };
+    let (own, other) = (key("tester"), key("another"));
+    let key = own["key"].as_str().unwrap();
+    let organization = server.organization(key, "acme").await["id"].as_str().unwrap().to_owned();
     let member = server.user("somebody").await;
     let group = json!({"displayName": "Everybody", "members": [{"value": member}]});
     let group = server.post("/Groups", &group).await.1;
-    let output = Command::new(schemathesis)
-        .args(["--config-file", &format!("{SUITES}/schemathesis.toml"), "run"])
+    let mut run = Command::new(schemathesis);
+    run.args(["--config-file", &format!("{SUITES}/schemathesis.toml"), "run"])
         .arg(format!("http://{}/api/openapi.json", server.listen))
-        .env("API_KEY", key["key"].as_str().unwrap())
+        .env("API_KEY", key)
+        .env("ORGANIZATION", &organization)
+        .env("OTHER_KEY", other["id"].as_str().unwrap())
         .env("MEMBER", &member)
         .env("GROUP", group["id"].as_str().unwrap())
         .env("SCHEMATHESIS_HOOKS", "api_hooks")
         .env("PYTHONPATH", SUITES)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         // What it remembers of one run would change the next.
-        .current_dir(crate::support::directory())
-        .output()
-        .unwrap();
+        .current_dir(crate::support::directory());
+    // Beside this thread, which notices meanwhile that the server has closed its connection.
+    let output = tokio::task::spawn_blocking(move || run.output()).await.unwrap().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let operations = headcount::http::api::openapi::document()["paths"].as_object().unwrap().values();
     let operations: usize = operations.map(|path| path.as_object().unwrap().len()).sum();
     // All of them but where the description itself is.
     assert!(text.contains(&format!("Tested: {}", operations - 1)), "{operations}: {text}");
+    // Had it closed the door behind itself, it would have been refused and content with that.
+    server.organization(key, &organization).await;
 }

@@ -288,6 +288,14 @@ impl Server {
         (response.status(), serde_json::from_str(&response.text().await.unwrap()).unwrap())
     }
 
+    /// What the JSON API shows an API key of an organization.
+    pub async fn organization(&self, key: &str, organization: &str) -> Value {
+        let address = format!("http://{}/api/v1/organizations/{organization}", self.listen);
+        let response = self.client.get(address).bearer_auth(key).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{organization}");
+        serde_json::from_str(&response.text().await.unwrap()).unwrap()
+    }
+
     /// Gives the organization a schema of its own.
     pub fn extension(&self, schema: &Value) {
         let file = self.directory.join("extension.json");
