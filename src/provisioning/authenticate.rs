@@ -48,6 +48,15 @@ impl Registries {
         extend(&self.standard, &organizations::extensions(connection, organization)?)
     }
 
+    /// [`Registries::current`], as this process knows it where that is still it.
+    ///
+    /// # Errors
+    /// The database's; of an organization that is not there any more.
+    pub fn latest(&self, connection: &mut Connection, organization: OrganizationId) -> Result<Arc<Registry>> {
+        let version = organizations::extensions_version(connection, organization)?;
+        self.of(connection, organization, version)
+    }
+
     /// An organization's registry, where it need not be read.
     pub(super) fn known(&self, organization: OrganizationId, version: i64) -> Option<Arc<Registry>> {
         if version == 0 {

@@ -2,8 +2,7 @@
 //! planned. They wait in memory, so many and no more, and are written together behind the answers, so that no
 //! answer waits for them; what finds no place is not written.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -116,32 +115,79 @@ impl LogBuffer {
 
 /// Writes down what waits; how many entries. What was presented and is no token of anybody's is forgotten.
 ///
+/// What cannot be written is lost, and nothing beside it: where entries of several organizations together cannot,
+/// each organization's are written for themselves.
+///
 /// # Errors
-/// The database's; what could not be written is lost.
+/// The database's: the last of those that lost something.
 pub async fn flush(store: &Store, service: &Arc<Service>) -> Result<usize> {
-    let mut written = 0;
+    let (mut written, mut failed) = (0, None);
     let mut waiting = service.log_buffer.take();
     while !waiting.is_empty() {
         let rest = waiting.split_off(waiting.len().min(TOGETHER));
         let slice = std::mem::replace(&mut waiting, rest);
-        let service = Arc::clone(service);
-        written += store.write(move |connection| write(connection, &service, &slice)).await?;
+        let known = Arc::clone(service);
+        // Once, and not in the plan of a write, which may be planned again: an entry is counted for its organization.
+        let owned = store.read(move |connection| owned(connection, &known, slice)).await;
+        let owned = owned.unwrap_or_else(|error| {
+            failed = Some(error);
+            Vec::new()
+        });
+        let Err(error) = write(store, owned.clone()).await else {
+            written += owned.iter().map(|part| part.entries.len()).sum::<usize>();
+            continue;
+        };
+        failed = Some(error);
+        for part in owned {
+            let count = part.entries.len();
+            match write(store, vec![part]).await {
+                Ok(()) => written += count,
+                Err(error) => failed = Some(error),
+            }
+        }
     }
-    Ok(written)
+    failed.map_or(Ok(written), Err)
 }
 
-fn write(connection: &mut Connection, service: &Service, waiting: &[Waiting]) -> Result<Planned<usize>> {
-    let (mut batch, mut registries, mut written) = (Batch::default(), HashMap::new(), 0);
+/// Entries of one organization.
+#[derive(Clone, Debug)]
+struct Owned {
+    organization: OrganizationId,
+    registry: Arc<Registry>,
+    /// Each with its token and the token's name.
+    entries: Arc<Vec<(Waiting, TokenId, String)>>,
+}
+
+async fn write(store: &Store, parts: Vec<Owned>) -> Result<()> {
+    let plan = move |_: &mut Connection| {
+        let mut batch = Batch::default();
+        for Owned { organization, registry, entries } in &parts {
+            for (entry, token, name) in entries.iter() {
+                entry.insert(&mut batch, registry, *organization, (*token, name));
+            }
+        }
+        Ok(Planned { batch, answer: () })
+    };
+    store.write(plan).await
+}
+
+/// The entries by whose they are; those of an organization that is not there any more, or whose schemas cannot be read,
+/// are lost.
+fn owned(connection: &mut Connection, service: &Service, waiting: Vec<Waiting>) -> Result<Vec<Owned>> {
+    let mut by_organization: BTreeMap<OrganizationId, Vec<_>> = BTreeMap::new();
     for entry in waiting {
-        let Some((organization, token, name)) = owner(connection, service, entry)? else { continue };
-        let registry = match registries.entry(organization) {
-            Occupied(known) => known.into_mut(),
-            Vacant(place) => place.insert(service.registries.current(connection, organization)?),
-        };
-        entry.insert(&mut batch, registry, organization, (token, &name));
-        written += 1;
+        if let Some((organization, token, name)) = owner(connection, service, &entry)? {
+            by_organization.entry(organization).or_default().push((entry, token, name));
+        }
     }
-    Ok(Planned { batch, answer: written })
+    let mut owned = Vec::with_capacity(by_organization.len());
+    for (organization, entries) in by_organization {
+        match service.registries.latest(connection, organization) {
+            Ok(registry) => owned.push(Owned { organization, registry, entries: Arc::new(entries) }),
+            Err(error) => tracing::warn!(error = ?error, %organization, "entries of the provisioning log are lost"),
+        }
+    }
+    Ok(owned)
 }
 
 /// Whose an entry is, if anybody's. One who presents a token that is none any more is counted like others.

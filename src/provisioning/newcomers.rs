@@ -192,9 +192,11 @@ fn plan(
         }
     }
     let Some(caller) = admitted else { return Ok(Planned { batch: Batch::default(), answer: HashMap::new() }) };
-    let Planned { batch, answer } = users::create_many(connection, service, &caller, &together)?;
+    let Planned { mut batch, answer } = users::create_many(connection, service, &caller, &together)?;
     let answer = positions.into_iter().zip(answer.into_iter().map(|shown| (caller.clone(), shown))).collect();
     if let (Some(credential), Some(last)) = (credential, users.last()) {
+        // Nobody is created by a token that is revoked before it is written.
+        batch.expect(1, provisioning_tokens::unchanged(token, &credential));
         service.bearers.note(token, credential, last.call.started);
     }
     Ok(Planned { batch, answer })

@@ -10,6 +10,7 @@ mod founding;
 mod home;
 mod kept_answers;
 mod leaving;
+mod log_of_several;
 mod meanwhile;
 mod members;
 mod organizations;
