@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::{Actor, Administration, By};
 use crate::error::{Code, Error, Result};
 use crate::id::OrganizationId;
+use crate::organization::permission::Action;
 use crate::sealing::SealingKey;
 use crate::secret::SecretHash;
 use crate::store::audit_events::SERVICE;
@@ -115,33 +116,31 @@ pub fn done<T: Serialize>(planned: Planned<T>) -> Result<Planned<Answer>> {
     Ok(Planned { batch: planned.batch, answer: Answer::done(body) })
 }
 
-/// Plans a use case once for a key; without a key it is planned each time.
+/// Plans a use case once for a key; without a key it is planned each time. What is kept may show a secret: beside the
+/// key stands what one has to be allowed still to be shown it again.
 ///
 /// # Errors
-/// Those of the use case, `forbidden` also of one that was done already; `idempotency_key_reused` when the key was given to another request.
+/// Those of the use case; `forbidden` to whoever may not any more; `idempotency_key_reused` when the key was given to another request.
 pub fn once(
     connection: &mut Connection,
     administration: &Administration,
     by: &By,
-    key: Option<&Key>,
+    key: Option<(&Key, Option<Action>)>,
     use_case: impl FnOnce(&mut Connection) -> Result<Planned<Answer>>,
 ) -> Result<Planned<Answer>> {
-    let Some(key) = key else { return use_case(connection) };
+    let Some((key, action)) = key else { return use_case(connection) };
     let actor = by.name();
     let owner = Owner { organization: organization(by), actor: &actor };
     let place = place_of(owner, key);
     if let Some((request, sealed)) = idempotency_keys::find(connection, owner, key.hash)? {
+        if let Some(action) = action {
+            by.check(action)?;
+        }
         if request != key.request.0 {
             return Err(Error::new(
                 Code::IdempotencyKeyReused,
                 "This Idempotency-Key was sent with another request. Give each request a key of its own.",
             ));
-        }
-        // Who may not do it any more is not shown it any more; whatever else it would come to now, it was done.
-        if let Err(refused) = use_case(connection)
-            && refused.code == Code::Forbidden
-        {
-            return Err(refused);
         }
         let opened = administration.provisioning.sealing.open(&sealed, &place);
         let answer = opened.and_then(|sealed| key.sealing.open(&sealed, &place)).ok_or_else(|| {

@@ -85,7 +85,7 @@ pub(super) async fn create(
             let planned = api_key::create(connection, administration, by, &slug, new)?;
             made(planned, |key| format!("/api/v1/organizations/{slug}/api-keys/{}", key.shown.id))
         };
-        call.make(&organization, create).await
+        call.make((&organization, Action::ManageApiKeys), create).await
     })
     .await
 }

@@ -23,6 +23,7 @@ use super::refusals::Problem;
 use crate::administration::idempotency::{self, Answer, Key};
 use crate::administration::{Administration, By};
 use crate::error::{Code, Error, Result};
+use crate::organization::permission::Action;
 use crate::secret::SecretHash;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
@@ -164,15 +165,17 @@ impl<'r> Call<'r> {
     }
 
     /// [`Call::write`] for a POST: asked again with the same `Idempotency-Key`, it is answered again and done
-    /// once. The body is read before.
+    /// once. The body is read before. The action is what it takes to be answered again; the use case checks for
+    /// itself what it takes to do it.
     pub(super) async fn make(
         &self,
-        organization: &str,
+        (organization, action): (&str, Action),
         use_case: impl Fn(&mut Connection, &Administration, &By) -> Result<Planned<Answer>> + Send + Sync + 'static,
     ) -> Result<HttpResponse> {
         let key = self.key()?;
         let once = move |connection: &mut Connection, administration: &Administration, by: &By| {
-            idempotency::once(connection, administration, by, key.as_ref(), |connection| {
+            let again = key.as_ref().map(|key| (key, Some(action)));
+            idempotency::once(connection, administration, by, again, |connection| {
                 use_case(connection, administration, by)
             })
         };
@@ -186,7 +189,8 @@ impl<'r> Call<'r> {
     ) -> Result<HttpResponse> {
         let key = self.key()?;
         let once = move |connection: &mut Connection, administration: &Administration, by: &By| {
-            idempotency::once(connection, administration, by, key.as_ref(), |connection| {
+            let again = key.as_ref().map(|key| (key, None));
+            idempotency::once(connection, administration, by, again, |connection| {
                 use_case(connection, administration, by)
             })
         };

@@ -76,7 +76,7 @@ pub(super) async fn add(
             let place = format!("/api/v1/organizations/{slug}/domains/{}", answer.domain);
             Ok(Planned { batch, answer: Answer::made(place, &answer)? })
         };
-        call.make(&organization, add).await
+        call.make((&organization, Action::ManageDomains), add).await
     })
     .await
 }

@@ -12,6 +12,7 @@ use crate::administration::idempotency::{done, made};
 use crate::administration::organization::{self, Founded, Founding, Restored, Transferred};
 use crate::error::{Code, Error};
 use crate::http::State;
+use crate::organization::permission::Action;
 use crate::organization::plan::Plan;
 
 /// An organization to be.
@@ -86,7 +87,8 @@ pub(super) async fn transfer(
         let transfer = move |connection: &mut _, administration: &_, by: &_| {
             done(organization::transfer(connection, administration, by, &name, (&member_id, None))?)
         };
-        call.make(&slug, transfer).await
+        // Whoever has given it away is told so again: they are no owner any more.
+        call.make((&slug, Action::ViewOrganization), transfer).await
     })
     .await
 }

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::http::State;
 use crate::id::InvitationId;
 use crate::organization::invitation::{State as InvitationState, Wanted};
+use crate::organization::permission::Action;
 use crate::organization::role::Role;
 use crate::store::Planned;
 
@@ -91,7 +92,7 @@ pub(super) async fn create(
             let planned = invitation::create(connection, administration, by, &name, (&wanted, &manner))?;
             made(planned, |invitation| format!("/api/v1/organizations/{name}/invitations/{}", invitation.id))
         };
-        call.make(&slug, invite).await
+        call.make((&slug, Action::Invite), invite).await
     })
     .await
 }
@@ -201,7 +202,7 @@ pub(super) async fn import(
             }
             done(planned)
         };
-        call.make(&slug, once).await
+        call.make((&slug, Action::Invite), once).await
     })
     .await
 }
@@ -242,7 +243,7 @@ pub(super) async fn resend(http: HttpRequest, place: Place, state: web::Data<Sta
         let again = move |connection: &mut _, administration: &_, by: &_| {
             done(invitation::renew(connection, administration, by, (&name, &id), (Renewal::Mail, &manner))?)
         };
-        call.make(&slug, again).await
+        call.make((&slug, Action::Invite), again).await
     })
     .await
 }
@@ -261,7 +262,7 @@ pub(super) async fn link(http: HttpRequest, place: Place, state: web::Data<State
         let renew = move |connection: &mut _, administration: &_, by: &_| {
             done(invitation::renew(connection, administration, by, (&name, &id), (Renewal::Copy, &manner))?)
         };
-        call.make(&slug, renew).await
+        call.make((&slug, Action::Invite), renew).await
     })
     .await
 }

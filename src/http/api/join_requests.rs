@@ -10,6 +10,7 @@ use crate::administration::idempotency::Answer;
 use crate::administration::join_request::{self, Decided, Shown};
 use crate::http::State;
 use crate::id::IdentityId;
+use crate::organization::permission::Action;
 use crate::store::Planned;
 
 /// `GET …/join-requests`.
@@ -58,7 +59,7 @@ pub(super) async fn approve(
             let Planned { batch, answer } = join_request::approve(connection, administration, by, &slug, &id)?;
             Ok(Planned { batch, answer: Answer::did(&answer)? })
         };
-        call.make(&organization, approve).await
+        call.make((&organization, Action::ManageJoinRequests), approve).await
     })
     .await
 }
@@ -86,7 +87,7 @@ pub(super) async fn decline(
             let Planned { batch, answer } = join_request::decline(connection, administration, by, &slug, &id)?;
             Ok(Planned { batch, answer: Answer::did(&answer)? })
         };
-        call.make(&organization, decline).await
+        call.make((&organization, Action::ManageJoinRequests), decline).await
     })
     .await
 }

@@ -104,7 +104,7 @@ pub(super) async fn revoke(
             let Planned { batch, answer } = session::revoke(connection, administration, by, &slug, None)?;
             Ok(Planned { batch, answer: Answer::did(&answer)? })
         };
-        call.make(&organization, revoke).await
+        call.make((&organization, Action::ManageMembers), revoke).await
     })
     .await
 }

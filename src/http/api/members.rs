@@ -17,6 +17,7 @@ use crate::administration::session::{self, Revoked};
 use crate::error::{Code, Error, Result};
 use crate::http::State;
 use crate::id::ResourceId;
+use crate::organization::permission::Action;
 use crate::organization::role::Role;
 use crate::organization::seats;
 use crate::store::roster::{Part, Sort, SortKey};
@@ -257,7 +258,7 @@ pub(super) async fn sign_out(
         let revoke = move |connection: &mut _, administration: &_, by: &_| {
             done(session::revoke(connection, administration, by, &name, Some(&id))?)
         };
-        call.make(&slug, revoke).await
+        call.make((&slug, Action::ManageMembers), revoke).await
     })
     .await
 }
@@ -282,7 +283,7 @@ pub(super) async fn unlink(
         let unlink = move |connection: &mut _, administration: &_, by: &_| {
             done(member::set(connection, administration, by, &name, &id, Change::Unlink)?)
         };
-        call.make(&slug, unlink).await
+        call.make((&slug, Action::ManageMembers), unlink).await
     })
     .await
 }

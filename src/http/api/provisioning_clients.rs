@@ -86,7 +86,7 @@ pub(super) async fn create(
             let place = format!("/api/v1/organizations/{slug}/provisioning-clients/{}", answer.client_id);
             Ok(Planned { batch, answer: Answer::made(place, &answer)? })
         };
-        call.make(&organization, create).await
+        call.make((&organization, Action::ManageProvisioning), create).await
     })
     .await
 }

@@ -89,7 +89,7 @@ pub(super) async fn create(
             let place = format!("/api/v1/organizations/{slug}/provisioning-tokens/{}", answer.id);
             Ok(Planned { batch, answer: Answer::made(place, &answer)? })
         };
-        call.make(&organization, create).await
+        call.make((&organization, Action::ManageProvisioning), create).await
     })
     .await
 }

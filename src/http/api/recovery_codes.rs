@@ -9,6 +9,7 @@ use super::refusals::{Invalid, Refused, Repeatable, Repeated};
 use crate::administration::idempotency::{Answer, done};
 use crate::administration::recovery_codes::{self, Made, Shown, Whom};
 use crate::http::State;
+use crate::organization::permission::Action;
 use crate::store::Planned;
 
 /// `GET …/recovery-codes`.
@@ -51,7 +52,7 @@ pub(super) async fn create(
             let place = format!("/api/v1/organizations/{slug}/recovery-codes");
             Ok(Planned { batch, answer: Answer::made(place, &answer)? })
         };
-        call.make(&organization, create).await
+        call.make((&organization, Action::ManageRecoveryCodes), create).await
     })
     .await
 }
@@ -73,7 +74,7 @@ pub(super) async fn confirm(
         let confirm = move |connection: &mut _, administration: &_, by: &_| {
             done(recovery_codes::confirm(connection, administration, by, &slug, &Whom::Oneself)?)
         };
-        call.make(&organization, confirm).await
+        call.make((&organization, Action::ManageRecoveryCodes), confirm).await
     })
     .await
 }

@@ -76,7 +76,7 @@ pub(super) async fn add(
             let place = format!("/api/v1/organizations/{slug}/schemas/{}", answer.schema);
             Ok(Planned { batch, answer: Answer::made(place, &answer)? })
         };
-        call.make(&organization, add).await
+        call.make((&organization, Action::ManageProvisioning), add).await
     })
     .await
 }

@@ -87,7 +87,7 @@ pub(super) async fn create(
             let planned = webhook::create(connection, administration, by, &slug, &settings)?;
             made(planned, |webhook| format!("/api/v1/organizations/{slug}/webhooks/{}", webhook.shown.id))
         };
-        call.make(&organization, create).await
+        call.make((&organization, Action::ManageWebhooks), create).await
     })
     .await
 }
@@ -186,7 +186,7 @@ pub(super) async fn test(
         let test = move |connection: &mut _, administration: &_, by: &_| {
             done(deliveries::test(connection, administration, by, &slug, &id)?)
         };
-        call.make(&organization, test).await
+        call.make((&organization, Action::ManageWebhooks), test).await
     })
     .await
 }
@@ -209,7 +209,7 @@ pub(super) async fn rotate(
         let rotate = move |connection: &mut _, administration: &_, by: &_| {
             done(webhook::rotate(connection, administration, by, &slug, &id)?)
         };
-        call.make(&organization, rotate).await
+        call.make((&organization, Action::ManageWebhooks), rotate).await
     })
     .await
 }
@@ -259,7 +259,7 @@ pub(super) async fn replay(
         let replay = move |connection: &mut _, administration: &_, by: &_| {
             done(deliveries::replay(connection, administration, by, (&slug, &id), &delivery)?)
         };
-        call.make(&organization, replay).await
+        call.make((&organization, Action::ManageWebhooks), replay).await
     })
     .await
 }
