@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 use ring::rand::SecureRandom as _;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Where randomness comes from.
 pub trait Random: Send + Sync + 'static {
@@ -79,6 +81,12 @@ impl SecretToken {
         &self.0
     }
 
+    /// The same, as a part of that answer.
+    #[must_use]
+    pub fn revealed(&self) -> Revealed {
+        Revealed(self.0.clone())
+    }
+
     /// What is stored.
     #[must_use]
     pub fn hash(&self) -> SecretHash {
@@ -98,6 +106,17 @@ impl fmt::Debug for SecretToken {
     }
 }
 
+/// A secret on its way between a client and what keeps it: written as a text, and never printed.
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(transparent)]
+pub struct Revealed(pub String);
+
+impl fmt::Debug for Revealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Revealed(…)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,7 +125,8 @@ mod tests {
     fn a_token_prints_nothing_and_hashes_to_what_is_presented() {
         let token = SecretToken::generate("hcp_", &SystemRandom::default());
         assert_eq!(token.reveal().len(), 47);
-        assert_eq!(format!("{token:?} {:?}", token.hash()), "SecretToken(…) SecretHash(…)");
+        let shown = Revealed(token.reveal().to_owned());
+        assert_eq!(format!("{token:?} {:?} {shown:?}", token.hash()), "SecretToken(…) SecretHash(…) Revealed(…)");
         assert_eq!(token.hash(), SecretHash::of(token.reveal().as_bytes()));
         assert!(token.reveal().ends_with(token.hint()));
     }

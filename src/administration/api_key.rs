@@ -14,7 +14,7 @@ use crate::membership::authority;
 use crate::organization::permission::Action;
 use crate::organization::role::Role;
 use crate::organization::{DELETED, PENDING_CHECKOUT};
-use crate::secret::{SecretHash, SecretToken};
+use crate::secret::{Revealed, SecretHash, SecretToken};
 use crate::store::Planned;
 use crate::store::api_keys::{self, Credential, Listed};
 use crate::store::batch::Batch;
@@ -63,7 +63,7 @@ pub struct Shown {
 pub struct Created {
     #[serde(flatten)]
     pub shown: Shown,
-    pub key: String,
+    pub key: Revealed,
 }
 
 /// A key that works no more.
@@ -190,7 +190,7 @@ pub fn create(
     api_keys::insert(&mut batch, organization.id, &listed, new.key.hash());
     let detail = json!({"id": listed.id.to_string(), "name": listed.name, "role": listed.role});
     administration.audit(&mut batch, by, organization.id, "api_key.created", &detail);
-    let answer = Created { shown: describe(&listed), key: new.key.reveal().to_owned() };
+    let answer = Created { shown: describe(&listed), key: new.key.revealed() };
     Ok(Planned { batch, answer })
 }
 

@@ -50,7 +50,7 @@ impl Key {
 }
 
 /// What is answered.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Answer {
     pub status: u16,
     /// The path of what was made.
@@ -60,6 +60,13 @@ pub struct Answer {
     pub file: Option<String>,
     /// `Null` for an answer without a body.
     pub body: Value,
+}
+
+impl std::fmt::Debug for Answer {
+    /// Without the body, which may show a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).field("location", &self.location).finish_non_exhaustive()
+    }
 }
 
 impl Answer {

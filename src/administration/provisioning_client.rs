@@ -11,7 +11,7 @@ use crate::id::{ClientId, OrganizationId};
 use crate::jwt;
 use crate::organization::permission::Action;
 use crate::provisioning::client_credentials::ClientName;
-use crate::secret::SecretToken;
+use crate::secret::{Revealed, SecretToken};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::provisioning_clients::{self, Authentication, Client};
@@ -45,7 +45,7 @@ pub struct Shown {
     /// Only in the answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub client_secret: Option<String>,
+    pub client_secret: Option<Revealed>,
 }
 
 /// Nothing of the secret.
@@ -116,7 +116,7 @@ pub fn create(
     let detail = json!({"name": name, "client_id": answer.client_id});
     administration.audit(&mut batch, by, organization.id, "provisioning_client.created", &detail);
     if let Credential::Secret(secret) = credential {
-        answer.client_secret = Some(secret.reveal().to_owned());
+        answer.client_secret = Some(secret.revealed());
     }
     Ok(Planned { batch, answer })
 }

@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, TokenId};
 use crate::organization::permission::Action;
 use crate::provisioning::signature;
-use crate::secret::SecretToken;
+use crate::secret::{Revealed, SecretToken};
 use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
@@ -48,7 +48,7 @@ pub struct Shown {
     /// What the identity provider presents: only in the answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub token: Option<String>,
+    pub token: Option<Revealed>,
 }
 
 /// Nothing of the secret.
@@ -120,7 +120,7 @@ pub fn create(
     });
     provisioning_tokens::insert(&mut batch, organization.id, &listed, token.hash(), sealed);
     administration.audit(&mut batch, by, organization.id, "provisioning_token.created", &json!({"name": name}));
-    Ok(Planned { batch, answer: Shown { token: Some(token.reveal().to_owned()), ..describe(&listed) } })
+    Ok(Planned { batch, answer: Shown { token: Some(token.revealed()), ..describe(&listed) } })
 }
 
 /// A page of the organization's tokens without their secrets, oldest first, from the one after `after` on.

@@ -12,6 +12,7 @@ use crate::organization::permission::Action;
 use crate::organization::recovery_code;
 use crate::organization::role::Role;
 use crate::organization::seats::Standing;
+use crate::secret::Revealed;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
 use crate::store::recovery_codes::{self, Holder, Left};
@@ -34,7 +35,7 @@ pub struct Made {
     pub member_id: String,
     #[schema(required)]
     pub email: Option<String>,
-    pub codes: Vec<String>,
+    pub codes: Vec<Revealed>,
 }
 
 /// Nothing of the codes.
@@ -84,7 +85,14 @@ pub fn create(
     // Who makes new ones may do so because somebody else has used one of the old.
     sessions::end_recovering(&mut batch, organization, owner.member);
     audit(administration, &mut batch, by, &owner, "recovery_codes.created");
-    Ok(Planned { batch, answer: Made { member_id: owner.member.to_string(), email: owner.address_key, codes } })
+    Ok(Planned {
+        batch,
+        answer: Made {
+            member_id: owner.member.to_string(),
+            email: owner.address_key,
+            codes: codes.into_iter().map(Revealed).collect(),
+        },
+    })
 }
 
 /// Writes down that an owner's codes are kept somewhere safe; until then they open no way to require SSO.

@@ -27,6 +27,7 @@ use crate::id::{InvitationId, ResourceId};
 use crate::organization::invitation::{State, Verdict, Wanted};
 use crate::organization::role::Role;
 use crate::organization::seats::Usage;
+use crate::secret::Revealed;
 use crate::store::Planned;
 use crate::store::connection::Connection;
 use crate::store::invitations::{Delivery, Invitation};
@@ -77,7 +78,7 @@ pub struct Renewed {
     /// Where it is to be copied: nothing else ever shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub link: Option<String>,
+    pub link: Option<Revealed>,
 }
 
 /// Invites somebody, by a mail. The invitation as it is then, without its secret.

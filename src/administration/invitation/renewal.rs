@@ -12,7 +12,7 @@ use crate::organization::invitation::{MAILS_A_DAY, PREFIX, State, Verdict, Wante
 use crate::organization::permission::Action;
 use crate::organization::role::Role;
 use crate::organization::seats::{Change, Standing, Usage};
-use crate::secret::SecretToken;
+use crate::secret::{Revealed, SecretToken};
 use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
@@ -86,7 +86,7 @@ pub fn renew(
         let manner = (&secret, manner.public_url.as_str(), crowded);
         letter::post(administration, &mut batch, &organization, &mut after, manner)?;
     } else {
-        link = Some(letter::link(&manner.public_url, &secret));
+        link = Some(Revealed(letter::link(&manner.public_url, &secret)));
     }
     invitations::renew(&mut batch, organization.id, (Some(before.secret_hash), before.holds_seat), &after);
     organizations::change_usage(&mut batch, organization.id, &ledger);

@@ -17,6 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::{OrganizationId, WebhookId};
 use crate::organization::permission::Action;
 use crate::organization::webhook::types;
+use crate::secret::Revealed;
 use crate::store::Planned;
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
@@ -78,7 +79,7 @@ pub struct WithSecret {
     #[serde(flatten)]
     pub shown: Shown,
     /// For the signatures of Standard Webhooks.
-    pub secret: String,
+    pub secret: Revealed,
 }
 
 /// An endpoint that is no more.
@@ -133,7 +134,7 @@ pub fn create(
     let mut batch = Batch::default();
     webhook_endpoints::insert(&mut batch, organization.id, &endpoint);
     administration.audit(&mut batch, by, organization.id, "webhook.created", &audited(&endpoint));
-    let answer = WithSecret { shown: describe(&endpoint), secret: signature::shown(&secret) };
+    let answer = WithSecret { shown: describe(&endpoint), secret: Revealed(signature::shown(&secret)) };
     Ok(Planned { batch, answer })
 }
 
@@ -277,7 +278,7 @@ pub fn rotate(
     let mut batch = Batch::default();
     webhook_endpoints::update(&mut batch, organization.id, &endpoint);
     administration.audit(&mut batch, by, organization.id, "webhook.secret_rotated", &audited(&endpoint));
-    let answer = WithSecret { shown: describe(&endpoint), secret: signature::shown(&secret) };
+    let answer = WithSecret { shown: describe(&endpoint), secret: Revealed(signature::shown(&secret)) };
     Ok(Planned { batch, answer })
 }
 

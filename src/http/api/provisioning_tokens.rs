@@ -16,7 +16,7 @@ use crate::administration::provisioning_token::{self, PREFIX, Shown};
 use crate::http::State;
 use crate::id::TokenId;
 use crate::organization::permission::Action;
-use crate::secret::SecretToken;
+use crate::secret::{Revealed, SecretToken};
 use crate::store::Planned;
 
 /// `GET …/provisioning-tokens`.
@@ -54,8 +54,8 @@ pub(super) struct New {
     expires_in: Option<String>,
     /// The HMAC secret of Descope's outbound connector: the token is taken only with its signature
     /// (`x-descope-webhook-s256`).
-    #[schema(min_length = 1, max_length = 250)]
-    descope_signing_secret: Option<String>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 250)]
+    descope_signing_secret: Option<Revealed>,
 }
 
 /// `POST …/provisioning-tokens`.
@@ -83,7 +83,7 @@ pub(super) async fn create(
         let token = SecretToken::generate(PREFIX, call.state.random.as_ref());
         let slug = organization.clone();
         let create = move |connection: &mut _, administration: &_, by: &_| {
-            let signing_secret = new.descope_signing_secret.as_deref();
+            let signing_secret = new.descope_signing_secret.as_ref().map(|secret| secret.0.as_str());
             let new = provisioning_token::New { name: &new.name, lifetime, signing_secret, token: &token };
             let Planned { batch, answer } = provisioning_token::create(connection, administration, by, &slug, new)?;
             let place = format!("/api/v1/organizations/{slug}/provisioning-tokens/{}", answer.id);
