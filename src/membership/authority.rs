@@ -12,6 +12,7 @@ use crate::organization::seats::Standing;
 use crate::store::api_keys::{self, Credential};
 use crate::store::batch::Batch;
 use crate::store::connection::Connection;
+use crate::store::invitations::Invitation;
 use crate::store::members;
 
 /// By what somebody may give roles.
@@ -88,6 +89,20 @@ pub fn of<'n>(
 pub fn stands_by(authority: Option<&Authority>, role: &str) -> bool {
     let role = role.parse().unwrap_or(Role::Owner);
     authority.is_some_and(|authority| check_grant(authority.role(), Role::Read, role, false).is_ok())
+}
+
+/// [`stands_by`] of an invitation as it is stored.
+///
+/// # Errors
+/// The database's.
+pub fn is_stood_by(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    invitation: &Invitation,
+    now: Timestamp,
+) -> Result<bool> {
+    let authorities = of(connection, organization, [invitation.inviter.as_str()], now)?;
+    Ok(stands_by(authorities.get(&invitation.inviter), &invitation.role))
 }
 
 /// The role of somebody who has access.

@@ -51,8 +51,8 @@ pub fn of_former(before: &Derived, after: Option<&Derived>) -> Vec<String> {
 }
 
 fn gathered(keys: impl IntoIterator<Item = Option<String>>) -> Vec<String> {
-    let mut names: Vec<String> =
-        keys.into_iter().flatten().filter(|key| !key.is_empty() && key.len() <= LONGEST).collect();
+    let is_name = |key: &String| !key.is_empty() && key.len() <= LONGEST && !key.contains('\0');
+    let mut names: Vec<String> = keys.into_iter().flatten().filter(is_name).collect();
     names.sort_unstable();
     names.dedup();
     names.truncate(MOST);
@@ -75,5 +75,6 @@ mod tests {
         assert_eq!(of_filter("userName eq \"Zoe\" and active eq true"), ["Zoe", "zoe"]);
         assert_eq!(of_filter("active eq true"), [""; 0]);
         assert_eq!(of_text(&"x".repeat(321)), [""; 0]);
+        assert_eq!(of_text("a\0b"), [""; 0], "no database takes it");
     }
 }

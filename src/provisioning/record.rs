@@ -107,9 +107,10 @@ impl<'s> Said<'s> {
         let redaction = registry.redaction();
         let parameters = form_urlencoded::parse(query.as_bytes()).into_owned().collect::<Vec<_>>();
         Self {
-            path: redaction.text(&path[..path.floor_char_boundary(LONGEST_PATH)]),
-            query: (!query.is_empty()).then(|| redaction.query(&parameters, LONGEST_QUERY)),
-            sentence: redaction.sentence(sentence, LONGEST_SENTENCE),
+            path: storable(redaction.text(&path[..path.floor_char_boundary(LONGEST_PATH)])),
+            query: (!query.is_empty())
+                .then(|| storable(redaction.query(&parameters, LONGEST_QUERY).into()).into_owned()),
+            sentence: storable(redaction.sentence(sentence, LONGEST_SENTENCE)),
         }
     }
 
@@ -118,6 +119,11 @@ impl<'s> Said<'s> {
         let row = code.row();
         message::error(row.status, row.scim_type, &self.sentence).to_string()
     }
+}
+
+/// The text with U+FFFD for each NUL, which PostgreSQL has no place for: an entry would be lost by it.
+fn storable(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{FFFD}")) } else { text }
 }
 
 /// The explanation with what was ignored of the request's query.

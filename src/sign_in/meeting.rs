@@ -5,7 +5,7 @@ use super::arrival::Visit;
 use super::{Destination, link};
 use crate::error::Result;
 use crate::id::{IdentityId, OrganizationId};
-use crate::membership::{self, Room};
+use crate::membership::{self, Room, authority};
 use crate::organization::associated_domain::domain_of;
 use crate::organization::join_request::State;
 use crate::organization::joining::{Invited, Proven};
@@ -80,6 +80,8 @@ impl Visit<'_> {
             None => None,
         };
         let invited = match &invited {
+            // One that nobody stands by opens nothing, so it is in the way of no other door.
+            Some(open) if !authority::is_stood_by(connection, organization.id, open, self.now)? => None,
             Some(open) => Some(membership::invited(connection, organization.id, (open, false), identity)?),
             None => None,
         };

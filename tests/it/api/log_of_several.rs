@@ -6,11 +6,17 @@ use headcount::id::OrganizationId;
 use headcount::jobs::provisioning_log;
 use headcount::store::sql::{Sql, SqlId};
 use reqwest::Method;
+use serde_json::json;
 
 use super::client::Team;
 use crate::support::{Database, in_process_on_each_database};
 
-in_process_on_each_database!(schemas_that_cannot_be_read, an_organization_that_is_gone, a_write_that_fails);
+in_process_on_each_database!(
+    schemas_that_cannot_be_read,
+    an_organization_that_is_gone,
+    a_write_that_fails,
+    what_no_database_takes
+);
 
 /// Two organizations whose providers have just looked for Users, and the second one's id.
 async fn two(database: Database) -> (Team, OrganizationId) {
@@ -77,4 +83,19 @@ async fn a_write_that_fails(database: Database) {
     };
     team.place.house.database().batch(&refuse).unwrap();
     assert_eq!(written(&team, bolt).await, (2, 0));
+}
+
+/// A NUL, which PostgreSQL has no place for, loses no entry.
+async fn what_no_database_takes(database: Database) {
+    let team = Team::open(database).await;
+    let token = team.place.house.token.as_str();
+    let body = json!({"userName": "a\0b", "externalId": "a\0b", "emails": [{"value": "a\0b@acme.example"}]});
+    assert_eq!(team.place.scim(token, Method::POST, "/Users", Some(&body)).await.0, 400);
+    let looked = team.place.scim(token, Method::GET, "/Users?filter=userName%20eq%20%22a%00b%22", None).await.0;
+    assert_eq!(team.place.scim(token, Method::GET, "/Users?a%00b=c%00d", None).await.0, 200);
+    let assembly = &team.place.house.assembly;
+    provisioning_log::round(&assembly.store, &assembly.provisioning).await;
+    let statuses = Sql::new("SELECT status FROM provisioning_log ORDER BY id");
+    let statuses = statuses.load::<BigInt, i64>(&mut team.place.house.database()).unwrap();
+    assert_eq!(statuses, [400, i64::from(looked), 200]);
 }

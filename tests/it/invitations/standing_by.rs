@@ -3,6 +3,7 @@
 use headcount::administration::By;
 use headcount::administration::invitation::{self, Manner};
 use headcount::organization::invitation::Wanted;
+use headcount::stand_in::person::Person;
 use headcount::store::sql::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +13,14 @@ use crate::api::api_keys::by_key;
 use crate::api::client::{joined, joined_as};
 use crate::support::{Database, in_process_on_each_database};
 
-in_process_on_each_database!(who_loses_the_role, who_is_kept_out, by_a_key, an_owners, the_operators);
+in_process_on_each_database!(
+    who_loses_the_role,
+    who_is_kept_out,
+    other_doors_stay_open,
+    by_a_key,
+    an_owners,
+    the_operators
+);
 
 impl Desk {
     fn member_set(&self, member: &str, what: &str, to: &str) {
@@ -71,6 +79,25 @@ async fn who_is_kept_out(database: Database) {
     owner.end(&format!("{INVITATIONS}/{}", id(&made))).await.is(204);
     press(&gus, &path).await.plain(409, "taken back");
     assert_eq!(desk.blocked(id(&made)).await, Value::Null);
+}
+
+/// Whoever may ask to be let in by their domain asks, where the invitation leads nowhere.
+async fn other_doors_stay_open(database: Database) {
+    let desk = Desk::open(database).await;
+    let domain = ["--organization", "acme", "--domain", "acme.example", "--joining", "ask_admin"];
+    desk.place.command(&[["domain", "set"].as_slice(), domain.as_slice()].concat());
+    desk.invite("gus@acme.example", "admin").await;
+    let admin = desk.admin.member_id().await;
+    let asking = || {
+        let listed = desk.place.command(&["join-request", "list", "--organization", "acme"]);
+        listed.as_array().unwrap().len()
+    };
+    let person = Person::new("U2gus", "gus@acme.example", "T2acme");
+    let (_, answer) = desk.place.sign_in(&person).await;
+    assert_eq!(asking(), 0, "the invitation waits for its button: {}", answer.body);
+    desk.member_set(&admin, "--role", "write");
+    let (_, answer) = desk.place.sign_in(&person).await;
+    assert_eq!(asking(), 1, "{}", answer.body);
 }
 
 async fn by_a_key(database: Database) {

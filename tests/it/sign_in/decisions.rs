@@ -61,7 +61,7 @@ async fn what_others_set_meanwhile_counts(office: Office) {
     for (meanwhile, code) in [
         ("UPDATE recovery_codes SET saved_at = NULL", Code::Conflict),
         ("UPDATE associated_domains SET state = 'lapsed'", Code::Conflict),
-        ("UPDATE organizations SET tenant_id = NULL, sso = 'off' WHERE slug = 'acme'", Code::InvalidValue),
+        ("UPDATE organizations SET tenant_id = NULL, sso = 'off' WHERE slug = 'acme'", Code::Conflict),
     ] {
         assert_eq!(decide(Sso::Required, meanwhile).await.unwrap_err(), code, "{meanwhile}");
         assert_ne!(shown()["sso"], "required", "{meanwhile}");

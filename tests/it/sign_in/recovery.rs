@@ -382,7 +382,7 @@ async fn sso_is_required_only_when_nobody_is_locked_out(office: Office) {
     assert_eq!(set(&house, &olga, Sso::Off).await.unwrap_err().0, Code::Forbidden);
     set_member("--status", "active");
     tenant("");
-    assert_eq!(set(&house, &olga, Sso::Optional).await.unwrap_err().0, Code::InvalidValue, "nothing could open it");
+    assert_eq!(set(&house, &olga, Sso::Optional).await.unwrap_err().0, Code::Conflict, "nothing could open it");
     // The operator's command skips the guards.
     tenant(TENANT);
     set_sso(server, "required");
