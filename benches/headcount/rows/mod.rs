@@ -2,6 +2,7 @@
 
 mod invitations;
 mod large;
+mod member_list;
 mod records;
 mod sign_in;
 mod small;
@@ -94,6 +95,7 @@ pub fn sqlite(settings: &Settings, directory: &Directory) {
     small::rows(&bed);
     invitations::rows(&bed);
     records::rows(&bed);
+    member_list::rows(&bed);
     let provider = sign_in::provider();
     let url = format!("sqlite:{}", directory.file("sign_in.db").display());
     let bed = Bed { server: Server::start_with(&url, 2, &sign_in::settings(&provider)), ..bed };
@@ -109,6 +111,7 @@ pub fn postgresql(settings: &Settings, postgres: &Postgres) {
     let bed = Bed { settings, server, floor: Floor::Postgres { postgres, url } };
     small::rows(&bed);
     invitations::rows(&bed);
+    member_list::rows(&bed);
     let provider = sign_in::provider();
     let server = Server::start_with(&postgres.database(), 2, &sign_in::settings(&provider));
     let bed = Bed { server, ..bed };

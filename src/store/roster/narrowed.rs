@@ -4,9 +4,9 @@
 //! the first rows of each of the few places where there may be some, put together in their order: a few times as many as
 //! it shows, however many members there are. Indexes of all there are would spare it that, and cost each new User more.
 
-use super::super::sql::Sql;
+use super::super::sql::{Sql, Value};
 use super::{Part, Query, Sort, SortKey};
-use crate::id::{OrganizationId, ResourceId};
+use crate::id::OrganizationId;
 use crate::organization::role::Role;
 
 const ROLES: [Role; 4] = [Role::Read, Role::Write, Role::Admin, Role::Owner];
@@ -140,29 +140,30 @@ fn is_in((role, status): Place) -> Sql {
 
 /// The rows of a place in the order of ids, and what stands before the id in `ORDER BY`.
 ///
-/// Between two ends of the place's index and in all of its order: by equality the order would be that of the ids alone,
-/// which the table has too, and a planner that thinks the place large would walk the table for the few that are there.
-fn between(query: &Query, place: Place) -> (Sql, String) {
-    let columns: &[&str] = if place.1.is_some() { &["p.role_sort", "p.status_sort"] } else { &["p.role_sort"] };
-    let last = if stands_in(query, place) { query.after.as_ref().map(|(_, id)| *id) } else { None };
-    let end = |comparison: &str, last: Option<ResourceId>| {
-        let mut sql = Sql::new(" AND (");
-        sql.push(&columns.join(", ")).push(if last.is_some() { ", p.id) " } else { ") " });
-        sql.push(comparison).push(if last.is_some() { " (" } else { "= (" }).push_bind(place.0.rank());
-        if let Some(status) = place.1 {
-            sql.push(", ").push_bind(status);
-        }
-        if let Some(last) = last {
-            sql.push(", ").push_bind(last);
-        }
-        sql.push(")");
-        sql
+/// Between two ends of its index's last column, and in the order of that column: by equality the order would be that of
+/// the ids alone, which the table has too, and a planner that thinks the place large would walk the table for the few that
+/// are there. Both ends are the column alone but for the one the page begins at: PostgreSQL begins a scan at a row, but
+/// does not end it at one.
+fn between(query: &Query, (role, status): Place) -> (Sql, String) {
+    let last = if stands_in(query, (role, status)) { query.after.as_ref().map(|(_, id)| *id) } else { None };
+    let (mut sql, column, value): (Sql, _, Value) = match status {
+        Some(status) => (Sql::new(" AND p.role_sort = ").bind_here(role.rank()), "p.status_sort", status.into()),
+        None => (Sql::default(), "p.role_sort", role.rank().into()),
     };
     let (behind, before) = if query.descending { (None, last) } else { (last, None) };
-    let mut sql = end(">", behind);
-    sql.append(end("<", before));
+    for (comparison, last) in [(">", behind), ("<", before)] {
+        match last {
+            Some(last) => {
+                sql.push(" AND (").push(column).push(", p.id) ").push(comparison).push(" (");
+                sql.push_bind(value.clone()).push(", ").push_bind(last).push(")");
+            }
+            None => {
+                sql.push(" AND ").push(column).push(" ").push(comparison).push("= ").push_bind(value.clone());
+            }
+        }
+    }
     let direction = if query.descending { " DESC" } else { "" };
-    (sql, format!("{}{direction}, ", columns.join(&format!("{direction}, "))))
+    (sql, format!("{column}{direction}, "))
 }
 
 /// Whether the last row of the page before is of this place, where the order is that of the places; in any other the
