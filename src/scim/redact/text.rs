@@ -10,7 +10,8 @@ const BETWEEN: [&str; 3] = ["and", "or", "not"];
 /// Behind it there is none, and whatever stands there hides as before.
 const PRESENT: &str = "pr";
 
-/// A filter or a path, however badly written, without the values in it.
+/// A filter or a path, however badly written, without the values in it. Where a value that is hidden has no quotes, nobody
+/// can say where it ends, whatever it has in it: that is the end of the text.
 pub(super) fn filter(names: &Names, text: &str) -> String {
     let (mut out, mut rest, mut hides) = (String::with_capacity(text.len()), text, Hides::Nothing);
     while let Some(first) = rest.chars().next() {
@@ -21,15 +22,14 @@ pub(super) fn filter(names: &Names, text: &str) -> String {
                 length
             }
             _ if is_between(first) => {
-                if matches!(first, '(' | ')' | '[' | ']' | '&') {
-                    hides = Hides::Nothing;
-                }
                 out.push(first);
                 first.len_utf8()
             }
             _ => {
                 let length = rest.find(|c| is_between(c) || c == '"').unwrap_or(rest.len());
-                word(names, &mut out, &rest[..length], &mut hides);
+                if word(names, &mut out, &rest[..length], &mut hides) {
+                    return out;
+                }
                 length
             }
         };
@@ -42,9 +42,11 @@ pub(super) fn filter(names: &Names, text: &str) -> String {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hides {
     Nothing,
-    /// From here on to the next `and` or bracket.
+    /// Behind the name of a secret, to the next `and`.
     Next,
-    /// The same, and what was left out is marked already.
+    /// Behind a comparison: whatever it is, it is a value.
+    Value,
+    /// Behind a value that was left out and is marked, to the next `and`.
     Marked,
 }
 
@@ -52,28 +54,37 @@ fn is_between(c: char) -> bool {
     c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '=' | '&' | ',' | ';')
 }
 
-fn word(names: &Names, out: &mut String, word: &str, hides: &mut Hides) {
+/// Whether the text ends here: with a value that has no quotes.
+fn word(names: &Names, out: &mut String, word: &str, hides: &mut Hides) -> bool {
     let is_one_of = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
-    if is_one_of(&BETWEEN) {
-        *hides = Hides::Nothing;
-        return out.push_str(word);
-    }
-    if is_one_of(&COMPARISONS) {
-        *hides = Hides::Next;
-        return out.push_str(word);
-    }
-    if is_one_of(&[PRESENT]) {
-        return out.push_str(word);
+    if *hides != Hides::Value {
+        let next = match () {
+            () if is_one_of(&BETWEEN) => Some(Hides::Nothing),
+            () if is_one_of(&COMPARISONS) => Some(Hides::Value),
+            () if is_one_of(&[PRESENT]) => Some(*hides),
+            () => None,
+        };
+        if let Some(next) = next {
+            *hides = next;
+            out.push_str(word);
+            return false;
+        }
     }
     if *hides != Hides::Nothing {
-        return mask(out, hides, '\0');
+        mask(out, hides, '\0');
+        return true;
     }
-    let Some(end) = names.end(word) else { return out.push_str(word) };
+    let Some(end) = names.end(word) else {
+        out.push_str(word);
+        return false;
+    };
     out.push_str(&word[..end]);
     *hides = Hides::Next;
-    if end < word.len() {
-        mask(out, hides, '\0');
+    if end == word.len() {
+        return false;
     }
+    mask(out, hides, '\0');
+    true
 }
 
 /// Marks what is left out, once for all of it.
@@ -82,7 +93,7 @@ fn mask(out: &mut String, hides: &mut Hides, quote: char) {
     if *hides != Hides::Marked {
         out.extend([quote, MASK, quote]);
     }
-    if *hides == Hides::Next {
+    if *hides != Hides::Nothing {
         *hides = Hides::Marked;
     }
 }
@@ -146,6 +157,12 @@ mod tests {
             "not (password eq S3CRET)",
             "password pr S3CRET",
             "password sw S3CRET and (pin gt 53C and x pr)",
+            "password eq (S3CRET)",
+            "password eq ab[S3CRET]",
+            "password eq ab and S3CRET",
+            "password eq and S3CRET",
+            "password=ab&S3CRET",
+            "password \"ab\"(S3CRET)",
         ] {
             let redacted = redacted(text);
             assert!(!redacted.contains("S3C") && !redacted.contains("53C") && redacted.contains(MASK), "{redacted}");
